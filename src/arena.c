@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * arena: blocks of 256 KiB for small pieces, one anonymous mapping for each large piece.
+ * Mappings arrive zeroed; a block that is used again is zeroed piece by piece.
+ */
+#include "arena.h"
+
+#include "err.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size; /* of the whole mapping, this head included */
+    size_t fill;
+    size_t dirty; /* bytes that were handed out before a reset */
+};
+
+_Static_assert(sizeof(struct arena_block) <= ALIGN, "the head of a block fits one line");
+
+static struct arena_block *block_new(size_t size)
+{
+    struct arena_block *b =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (b == MAP_FAILED)
+        die("out of memory (%zu more bytes wanted)", size);
+    b->size = size;
+    b->fill = ALIGN;
+    return b;
+}
+
+static void blocks_free(struct arena_block *b)
+{
+    while (b) {
+        struct arena_block *next = b->next;
+        munmap(b, b->size);
+        b = next;
+    }
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    if (n > SIZE_MAX / 2)
+        die("out of memory (%zu more bytes wanted)", n);
+    n = (n + ALIGN - 1) / ALIGN * ALIGN;
+    a->used += n;
+    if (n >= LARGE) {
+        struct arena_block *b = block_new(ALIGN + n);
+        b->next = a->large;
+        a->large = b;
+        return (char *)b + ALIGN;
+    }
+    struct arena_block *b = a->blocks;
+    if (!b || b->size - b->fill < n) {
+        b = block_new(BLOCK);
+        b->next = a->blocks;
+        a->blocks = b;
+    }
+    char *p = (char *)b + b->fill;
+    if (b->fill < b->dirty)
+        memset(p, 0, n < b->dirty - b->fill ? n : b->dirty - b->fill);
+    b->fill += n;
+    return p;
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / 2 / size)
+        die("out of memory (%zu times %zu bytes wanted)", n, size);
+    return arena_alloc(a, n * size);
+}
+
+void *arena_copy(struct arena *a, const void *from, size_t n)
+{
+    void *p = arena_alloc(a, n);
+    if (n)
+        memcpy(p, from, n);
+    return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+    return arena_copy(a, s, strlen(s) + 1);
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *s = arena_alloc(a, (size_t)n + 1);
+    va_start(ap, fmt);
+    vsnprintf(s, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+void arena_reset(struct arena *a)
+{
+    blocks_free(a->large);
+    a->large = NULL;
+    a->used = 0;
+    struct arena_block *b = a->blocks;
+    if (!b)
+        return;
+    blocks_free(b->next);
+    b->next = NULL;
+    b->dirty = b->fill > b->dirty ? b->fill : b->dirty;
+    b->fill = ALIGN;
+}
+
+void arena_release(struct arena *a)
+{
+    blocks_free(a->blocks);
+    blocks_free(a->large);
+    memset(a, 0, sizeof *a);
+}
+
+void *mem_alloc(size_t n)
+{
+    n = n ? (n + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
+    void *p = aligned_alloc(ALIGN, n);
+    if (!p)
+        die("out of memory (%zu more bytes wanted)", n);
+    return p;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}

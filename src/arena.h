@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * arena: memory that lives as long as its owner.
+ *
+ * What an arena gives is zeroed, aligned to 64 bytes, and never NULL: out of memory ends the
+ * program with one message. Large pieces get a mapping of their own, so that peak memory is what
+ * was touched. An arena belongs to one thread at a time.
+ */
+#ifndef ARENA_H
+#define ARENA_H
+
+#include <stddef.h>
+
+struct arena_block;
+struct arena {
+    struct arena_block *blocks; /* small pieces; the first is being filled */
+    struct arena_block *large;  /* pieces with a mapping of their own */
+    size_t used;                /* bytes handed out since the last reset */
+};
+
+void *arena_alloc(struct arena *a, size_t n);
+/* n * size bytes; ends the program where the product overflows. */
+void *arena_array(struct arena *a, size_t n, size_t size);
+void *arena_copy(struct arena *a, const void *from, size_t n);
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Gives everything back but keeps one block for the next use. */
+void arena_reset(struct arena *a);
+void arena_release(struct arena *a);
+
+/* For the few buffers that must grow or be given back one by one (vec, map, exec): as malloc and
+ * free, aligned to 64 bytes, not zeroed; never NULL. */
+void *mem_alloc(size_t n);
+void mem_free(void *p);
+
+#define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define NEW_ARRAY(arena, n, type) ((type *)arena_array((arena), (size_t)(n), sizeof(type)))
+
+#endif

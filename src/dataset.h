@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dataset: samples for a model's inputs, by index, from files.
+ *
+ *   a directory of .npz       a file a sample, keys are input names
+ *   a .npy file               stacked on axis 0: row i, with axis 0 kept as 1, is sample i
+ *   a directory of .npy       one file named after each input (INPUT.npy), each stacked
+ *   test_data_set_* dirs      ONNX's input_0.pb, input_1.pb, ...; the path is their parent or one
+ *   a directory of JPEG/PNG   with a preprocessing line, see dataset_image.h
+ *   "random"                  normal noise from a fixed seed, only when asked for by this name
+ *
+ * Files are taken in the order of their names. Reading is safe from several threads.
+ */
+#ifndef DATASET_H
+#define DATASET_H
+
+#include "err.h"
+#include "graph.h"
+
+struct dataset;
+
+struct dataset_options {
+    const char *path;
+    const char *image; /* preprocessing line; NULL: none given */
+    int samples;       /* at most so many, taken evenly over the whole; 0: all */
+};
+
+struct dataset *dataset_open(const struct graph *g, const struct dataset_options *o,
+                             struct err *err);
+void dataset_close(struct dataset *d);
+int dataset_count(const struct dataset *d);
+/* The file or row that sample i comes from, without the directory. */
+const char *dataset_name(const struct dataset *d, int i);
+bool dataset_is_random(const struct dataset *d);
+/* "120 images", "300 .npz files": for people. */
+const char *dataset_summary(const struct dataset *d);
+/* input: an array of g->n_input, filled with tensors in the arena (NULL for inputs that have a
+ * constant). Wrong names, shapes or dtypes are errors that say what was expected and what came. */
+int dataset_read(const struct dataset *d, int i, struct arena *a, const struct tensor **input,
+                 struct err *err);
+
+#endif

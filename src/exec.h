@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec: runs a graph on tensors. It reads the graph and never writes it; the graph must not change
+ * while an exec is open, except for the numbers of quants (scale and zero point), which are read at
+ * each run, and constants exchanged with exec_override().
+ *
+ * A `struct exec` is the plan: order, last readers, layouts, constant sub-expressions, packed
+ * weights; it may be shared by threads. A `struct run` is one worker's state: it runs one sample at
+ * a time with single-threaded kernels, so results do not depend on how many workers there are.
+ */
+#ifndef EXEC_H
+#define EXEC_H
+
+#include "err.h"
+#include "graph.h"
+
+struct exec;
+struct run;
+
+enum exec_mode {
+    EXEC_FLOAT,    /* quants are ignored */
+    EXEC_SIMULATE, /* uses that are not plain see values with a solved quant rounded to its grid */
+};
+
+struct exec_options {
+    enum exec_mode mode;
+    /* Values (by id) that a watcher must see as the graph defines them; NULL: none, and everything
+     * may be fused. See exec_want_all(). */
+    const bool *want;
+};
+
+/* All operators of the graph that cannot run are reported together. */
+struct exec *exec_open(const struct graph *g, const struct exec_options *o, struct err *err);
+void exec_close(struct exec *x);
+/* From the next run on, constant `v` has this tensor (same dtype and shape) instead of its own.
+ * No run may be under way. */
+void exec_override(struct exec *x, const struct value *v, const struct tensor *t);
+/* For exec_options.want: every value of the model. */
+const bool *exec_want_all(struct arena *a, const struct model *m);
+
+/* Called for each wanted value that is computed or fed, once, as it was computed: before any
+ * rounding. t->layout may be channels-last. */
+typedef void watch_fn(void *data, const struct value *v, const struct tensor *t);
+
+struct run *run_open(struct exec *x);
+void run_close(struct run *r);
+void run_watch(struct run *r, watch_fn *fn, void *data);
+/* input: one tensor per graph input, in order; NULL for those that have a constant. A wrong dtype
+ * or shape is an error that names the input. */
+int run_sample(struct run *r, const struct tensor *const *input, struct err *err);
+/* Output i in plain layout, valid until the next run. */
+const struct tensor *run_output(const struct run *r, int i);
+
+/* The same, a node at a time: begin, then step until it returns 0 (1: more to do, -1: error).
+ * run_next() is the node that the next step executes (its fused followers included); NULL at the end.
+ * Buffers that become free are shared by the runs that were opened with run_open_beside(). */
+int run_begin(struct run *r, const struct tensor *const *input, struct err *err);
+int run_step(struct run *r, struct err *err);
+const struct node *run_next(const struct run *r);
+struct run *run_open_beside(struct run *other);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * file: mapping, atomic output, directories. The table of open outputs is the only state that a
+ * signal handler reads; its paths are set before the file exists and cleared after it is gone.
+ */
+#include "file.h"
+
+#include "arena.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_OUT = 64, MAX_PATH = 4096, OUT_BUFFER = 1 << 16 };
+
+struct file_out {
+    volatile sig_atomic_t open;
+    int fd;
+    size_t n;
+    char path[MAX_PATH], temp[MAX_PATH];
+    char *buffer;
+};
+static struct file_out outs[MAX_OUT];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int fail(struct err *err, enum err_code code, const char *path, const char *what)
+{
+    return err_set(err, code, "%s: %s: %s", path, what, strerror(errno));
+}
+
+int file_map(struct file_map *f, const char *path, struct err *err)
+{
+    *f = (struct file_map){"", 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, ERR_INPUT, path, "cannot open");
+    struct stat st;
+    int r = 0;
+    if (fstat(fd, &st)) {
+        r = fail(err, ERR_INPUT, path, "cannot read");
+    } else if (!S_ISREG(st.st_mode)) {
+        r = err_set(err, ERR_INPUT, "%s: not a regular file", path);
+    } else if (st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+            r = fail(err, ERR_MACHINE, path, "cannot map");
+        else
+            *f = (struct file_map){p, (size_t)st.st_size};
+    }
+    close(fd);
+    return r;
+}
+
+void file_unmap(struct file_map *f)
+{
+    if (f->size)
+        munmap((void *)(size_t)f->data, f->size);
+    *f = (struct file_map){"", 0};
+}
+
+static struct file_out *out_take(void)
+{
+    struct file_out *found = NULL;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < MAX_OUT && !found; i++)
+        if (!outs[i].buffer)
+            found = &outs[i];
+    if (!found)
+        BUG("more than %d outputs are open", MAX_OUT);
+    found->buffer = mem_alloc(OUT_BUFFER);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+static void out_give_back(struct file_out *f)
+{
+    f->open = 0;
+    pthread_mutex_lock(&lock);
+    mem_free(f->buffer);
+    f->buffer = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
+struct file_out *file_create(const char *path, struct err *err)
+{
+    struct file_out *f = out_take();
+    f->n = 0;
+    int n = snprintf(f->temp, sizeof f->temp, "%s.%ld-%d.tmp", path, (long)getpid(),
+                     (int)(f - outs));
+    if (n < 0 || (size_t)n >= sizeof f->temp || file_is_directory(path)) {
+        err_set(err, ERR_USAGE, "%s: %s", path, n < MAX_PATH ? "is a directory" : "path too long");
+        out_give_back(f);
+        return NULL;
+    }
+    memcpy(f->path, path, strlen(path) + 1);
+    f->open = 1;
+    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (f->fd < 0) {
+        fail(err, ERR_MACHINE, path, "cannot write");
+        out_give_back(f);
+        return NULL;
+    }
+    return f;
+}
+
+static int out_put(struct file_out *f, const char *bytes, size_t n, struct err *err)
+{
+    while (n) {
+        ssize_t w = write(f->fd, bytes, n);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w < 0)
+            return fail(err, ERR_MACHINE, f->path, "cannot write");
+        bytes += w;
+        n -= (size_t)w;
+    }
+    return 0;
+}
+
+static int out_flush(struct file_out *f, struct err *err)
+{
+    size_t n = f->n;
+    f->n = 0;
+    return out_put(f, f->buffer, n, err);
+}
+
+int file_write(struct file_out *f, const void *bytes, size_t n, struct err *err)
+{
+    if (n >= OUT_BUFFER) {
+        TRY(out_flush(f, err));
+        return out_put(f, bytes, n, err);
+    }
+    if (f->n + n > OUT_BUFFER)
+        TRY(out_flush(f, err));
+    if (n)
+        memcpy(f->buffer + f->n, bytes, n);
+    f->n += n;
+    return 0;
+}
+
+int file_commit(struct file_out *f, struct err *err)
+{
+    int r = out_flush(f, err);
+    if (!r && fsync(f->fd) && errno != EINVAL && errno != EROFS)
+        r = fail(err, ERR_MACHINE, f->path, "cannot write");
+    if (close(f->fd) && !r)
+        r = fail(err, ERR_MACHINE, f->path, "cannot write");
+    if (!r && rename(f->temp, f->path))
+        r = fail(err, ERR_MACHINE, f->path, "cannot rename into place");
+    if (r)
+        unlink(f->temp);
+    out_give_back(f);
+    return r;
+}
+
+void file_discard(struct file_out *f)
+{
+    close(f->fd);
+    unlink(f->temp);
+    out_give_back(f);
+}
+
+int file_make_directory(const char *path, struct err *err)
+{
+    if (mkdir(path, 0777) && !(errno == EEXIST && file_is_directory(path)))
+        return fail(err, ERR_MACHINE, path, "cannot make the directory");
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int file_list(struct arena *a, const char *path, char ***names, struct err *err)
+{
+    DIR *d = opendir(path);
+    if (!d)
+        return fail(err, ERR_INPUT, path, "cannot list the directory");
+    int n = 0, room = 0;
+    *names = NULL;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+            continue;
+        if (n == room) {
+            room = room ? room * 2 : 64;
+            char **grown = NEW_ARRAY(a, room, char *);
+            if (n)
+                memcpy(grown, *names, (size_t)n * sizeof *grown);
+            *names = grown;
+        }
+        (*names)[n++] = arena_strdup(a, e->d_name);
+    }
+    closedir(d);
+    if (n)
+        qsort(*names, (size_t)n, sizeof **names, by_name);
+    return n;
+}
+
+int file_is_directory(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+int file_exists(const char *path)
+{
+    return !access(path, F_OK);
+}
+
+static void on_signal(int sig)
+{
+    for (int i = 0; i < MAX_OUT; i++)
+        if (outs[i].open)
+            unlink(outs[i].temp);
+    static const char text[] = "\nquern: interrupted; nothing was written\n";
+    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+    _exit(128 + sig);
+}
+
+void file_guard_signals(void)
+{
+    struct sigaction s = {.sa_handler = on_signal};
+    sigaction(SIGINT, &s, NULL);
+    sigaction(SIGTERM, &s, NULL);
+    sigaction(SIGHUP, &s, NULL);
+}

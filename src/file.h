@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * file: reading by mapping, writing beside the destination and renaming.
+ *
+ * A killed run leaves the old file or the new one, never a part: file_create() opens a temporary
+ * file in the same directory, file_commit() flushes it to the disk and renames it. Signals that
+ * end the program remove the temporary files first (file_guard_signals).
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+/* The bytes of a file, read-only, until unmapped. An empty file gives size 0 and data "". */
+struct file_map {
+    const void *data;
+    size_t size;
+};
+int file_map(struct file_map *f, const char *path, struct err *err);
+void file_unmap(struct file_map *f);
+
+/* An output that is being written. */
+struct file_out;
+/* A missing directory, no permission and the like are reported here. */
+struct file_out *file_create(const char *path, struct err *err);
+int file_write(struct file_out *f, const void *bytes, size_t n, struct err *err);
+/* Both end the output: commit makes it visible under its name, discard removes it. */
+int file_commit(struct file_out *f, struct err *err);
+void file_discard(struct file_out *f);
+
+/* Makes directory `path` where it is missing (parents must exist). */
+int file_make_directory(const char *path, struct err *err);
+/* Sorted names in a directory, without "." and ".."; allocated in the arena; -1 or the count. */
+struct arena;
+int file_list(struct arena *a, const char *path, char ***names, struct err *err);
+int file_is_directory(const char *path);
+int file_exists(const char *path);
+
+/* From now on SIGINT, SIGTERM and SIGHUP remove what is half written and end the program. */
+void file_guard_signals(void);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * observe: statistics of floats, and the rules that read a range from them. No graphs here.
+ *
+ * One `struct stats` serves every observer: it holds extremes, means of the extremes over samples,
+ * moments, and a histogram whose bins have a power of two as width and lie on a fixed grid, so that
+ * it can grow by joining pairs of bins and merges exactly: counts do not depend on the order in
+ * which samples came. Memory is O(1) a value, whatever the number of samples.
+ */
+#ifndef OBSERVE_H
+#define OBSERVE_H
+
+#include "quant.h"
+
+enum { STATS_BINS = 2048 };
+
+struct stats {
+    int64_t samples; /* calls of stats_add */
+    int64_t n;       /* finite elements */
+    int64_t bad;     /* NaN and infinite elements, left out of everything else */
+    float min, max;
+    double sum_min, sum_max; /* over samples */
+    double sum, sum2;        /* over elements */
+    int exponent;            /* bin width is 2^exponent; bin i covers [(first+i), (first+i+1)) * width */
+    int64_t first;
+    uint64_t *bin; /* STATS_BINS; NULL until the first element */
+};
+
+/* Starts with {0}. stats_add: the elements of one value in one sample. */
+void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n);
+/* As if from's samples had been added after into's. */
+void stats_merge(struct stats *into, struct arena *a, const struct stats *from);
+
+struct observer {
+    const char *name, *summary;
+    struct range (*range)(const struct stats *s, const struct qtype *t, double parameter);
+    double parameter;           /* default: percentile 99.99 ... */
+    const char *parameter_help; /* NULL: the observer has none */
+};
+enum { N_OBSERVERS = 5 };
+/* min-max, mean-min-max, percentile, entropy, mse. */
+extern const struct observer observer_table[N_OBSERVERS];
+const struct observer *observer_find(const char *name); /* NULL: none */
+
+#endif

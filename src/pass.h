@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pass: a pass changes the graph; the verifier runs after every pass.
+ *
+ * passes/passes.def lists all passes in their order. The manager wraps each from outside: facts,
+ * verification, timing, one log line, --print-after, --skip, --check-result. A pass keeps no state
+ * between runs, has no globals, calls no other pass, and adds no private field to a value: it uses
+ * side arrays by id. A refining pass measures and takes back what did not help.
+ */
+#ifndef PASS_H
+#define PASS_H
+
+#include "dataset.h"
+#include "err.h"
+#include "graph.h"
+#include "str.h"
+
+enum fact { /* what may be relied on: model.facts */
+    FACT_TYPES = 1 << 0,   /* dtypes known, shapes as far as possible */
+    FACT_PLACED = 1 << 1,  /* value.quant set where the target wants it */
+    FACT_RANGED = 1 << 2,  /* quant.range filled from data */
+    FACT_SOLVED = 1 << 3,  /* quant.scale and quant.zero filled */
+    FACT_LOWERED = 1 << 4, /* no annotations left: nodes say it all */
+};
+enum pass_flag {
+    PASS_SAME_RESULT = 1 << 0, /* float outputs do not change: --check-result measures it */
+};
+
+struct target;      /* target.h */
+struct statistics;  /* calibrate.h */
+struct report;      /* report.h */
+
+struct pass_ctx {
+    int jobs;                      /* threads */
+    const struct target *target;   /* NULL: none chosen (convert) */
+    const struct dataset *data;    /* NULL: no data given */
+    struct statistics *statistics; /* of the calibration run; NULL before it */
+    struct arena *scratch;         /* emptied after the pass */
+    struct str notes;              /* what the pass skipped and why, a line each; for the report */
+};
+
+struct pass {
+    const char *name, *summary; /* "fold-bn", one line for `quern list passes` */
+    unsigned needs, gives, breaks; /* enum fact */
+    unsigned flags;
+    int (*run)(struct model *m, struct pass_ctx *ctx, struct err *err); /* changes, or -1 */
+};
+
+/* Every pass in the order of passes.def; N_PASSES of them. */
+extern const struct pass *const pass_table[];
+extern const int pass_count;
+const struct pass *pass_find(const char *name); /* NULL: none */
+
+struct pass_options {
+    const char *skip;        /* comma-separated names, or NULL */
+    const char *print_after; /* a name, "all", or NULL */
+    bool verify;             /* always on in debug builds */
+    bool check_result;
+};
+/* Runs the passes in the order given. */
+int pass_run_all(const struct pass *const *passes, int n, struct model *m, struct pass_ctx *ctx,
+                 const struct pass_options *o, struct err *err);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quant: limits, scales and rounding. The arithmetic is that of ONNX Runtime's kernels: division
+ * in float32, ties to even, saturation to the limits of the type.
+ */
+#include "quant.h"
+
+#include "k_round.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int64_t quant_min(const struct qtype *t)
+{
+    const struct dtype_info *d = dtype_info(t->dtype);
+    return t->narrow && t->symmetric && d->min < 0 ? d->min + 1 : d->min;
+}
+
+int64_t quant_max(const struct qtype *t)
+{
+    return dtype_info(t->dtype)->max;
+}
+
+/* The code of 0 in a symmetric type. */
+static int64_t quant_middle(const struct qtype *t)
+{
+    const struct dtype_info *d = dtype_info(t->dtype);
+    return d->min < 0 ? 0 : d->max / 2 + 1;
+}
+
+int64_t quant_count(const struct qtype *t, const struct shape *s)
+{
+    switch (t->grain) {
+    case GRAIN_TENSOR: return 1;
+    case GRAIN_CHANNEL: return s->dim[t->axis];
+    case GRAIN_BLOCK: break;
+    }
+    int64_t blocks = (s->dim[t->axis] + t->block - 1) / t->block;
+    return shape_span(s, 0, t->axis) * blocks * shape_span(s, t->axis + 1, s->rank);
+}
+
+int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i)
+{
+    if (t->grain == GRAIN_TENSOR)
+        return 0;
+    int64_t inner = shape_span(s, t->axis + 1, s->rank), dim = s->dim[t->axis];
+    int64_t at = i / inner % dim;
+    if (t->grain == GRAIN_CHANNEL)
+        return at;
+    int64_t blocks = (dim + t->block - 1) / t->block;
+    return (i / inner / dim * blocks + at / t->block) * inner + i % inner;
+}
+
+void quant_solve_range(const struct qtype *t, struct range r, float *scale, int32_t *zero)
+{
+    double lo = fmin((double)r.lo, 0), hi = fmax((double)r.hi, 0);
+    double qmin = (double)quant_min(t), qmax = (double)quant_max(t);
+    double middle = (double)quant_middle(t), s;
+    if (t->symmetric)
+        s = qmin < middle ? fmax(hi / (qmax - middle), -lo / (middle - qmin)) : hi / qmax;
+    else
+        s = (hi - lo) / (qmax - qmin);
+    if (!(s >= (double)FLT_MIN) || !isfinite(s))
+        s = hi > lo ? (double)FLT_MIN : 1;
+    *scale = (float)s;
+    if (t->symmetric) {
+        *zero = (int32_t)middle;
+    } else {
+        double z = nearbyint(qmin - lo / (double)*scale);
+        *zero = (int32_t)fmin(fmax(z, qmin), qmax);
+    }
+}
+
+char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT])
+{
+    char grain[48] = "";
+    if (t->grain == GRAIN_CHANNEL)
+        snprintf(grain, sizeof grain, " per channel (axis %d)", t->axis);
+    else if (t->grain == GRAIN_BLOCK)
+        snprintf(grain, sizeof grain, " per block of %lld (axis %d)", (long long)t->block, t->axis);
+    snprintf(buf, QTYPE_TEXT, "%s%s%s", dtype_info(t->dtype)->name, grain,
+             t->symmetric ? " symmetric" : "");
+    return buf;
+}
+
+void quant_round(const struct qtype *t, float scale, int32_t zero, const float *x, float *y,
+                 int64_t n)
+{
+    k_round_f32(x, y, n, scale, zero, quant_min(t), quant_max(t));
+}
+
+void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y)
+{
+    int64_t n = tensor_count(x);
+    const float *from = tensor_f32(x);
+    float *to = tensor_f32(y);
+    const struct shape *s = &x->shape;
+    if (q->type.grain == GRAIN_TENSOR) {
+        quant_round(&q->type, q->scale[0], q->zero[0], from, to, n);
+        return;
+    }
+    /* Runs of elements that share a scale: inner axes in plain layout, one element otherwise. */
+    bool last = x->layout == LAYOUT_CHANNELS_LAST;
+    int64_t run = last || q->type.grain == GRAIN_BLOCK
+                    ? 1 : shape_span(s, q->type.axis + 1, s->rank);
+    for (int64_t i = 0; i < n; i += run) {
+        int64_t k = last ? i % s->dim[1] : quant_index(&q->type, s, i);
+        quant_round(&q->type, q->scale[k], q->zero[k], from + i, to + i, run);
+    }
+}
+
+struct tensor *quant_codes(struct arena *a, const struct quant *q, const struct tensor *x)
+{
+    struct tensor *codes = tensor_new(a, q->type.dtype, &x->shape);
+    float lo = (float)quant_min(&q->type), hi = (float)quant_max(&q->type);
+    for (int64_t i = 0, n = tensor_count(x); i < n; i++) {
+        int64_t k = quant_index(&q->type, &x->shape, i);
+        float r = rintf((float)tensor_get(x, i) / q->scale[k]);
+        double code = (double)r + q->zero[k];
+        code = !(code > (double)lo) ? (double)lo : code > (double)hi ? (double)hi : code;
+        dtype_store_int(q->type.dtype, codes->data, i,
+                        code >= 2147483647.0 && hi > 2e9f ? INT32_MAX : (int64_t)code);
+    }
+    return codes;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quant: quantization as data on values.
+ *
+ * Two values that must share parameters point at the same struct quant. There is no state: a NULL
+ * range is not calibrated, a NULL scale not solved. A consumer that wants the float value has its
+ * use marked `plain`. Real value = (q - zero) * scale, q = clip(rint(x / scale) + zero), in float32
+ * with ties to even: exactly what QuantizeLinear and DequantizeLinear of ONNX do.
+ */
+#ifndef QUANT_H
+#define QUANT_H
+
+#include "tensor.h"
+
+enum grain { GRAIN_TENSOR, GRAIN_CHANNEL, GRAIN_BLOCK };
+
+struct qtype {
+    enum dtype dtype; /* an integer type */
+    enum grain grain;
+    int axis;         /* of channels or blocks, for GRAIN_CHANNEL and GRAIN_BLOCK */
+    int64_t block;    /* elements along axis that share a scale, for GRAIN_BLOCK */
+    bool symmetric;   /* zero point in the middle: 0 for signed types, 2^(bits-1) for unsigned */
+    bool narrow;      /* symmetric limits: -127..127 instead of -128..127 */
+};
+
+struct range {
+    float lo, hi; /* lo <= 0 <= hi */
+};
+
+struct quant {
+    struct qtype type;              /* place */
+    struct range *range;            /* calibrate; n entries */
+    float *scale;                   /* solve; n entries */
+    int32_t *zero;                  /* solve; n entries */
+    int64_t n;                      /* scales: 1 per tensor, channels, or blocks */
+    const struct quant *product[2]; /* a bias: scale = scale of input * scale of weight */
+};
+
+/* Lowest and highest code of a type, in the sense of `narrow`. */
+int64_t quant_min(const struct qtype *t);
+int64_t quant_max(const struct qtype *t);
+/* Number of scales for a tensor of this shape. */
+int64_t quant_count(const struct qtype *t, const struct shape *s);
+/* Which scale belongs to element i (row-major) of a tensor of this shape. */
+int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i);
+
+/* Scale and zero point of a range: the range is widened to include 0; a range of width 0 gives
+ * scale 1. Scales are never below the smallest normal float. */
+void quant_solve_range(const struct qtype *t, struct range r, float *scale, int32_t *zero);
+/* "uint8", "int8 per channel (axis 0) symmetric": for people. */
+enum { QTYPE_TEXT = 96 };
+char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT]);
+
+/* Round to the grid and back, n elements that share scale and zero point; y may be x. */
+void quant_round(const struct qtype *t, float scale, int32_t zero, const float *x, float *y,
+                 int64_t n);
+/* A whole tensor (plain layout; or channels-last with axis 1 or per tensor). */
+void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y);
+/* The codes of a float tensor in plain layout, packed, as type q->type.dtype. */
+struct tensor *quant_codes(struct arena *a, const struct quant *q, const struct tensor *x);
+
+#endif
