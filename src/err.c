@@ -21,14 +21,15 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 
 int err_at(struct err *e, const char *fmt, ...)
 {
-    char text[sizeof e->text];
+    char old[sizeof e->text];
+    memcpy(old, e->text, sizeof old);
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
+    int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof text)
-        snprintf(text + n, sizeof text - (size_t)n, ": %s", e->text);
-    memcpy(e->text, text, sizeof text);
+    size_t at = n < 0 ? 0 : (size_t)n;
+    if (at < sizeof e->text)
+        snprintf(e->text + at, sizeof e->text - at, ": %s", old);
     return -1;
 }
 

@@ -32,6 +32,7 @@ struct exec_options {
 /* All operators of the graph that cannot run are reported together. */
 struct exec *exec_open(const struct graph *g, const struct exec_options *o, struct err *err);
 void exec_close(struct exec *x);
+const struct graph *exec_graph(const struct exec *x);
 /* From the next run on, constant `v` has this tensor (same dtype and shape) instead of its own.
  * No run may be under way. */
 void exec_override(struct exec *x, const struct value *v, const struct tensor *t);
@@ -57,6 +58,9 @@ const struct tensor *run_output(const struct run *r, int i);
 int run_begin(struct run *r, const struct tensor *const *input, struct err *err);
 int run_step(struct run *r, struct err *err);
 const struct node *run_next(const struct run *r);
+/* Executes the next node for the watcher only: what it computes is thrown away, and the next step
+ * executes it again (with constants that were exchanged in between). */
+int run_peek(struct run *r, struct err *err);
 struct run *run_open_beside(struct run *other);
 
 #endif

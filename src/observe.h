@@ -15,15 +15,16 @@
 enum { STATS_BINS = 2048 };
 
 struct stats {
-    int64_t samples; /* calls of stats_add */
+    int64_t samples; /* calls of stats_add with at least one finite element */
     int64_t n;       /* finite elements */
+    int64_t zeros;   /* of these, exact zeros: they cost no rounding error at any scale */
     int64_t bad;     /* NaN and infinite elements, left out of everything else */
     float min, max;
     double sum_min, sum_max; /* over samples */
     double sum, sum2;        /* over elements */
-    int exponent;            /* bin width is 2^exponent; bin i covers [(first+i), (first+i+1)) * width */
-    int64_t first;
-    uint64_t *bin; /* STATS_BINS; NULL until the first element */
+    int exponent;            /* bins are 2^exponent wide ... */
+    int64_t first;           /* ... and bin i holds [first + i, first + i + 1) times that */
+    uint64_t *bin;           /* STATS_BINS; NULL until the first element */
 };
 
 /* Starts with {0}. stats_add: the elements of one value in one sample. */

@@ -17,6 +17,8 @@
 #include "err.h"
 #include "graph.h"
 
+struct tail;
+
 /* What eval of one node prepared for later calls: packed weights, library primitives. It belongs to
  * the executor's node, is shared by its workers, and is given back by release(). */
 struct op_state {
@@ -30,7 +32,11 @@ struct call { /* one application of an operator */
     const struct tensor *const *in; /* NULL: left out; data NULL: not known (only in infer) */
     struct tensor *const *out;      /* infer fills dtype and shape, eval the data; NULL: left out */
     struct arena *scratch;          /* emptied after the call */
-    struct op_state **state;        /* eval may keep something here; guard with state_lock() */
+    unsigned constant;              /* bit i: input i is the same in every call with this state */
+    struct op_state **state;        /* eval may keep something here; NULL: nowhere. Threads that
+                                       share it race: add with compare-and-swap */
+    const struct tail *tail;        /* k_tail.h: what to do to output 0 last, where the operator
+                                       has OP_TAIL and output 0 is float; NULL: nothing */
 };
 typedef int op_fn(struct call *c, struct err *err);
 
@@ -54,6 +60,7 @@ enum op_flag {
     OP_COMMUTES = 1 << 3,      /* the two inputs may be exchanged */
     OP_RANDOM = 1 << 4,        /* not a function of its inputs: never folded */
     OP_VIEW = 1 << 5,          /* output 0 is input 0's bytes with another shape */
+    OP_TAIL = 1 << 6,          /* eval obeys call.tail */
 };
 
 struct op_info {
@@ -77,6 +84,8 @@ struct op_weight {
 /* False: the node has no weight (MatMul of two activations), or its rank is not known. */
 bool op_weight(const struct node *n, struct op_weight *w);
 
+/* The operator's infer, after a check that the inputs it needs are there. */
+int op_infer(struct call *c, struct err *err);
 /* infer on a node of a graph: fills the types of its outputs from values' types and constants.
  * Returns -1 where the model contradicts itself, 0 otherwise (also where nothing could be known). */
 int op_infer_node(struct node *n, struct err *err);

@@ -26,17 +26,22 @@ enum pass_flag {
     PASS_SAME_RESULT = 1 << 0, /* float outputs do not change: --check-result measures it */
 };
 
-struct target;      /* target.h */
-struct statistics;  /* calibrate.h */
-struct report;      /* report.h */
+struct target;    /* target.h */
+struct placement; /* place.h */
+struct measure;   /* measure.h */
 
 struct pass_ctx {
     int jobs;                      /* threads */
     const struct target *target;   /* NULL: none chosen (convert) */
     const struct dataset *data;    /* NULL: no data given */
-    struct statistics *statistics; /* of the calibration run; NULL before it */
+    const char *observer;          /* name in observer_table, or "auto" */
+    const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
+    struct placement *placement;   /* place: the layers; NULL before it */
+    struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
+    double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */
+    struct arena *arena;           /* lives as long as the pipeline */
     struct arena *scratch;         /* emptied after the pass */
-    struct str notes;              /* what the pass skipped and why, a line each; for the report */
+    struct str notes;              /* what the pass did or skipped and why, a line each */
 };
 
 struct pass {
@@ -56,6 +61,10 @@ struct pass_options {
     const char *print_after; /* a name, "all", or NULL */
     bool verify;             /* always on in debug builds */
     bool check_result;
+    /* Called after each pass that ran, with what it added to ctx->notes; NULL: nobody listens. */
+    void (*record)(void *data, const struct pass *p, int changes, double seconds,
+                   const char *notes);
+    void *record_data;
 };
 /* Runs the passes in the order given. */
 int pass_run_all(const struct pass *const *passes, int n, struct model *m, struct pass_ctx *ctx,

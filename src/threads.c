@@ -52,6 +52,34 @@ void threads_for(int n_workers, int n, threads_fn *fn, void *data)
         pthread_join(worker[i].thread, NULL);
 }
 
+struct ordered {
+    threads_fn *fn, *merge;
+    void *data;
+    int turn; /* the item that may merge now */
+    pthread_mutex_t lock;
+    pthread_cond_t turned;
+};
+
+/* Items are taken in order, so the item whose turn it is always has a worker. */
+static void work_then_merge(void *data, int item, int worker)
+{
+    struct ordered *o = data;
+    o->fn(o->data, item, worker);
+    pthread_mutex_lock(&o->lock);
+    while (o->turn != item)
+        pthread_cond_wait(&o->turned, &o->lock);
+    o->merge(o->data, item, worker);
+    o->turn++;
+    pthread_cond_broadcast(&o->turned);
+    pthread_mutex_unlock(&o->lock);
+}
+
+void threads_ordered(int n_workers, int n, threads_fn *fn, threads_fn *merge, void *data)
+{
+    struct ordered o = {fn, merge, data, 0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
+    threads_for(n_workers, n, work_then_merge, &o);
+}
+
 int threads_available(void)
 {
     cpu_set_t set;

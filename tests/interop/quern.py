@@ -178,6 +178,8 @@ class Net:
         graph = helper.make_graph(self.nodes, "test", self.inputs, self.outputs, self.initializers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)],
                                   ir_version=8)
+        model = onnx.shape_inference.infer_shapes(model)
+        del model.graph.value_info[:]   # the outputs have their shapes now; the rest is for quern
         onnx.checker.check_model(model)
         onnx.save(model, path)
         return path

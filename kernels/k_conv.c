@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * k_conv: convolution as a matrix product. A block of output positions is gathered into rows
+ * [taps][c / groups], which meet the weight as a matrix; a transposed convolution goes the other
+ * way, from products to sums at the places they belong to. With one channel a group there is no
+ * matrix to speak of, and the taps are walked directly.
+ */
+#include "k_conv.h"
+
+#include "k_gemm.h"
+#include "k_simd.h"
+
+#include <string.h>
+
+enum { BLOCK = 256 }; /* positions gathered at a time: rows stay in the second level cache */
+
+static int64_t product(const int64_t v[CONV_AXES])
+{
+    return v[0] * v[1] * v[2];
+}
+
+int64_t conv_taps(const struct conv_dims *d)
+{
+    return product(d->kernel);
+}
+
+int64_t conv_in_span(const struct conv_dims *d)
+{
+    return product(d->in);
+}
+
+int64_t conv_out_span(const struct conv_dims *d)
+{
+    return product(d->out);
+}
+
+static bool is_depthwise(const struct conv_dims *d)
+{
+    return !d->transposed && d->groups == d->c && d->groups == d->m;
+}
+
+size_t k_conv_packed(const struct conv_dims *d)
+{
+    return (size_t)(d->c / d->groups * d->m * conv_taps(d));
+}
+
+/* Forward: [group][m][tap][c]; depthwise [tap][m]; transposed [group][c][tap][m]. */
+void k_conv_pack(const struct conv_dims *d, const float *w, float *packed)
+{
+    int64_t taps = conv_taps(d), c = d->c / d->groups, m = d->m / d->groups;
+    int64_t outer = d->transposed ? d->c : d->m, inner = d->transposed ? m : c;
+    if (is_depthwise(d)) {
+        outer = 1;
+        inner = d->m;
+    }
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            for (int64_t t = 0; t < taps; t++)
+                packed[(o * taps + t) * inner + i] = w[(o * inner + i) * taps + t];
+}
+
+size_t k_conv_scratch(const struct conv_dims *d)
+{
+    if (is_depthwise(d))
+        return 0;
+    int64_t row = (d->transposed ? d->m : d->c) / d->groups * conv_taps(d);
+    return (size_t)(BLOCK * row);
+}
+
+/* Coordinates of a flat position, the last axis fastest. */
+static void split(int64_t position, const int64_t span[CONV_AXES], int64_t at[CONV_AXES])
+{
+    for (int a = CONV_AXES - 1; a >= 0; a--) {
+        at[a] = position % span[a];
+        position /= span[a];
+    }
+}
+
+/* Where a tap of the window at `at` lies on the other side; -1: outside. `other` has the extent
+ * that the window moves over: the input, or the output of a transposed convolution. */
+static int64_t tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES],
+                         const int64_t tap[CONV_AXES], const int64_t other[CONV_AXES])
+{
+    int64_t place = 0;
+    for (int a = 0; a < CONV_AXES; a++) {
+        int64_t p = at[a] * d->stride[a] - d->pad[a] + tap[a] * d->dilation[a];
+        if (p < 0 || p >= other[a])
+            return -1;
+        place = place * other[a] + p;
+    }
+    return place;
+}
+
+K_CLONES static void depthwise(const struct conv_dims *d, const float *x, const float *w, float *y)
+{
+    int64_t taps = conv_taps(d), m = d->m, n_out = conv_out_span(d);
+    for (int64_t o = 0; o < n_out; o++) {
+        float *row = y + o * m;
+        int64_t at[CONV_AXES], tap[CONV_AXES];
+        split(o, d->out, at);
+        memset(row, 0, sizeof *row * (size_t)m);
+        for (int64_t t = 0; t < taps; t++) {
+            split(t, d->kernel, tap);
+            int64_t place = tap_place(d, at, tap, d->in);
+            if (place < 0)
+                continue;
+            const float *from = x + place * m, *by = w + t * m;
+            for (int64_t i = 0; i < m; i++)
+                row[i] += from[i] * by[i];
+        }
+    }
+}
+
+/* rows[i][tap][channel] of the positions first .. first+n-1, channels of one group. */
+static void gather(const struct conv_dims *d, const float *x, int64_t first, int64_t n, float *rows)
+{
+    int64_t taps = conv_taps(d), c = d->c / d->groups;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at[CONV_AXES], tap[CONV_AXES];
+        split(first + i, d->out, at);
+        for (int64_t t = 0; t < taps; t++, rows += c) {
+            split(t, d->kernel, tap);
+            int64_t place = tap_place(d, at, tap, d->in);
+            if (place < 0)
+                memset(rows, 0, sizeof *rows * (size_t)c);
+            else
+                memcpy(rows, x + place * d->c, sizeof *rows * (size_t)c);
+        }
+    }
+}
+
+/* The reverse for a transposed convolution: rows are added to y. */
+static void scatter(const struct conv_dims *d, const float *rows, int64_t first, int64_t n,
+                    float *y)
+{
+    int64_t taps = conv_taps(d), m = d->m / d->groups;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at[CONV_AXES], tap[CONV_AXES];
+        split(first + i, d->in, at);
+        for (int64_t t = 0; t < taps; t++, rows += m) {
+            split(t, d->kernel, tap);
+            int64_t place = tap_place(d, at, tap, d->out);
+            if (place < 0)
+                continue;
+            float *to = y + place * d->m;
+            for (int64_t j = 0; j < m; j++)
+                to[j] += rows[j];
+        }
+    }
+}
+
+static void forward(const struct conv_dims *d, const float *x, const float *w, float *y,
+                    float *rows)
+{
+    int64_t c = d->c / d->groups, m = d->m / d->groups, k = c * conv_taps(d);
+    int64_t n_out = conv_out_span(d);
+    for (int64_t g = 0; g < d->groups; g++) {
+        for (int64_t first = 0; first < n_out; first += BLOCK) {
+            int64_t n = n_out - first < BLOCK ? n_out - first : BLOCK;
+            gather(d, x + g * c, first, n, rows);
+            struct gemm p = {.m = n, .n = m, .k = k, .tb = true, .lda = k, .ldb = k, .ldc = d->m,
+                             .alpha = 1};
+            k_gemm_f32(&p, rows, w + g * m * k, y + first * d->m + g * m);
+        }
+    }
+}
+
+static void backward(const struct conv_dims *d, const float *x, const float *w, float *y,
+                     float *rows)
+{
+    int64_t c = d->c / d->groups, m = d->m / d->groups, k = m * conv_taps(d);
+    int64_t n_in = conv_in_span(d);
+    memset(y, 0, sizeof *y * (size_t)(conv_out_span(d) * d->m));
+    for (int64_t g = 0; g < d->groups; g++) {
+        for (int64_t first = 0; first < n_in; first += BLOCK) {
+            int64_t n = n_in - first < BLOCK ? n_in - first : BLOCK;
+            struct gemm p = {.m = n, .n = k, .k = c, .lda = d->c, .ldb = k, .ldc = k, .alpha = 1};
+            k_gemm_f32(&p, x + first * d->c + g * c, w + g * c * k, rows);
+            scatter(d, rows, first, n, y + g * m);
+        }
+    }
+}
+
+void k_conv(const struct conv_dims *d, const float *x, const float *packed, const struct tail *t,
+            float *y, float *scratch)
+{
+    int64_t n_in = conv_in_span(d) * d->c, n_out = conv_out_span(d) * d->m;
+    struct tail tail = *t;
+    for (int64_t b = 0; b < d->batch; b++, x += n_in, y += n_out) {
+        if (d->transposed)
+            backward(d, x, packed, y, scratch);
+        else if (is_depthwise(d))
+            depthwise(d, x, packed, y);
+        else
+            forward(d, x, packed, y, scratch);
+        k_tail(&tail, y, conv_out_span(d), d->m);
+        if (tail.add)
+            tail.add += n_out;
+    }
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * k_dnnl: oneDNN 2.x. Weights are offered in "any" order, so the library chooses a blocked one;
+ * activations are channels-last, for which its newest and fastest code is written.
+ */
+#include "k_dnnl.h"
+
+#include "k_gemm.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static dnnl_engine_t engine;
+static void (*omp_threads)(int);
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void library_open(void)
+{
+    if (dnnl_engine_create(&engine, dnnl_cpu, 0))
+        engine = NULL;
+    /* The OpenMP runtime that oneDNN was linked with, if any; POSIX makes this conversion legal. */
+    void *symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    memcpy(&omp_threads, &symbol, sizeof symbol);
+}
+
+void k_dnnl_single_thread(void)
+{
+    pthread_once(&once, library_open);
+    if (omp_threads)
+        omp_threads(1);
+}
+
+/* A channels-last tensor: batch, channels and the axes in use. */
+static bool data_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, int64_t channels,
+                      const int64_t *span)
+{
+    static const dnnl_format_tag_t tag[] = {dnnl_nwc, dnnl_nhwc, dnnl_ndhwc};
+    dnnl_dims_t dim = {d->batch, channels};
+    for (int i = 0; i < d->axes; i++)
+        dim[2 + i] = span[CONV_AXES - d->axes + i];
+    return !dnnl_memory_desc_init_by_tag(md, 2 + d->axes, dim, dnnl_f32, tag[d->axes - 1]);
+}
+
+/* The weight as oneDNN counts its dims: groups (where more than 1), m, c, axes. `plain` says that it
+ * is stored as ONNX stores it, otherwise the library chooses. */
+static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool plain)
+{
+    dnnl_dims_t dim, stride;
+    int n = 0, first = d->groups > 1;
+    int64_t m = d->m / d->groups, c = d->c / d->groups, taps = conv_taps(d);
+    dim[n++] = d->groups;
+    dim[n++] = m;
+    dim[n++] = c;
+    stride[0] = m * c * taps;
+    stride[1] = d->transposed ? taps : c * taps;
+    stride[2] = d->transposed ? m * taps : taps;
+    for (int i = 0; i < d->axes; i++) {
+        dim[n] = d->kernel[CONV_AXES - d->axes + i];
+        taps /= dim[n];
+        stride[n++] = taps;
+    }
+    if (!first) {
+        memmove(dim, dim + 1, sizeof *dim * (size_t)(n - 1));
+        memmove(stride, stride + 1, sizeof *stride * (size_t)(n - 1));
+        n--;
+    }
+    if (plain)
+        return !dnnl_memory_desc_init_by_strides(md, n, dim, dnnl_f32, stride);
+    return !dnnl_memory_desc_init_by_tag(md, n, dim, dnnl_f32, dnnl_format_tag_any);
+}
+
+static dnnl_primitive_attr_t tail_attr(const struct tail *t)
+{
+    dnnl_primitive_attr_t attr;
+    dnnl_post_ops_t ops;
+    if (dnnl_primitive_attr_create(&attr))
+        return NULL;
+    if (dnnl_post_ops_create(&ops)) {
+        dnnl_primitive_attr_destroy(attr);
+        return NULL;
+    }
+    int bad = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+    if (t->add)
+        bad |= dnnl_post_ops_append_sum(ops, 1);
+    if (t->kind == TAIL_LEAKY)
+        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, t->lo, 0);
+    else if (t->kind == TAIL_CLIP && t->lo == 0 && isinf(t->hi))
+        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+    else if (t->kind == TAIL_CLIP)
+        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_clip, t->lo, t->hi);
+    bad |= dnnl_primitive_attr_set_post_ops(attr, ops);
+    dnnl_post_ops_destroy(ops);
+    if (!bad)
+        return attr;
+    dnnl_primitive_attr_destroy(attr);
+    return NULL;
+}
+
+static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, bool bias,
+                                       dnnl_primitive_attr_t attr)
+{
+    dnnl_memory_desc_t x, w, b, y;
+    dnnl_dims_t bias_dim = {d->m}, stride, dilation, pad, pad_end;
+    for (int i = 0; i < d->axes; i++) {
+        int a = CONV_AXES - d->axes + i;
+        stride[i] = d->stride[a];
+        dilation[i] = d->dilation[a] - 1;
+        pad[i] = d->pad[a];
+        pad_end[i] = d->pad_end[a];
+    }
+    if (!data_desc(&x, d, d->c, d->in) || !data_desc(&y, d, d->m, d->out)
+        || !weight_desc(&w, d, false)
+        || dnnl_memory_desc_init_by_tag(&b, 1, bias_dim, dnnl_f32, dnnl_x))
+        return NULL;
+    dnnl_primitive_desc_t desc = NULL;
+    if (d->transposed) {
+        dnnl_deconvolution_desc_t op;
+        if (dnnl_dilated_deconvolution_forward_desc_init(
+                &op, dnnl_forward_inference, dnnl_deconvolution_direct, &x, &w, bias ? &b : NULL,
+                &y, stride, dilation, pad, pad_end)
+            || dnnl_primitive_desc_create(&desc, &op, attr, engine, NULL))
+            return NULL;
+    } else {
+        dnnl_convolution_desc_t op;
+        if (dnnl_dilated_convolution_forward_desc_init(
+                &op, dnnl_forward_inference, dnnl_convolution_direct, &x, &w, bias ? &b : NULL, &y,
+                stride, dilation, pad, pad_end)
+            || dnnl_primitive_desc_create(&desc, &op, attr, engine, NULL))
+            return NULL;
+    }
+    return desc;
+}
+
+/* Generated code, not the library's loops for the rest, which are slower than k_conv. */
+static bool is_fast(dnnl_primitive_desc_t desc)
+{
+    const char *name = NULL;
+    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+    return name && !strstr(name, "ref") && !strstr(name, "gemm:");
+}
+
+static const dnnl_memory_desc_t *desc_of(const struct k_dnnl_conv *p, dnnl_query_t what)
+{
+    return dnnl_primitive_desc_query_md(p->desc, what, 0);
+}
+
+bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t)
+{
+    pthread_once(&once, library_open);
+    memset(p, 0, sizeof *p);
+    dnnl_primitive_attr_t attr = engine ? tail_attr(t) : NULL;
+    if (!attr)
+        return false;
+    dnnl_primitive_desc_t desc = conv_desc(d, t->bias, attr);
+    dnnl_primitive_attr_destroy(attr);
+    dnnl_primitive_t primitive;
+    if (!desc)
+        return false;
+    if (!is_fast(desc) || dnnl_primitive_create(&primitive, desc)) {
+        dnnl_primitive_desc_destroy(desc);
+        return false;
+    }
+    p->desc = desc;
+    p->primitive = primitive;
+    p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
+    p->scratch = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_scratchpad_md));
+    p->has_bias = t->bias;
+    p->has_add = t->add;
+    return true;
+}
+
+void k_dnnl_conv_release(struct k_dnnl_conv *p)
+{
+    if (p->primitive)
+        dnnl_primitive_destroy(p->primitive);
+    if (p->desc)
+        dnnl_primitive_desc_destroy(p->desc);
+    memset(p, 0, sizeof *p);
+}
+
+bool k_dnnl_conv_packs_alike(const struct k_dnnl_conv *p, const struct k_dnnl_conv *q)
+{
+    return dnnl_memory_desc_equal(desc_of(p, dnnl_query_weights_md),
+                                  desc_of(q, dnnl_query_weights_md));
+}
+
+/* Argument i of an execution. Failures here are faults of ours. */
+static void argument(dnnl_exec_arg_t *arg, int *n, int what, const dnnl_memory_desc_t *md,
+                     const void *data)
+{
+    dnnl_memory_t memory;
+    union {
+        const void *in;
+        void *out;
+    } pointer = {.in = data}; /* the library does not know about const */
+    if (dnnl_memory_create(&memory, md, engine, pointer.out))
+        abort();
+    arg[(*n)++] = (dnnl_exec_arg_t){what, memory};
+}
+
+static void execute(const_dnnl_primitive_t primitive, dnnl_exec_arg_t *arg, int n)
+{
+    dnnl_stream_t stream;
+    if (dnnl_stream_create(&stream, engine, dnnl_stream_default_flags)
+        || dnnl_primitive_execute(primitive, stream, n, arg) || dnnl_stream_wait(stream))
+        abort();
+    dnnl_stream_destroy(stream);
+    for (int i = 0; i < n; i++)
+        dnnl_memory_destroy(arg[i].memory);
+}
+
+void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const float *w,
+                    void *packed)
+{
+    const dnnl_memory_desc_t *to = desc_of(p, dnnl_query_weights_md);
+    dnnl_memory_desc_t from;
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t reorder;
+    if (!weight_desc(&from, d, true)
+        || dnnl_reorder_primitive_desc_create(&desc, &from, engine, to, engine, NULL)
+        || dnnl_primitive_create(&reorder, desc))
+        abort();
+    dnnl_exec_arg_t arg[2];
+    int n = 0;
+    argument(arg, &n, DNNL_ARG_FROM, &from, w);
+    argument(arg, &n, DNNL_ARG_TO, to, packed);
+    execute(reorder, arg, n);
+    dnnl_primitive_destroy(reorder);
+    dnnl_primitive_desc_destroy(desc);
+}
+
+void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *packed,
+                   const struct tail *t, float *y, void *scratch)
+{
+    const dnnl_memory_desc_t *out = desc_of(p, dnnl_query_dst_md);
+    dnnl_exec_arg_t arg[5];
+    int n = 0;
+    if (p->has_add && t->add != y)
+        memcpy(y, t->add, dnnl_memory_desc_get_size(out));
+    argument(arg, &n, DNNL_ARG_SRC, desc_of(p, dnnl_query_src_md), x);
+    argument(arg, &n, DNNL_ARG_WEIGHTS, desc_of(p, dnnl_query_weights_md), packed);
+    argument(arg, &n, DNNL_ARG_DST, out, y);
+    argument(arg, &n, DNNL_ARG_SCRATCHPAD, desc_of(p, dnnl_query_scratchpad_md), scratch);
+    if (p->has_bias)
+        argument(arg, &n, DNNL_ARG_BIAS,
+                 dnnl_primitive_desc_query_md(p->desc, dnnl_query_weights_md, 1), t->bias);
+    execute(p->primitive, arg, n);
+}
+
+bool k_dnnl_gemm(const struct gemm *g, const float *a, const float *b, float *c)
+{
+    return dnnl_sgemm(g->ta ? 'T' : 'N', g->tb ? 'T' : 'N', g->m, g->n, g->k, g->alpha, a, g->lda,
+                      b, g->ldb, g->beta, c, g->ldc)
+           == dnnl_success;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * k_dnnl: the one place that meets oneDNN's API (2.x). Data is channels-last as in k_conv.h.
+ *
+ * A k_dnnl_conv is generated code for one geometry and one tail. Once made it never changes: threads
+ * may run it at the same time, each with scratch of its own.
+ */
+#ifndef K_DNNL_H
+#define K_DNNL_H
+
+#include "k_conv.h"
+
+struct k_dnnl_conv {
+    void *primitive, *desc; /* dnnl_primitive_t, dnnl_primitive_desc_t */
+    size_t packed;          /* bytes of the weight in the order that the code wants */
+    size_t scratch;         /* bytes of scratch, aligned to 64 */
+    bool has_bias, has_add;
+};
+
+/* False: oneDNN is absent, or has only slow reference code for this. Of the tail, what matters is
+ * kind, limits, and whether there is a bias and a sum. */
+bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t);
+void k_dnnl_conv_release(struct k_dnnl_conv *p);
+/* Do both want the weight in the same order? */
+bool k_dnnl_conv_packs_alike(const struct k_dnnl_conv *p, const struct k_dnnl_conv *q);
+/* w: in ONNX's order, see k_conv_pack(). */
+void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const float *w,
+                    void *packed);
+void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *packed,
+                   const struct tail *t, float *y, void *scratch);
+
+/* c = alpha * a * b + beta * c as in k_gemm.h; false: oneDNN is absent. */
+struct gemm;
+bool k_dnnl_gemm(const struct gemm *g, const float *a, const float *b, float *c);
+/* From now on oneDNN uses one thread when called from the calling thread. */
+void k_dnnl_single_thread(void);
+
+#endif

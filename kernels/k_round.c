@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * k_round: since lo and hi are integers, clip(rint(v) + zero, lo, hi) - zero is the same as
+ * rint(clip(v, lo - zero, hi - zero)); clipping first keeps the value where k_rint() is exact, and
+ * the loop is a few vector instructions. Types of 32 bits, whose limits are outside, go in double.
+ */
+#include "k_round.h"
+
+#include "k_math.h"
+#include "k_simd.h"
+
+#include <math.h>
+
+/* Are the limits within what k_rint() serves? */
+static bool is_narrow(int64_t lo, int64_t hi)
+{
+    return lo >= -(1 << 22) && hi <= 1 << 22;
+}
+
+/* q - zero. */
+static inline float step(float x, float scale, float lo, float hi)
+{
+    float v = x / scale;
+    v = v > lo ? v : lo;
+    v = v < hi ? v : hi;
+    return k_rint(v);
+}
+
+static inline double wide_code(float x, float scale, int32_t zero, int64_t lo, int64_t hi)
+{
+    double v = (double)rintf(x / scale) + zero;
+    return !(v > (double)lo) ? (double)lo : v > (double)hi ? (double)hi : v;
+}
+
+K_CLONES static void narrow_round(const float *x, float *y, int64_t n, float scale, float lo,
+                                  float hi)
+{
+    K_NO_CARRY
+    for (int64_t i = 0; i < n; i++)
+        y[i] = step(x[i], scale, lo, hi) * scale;
+}
+
+void k_round_f32(const float *x, float *y, int64_t n, float scale, int32_t zero, int64_t lo,
+                 int64_t hi)
+{
+    if (is_narrow(lo - zero, hi - zero)) {
+        narrow_round(x, y, n, scale, (float)(lo - zero), (float)(hi - zero));
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (float)(wide_code(x[i], scale, zero, lo, hi) - zero) * scale;
+}
+
+#define CODES(type)                                                                                \
+    do {                                                                                           \
+        type *to = (type *)q;                                                                      \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            to[i] = (type)((int32_t)step(x[i], scale, lo, hi) + zero);                             \
+    } while (0)
+
+K_CLONES static void narrow_codes(const float *x, enum dtype t, void *q, int64_t n, float scale,
+                                  int32_t zero, float lo, float hi)
+{
+    switch (t) {
+    case DTYPE_U8: CODES(uint8_t); break;
+    case DTYPE_I8: CODES(int8_t); break;
+    case DTYPE_U16: CODES(uint16_t); break;
+    case DTYPE_I16: CODES(int16_t); break;
+    default: CODES(int32_t); break;
+    }
+}
+
+void k_quantize_f32(const float *x, enum dtype t, void *q, int64_t n, float scale, int32_t zero,
+                    int64_t lo, int64_t hi)
+{
+    if (is_narrow(lo - zero, hi - zero)) {
+        narrow_codes(x, t, q, n, scale, zero, (float)(lo - zero), (float)(hi - zero));
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        dtype_store_int(t, q, i, (int64_t)wide_code(x[i], scale, zero, lo, hi));
+}
+
+#define VALUES(type)                                                                               \
+    do {                                                                                           \
+        const type *from = (const type *)q + at;                                                   \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            y[i] = (float)((int32_t)from[i] - zero) * scale;                                       \
+    } while (0)
+
+K_CLONES void k_dequantize_f32(enum dtype t, const void *q, int64_t at, float *y, int64_t n,
+                               float scale, int32_t zero)
+{
+    switch (t) {
+    case DTYPE_U8: VALUES(uint8_t); break;
+    case DTYPE_I8: VALUES(int8_t); break;
+    case DTYPE_U16: VALUES(uint16_t); break;
+    case DTYPE_I16: VALUES(int16_t); break;
+    default:
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (float)(dtype_load_int(t, q, at + i) - zero) * scale;
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * k_softmax: the template for float and double.
+ */
+#include "k_softmax.h"
+
+#include "k_math.h"
+#include "k_simd.h"
+
+#include <math.h>
+
+#define T float
+#define NAME(fn) fn##_f32
+#define EXP(x) k_exp(x)
+#define LOG(x) logf(x)
+#include "k_softmax_tmpl.h"
+#undef T
+#undef NAME
+#undef EXP
+#undef LOG
+
+#define T double
+#define NAME(fn) fn##_f64
+#define EXP(x) exp(x)
+#define LOG(x) log(x)
+#include "k_softmax_tmpl.h"

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * k_stats: one pass over floats for extremes and sums, one for a histogram.
+ *
+ * The order of additions is fixed, so that sums do not depend on the processor. Within groups of 32
+ * elements they are made in single precision, else in double: sums are good to 1e-6 of the sum of
+ * magnitudes, and squares below 2^-126 count as 0.
+ */
+#ifndef K_STATS_H
+#define K_STATS_H
+
+#include <stdint.h>
+
+struct k_stats {
+    int64_t n;     /* finite elements */
+    int64_t zeros; /* of these, equal to 0 */
+    float min, max; /* of the finite elements; INFINITY and -INFINITY where there are none */
+    double sum, sum2;
+};
+
+void k_stats(const float *x, int64_t n, struct k_stats *s);
+
+enum { K_BINS = 2048 };
+/* Adds 1 to bin[floor(x * inverse) - first] for each finite x. inverse is a power of two; every
+ * product must lie within +-2^22 and every index within the bins. */
+void k_histogram(const float *x, int64_t n, float inverse, int32_t first, uint64_t bin[K_BINS]);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * round-weights: chooses the codes of weights by the second moments of each layer's input
+ * (k_rounding.h has the method), and moves what that does to the mean into the bias.
+ *
+ * The new weights lie on the grid of the old scales, so rounding them to nearest gives the codes.
+ * Layers are handled in batches whose moments fit the memory. The result is kept if the simulated
+ * outputs are nearer to the float model's.
+ */
+#include "gram.h"
+#include "k_rounding.h"
+#include "measure.h"
+#include "pass.h"
+#include "quant.h"
+#include "solve.h"
+#include "threads.h"
+
+#include <math.h>
+
+enum { SAMPLES = 48, MEMORY = 32 << 20, MAX_K = 8192 };
+
+struct rounded { /* new constants of one layer; NULL: as they were */
+    const struct tensor *weight, *bias;
+};
+struct batch {
+    const struct qlayer *const *layer;
+    const struct gram *gram;
+    struct rounded *result;
+    struct arena *arena; /* [layer]: a job has its own */
+};
+
+static void add_to_bias(const struct k_rounding *r, const struct gram *g, int64_t group,
+                        float *bias)
+{
+    for (int64_t o = 0; o < r->rows; o++) {
+        double shift = 0;
+        for (int64_t i = 0; i < r->k; i++) {
+            double e = (double)r->w[o * r->k + i] - (double)r->q[o * r->k + i] * (double)r->scale[o];
+            shift += e * g->x[group * r->k + i] / (double)g->columns;
+        }
+        bias[group * r->rows + o] += (float)shift;
+    }
+}
+
+/* Rows of one group: gathered, rounded, put back as values on the grid. */
+static void round_group(const struct qlayer *l, const struct gram *g, int64_t group, float *to,
+                        float *bias, struct arena *a)
+{
+    const struct value *w = qlayer_weight(l);
+    int64_t rows = qlayer_channels(l) / g->groups, k = g->k;
+    float *row = NEW_ARRAY(a, rows * k, float), *q = NEW_ARRAY(a, rows * k, float);
+    float *scale = NEW_ARRAY(a, rows, float), *c = NEW_ARRAY(a, k * k, float);
+    for (int64_t o = 0; o < rows; o++) {
+        int64_t channel = group * rows + o;
+        scale[o] = w->quant->scale[w->quant->n == 1 ? 0 : channel];
+        for (int64_t i = 0; i < k; i++)
+            row[o * k + i] = tensor_f32(w->constant)[qlayer_weight_at(l, channel, i)];
+    }
+    if (!k_rounding_moments(k, g->columns, g->xx + group * k * k, g->x + group * k, bias != NULL, c))
+        return;
+    struct k_rounding r = {rows, k, row, scale, (float)quant_min(&w->quant->type),
+                           (float)quant_max(&w->quant->type), c, q};
+    k_rounding_solve(&r, NEW_ARRAY(a, k_rounding_scratch(k), float));
+    for (int64_t o = 0; o < rows; o++)
+        for (int64_t i = 0; i < k; i++)
+            to[qlayer_weight_at(l, group * rows + o, i)] = q[o * k + i] * scale[o];
+    if (bias)
+        add_to_bias(&r, g, group, bias);
+}
+
+static void round_layer(void *data, int item, int worker)
+{
+    (void)worker;
+    struct batch *b = data;
+    const struct qlayer *l = b->layer[item];
+    const struct tensor *w = qlayer_weight(l)->constant;
+    const struct value *old = qlayer_bias(l);
+    struct arena *a = &b->arena[item], scratch = {0};
+    struct tensor *to = tensor_new(a, DTYPE_F32, &w->shape), *bias = NULL;
+    for (int64_t i = 0, n = tensor_count(w); i < n; i++)
+        tensor_f32(to)[i] = tensor_f32(w)[i];
+    if (old) {
+        bias = tensor_new(a, DTYPE_F32, &old->constant->shape);
+        for (int64_t i = 0, n = tensor_count(bias); i < n; i++)
+            tensor_f32(bias)[i] = tensor_f32(old->constant)[i];
+    }
+    for (int64_t g = 0; g < b->gram[item].groups; g++) {
+        round_group(l, &b->gram[item], g, tensor_f32(to), bias ? tensor_f32(bias) : NULL, &scratch);
+        arena_reset(&scratch);
+    }
+    arena_release(&scratch);
+    b->result[item] = (struct rounded){to, bias};
+}
+
+static bool layer_is_fit(const struct qlayer *l)
+{
+    const struct value *w = qlayer_weight(l);
+    return w->quant->type.symmetric && w->quant->zero[0] == 0 && w->quant->type.grain != GRAIN_BLOCK
+        && value_used_once(w) && qlayer_row_length(l) <= MAX_K;
+}
+
+/* The results move into the model's arena: the jobs' arenas end here. */
+static const struct tensor *keep(struct arena *a, const struct tensor *t)
+{
+    if (!t)
+        return NULL;
+    struct tensor *copy = arena_copy(a, t, sizeof *t);
+    copy->data = arena_copy(a, t->data, t->size);
+    return copy;
+}
+
+static int round_batch(struct model *m, struct pass_ctx *ctx, const struct qlayer *const *layer,
+                       int n, struct rounded **result, struct err *err)
+{
+    struct arena a = {0};
+    struct gram *gram = NEW_ARRAY(&a, n, struct gram);
+    struct batch b = {layer, gram, NEW_ARRAY(&a, n, struct rounded), NEW_ARRAY(&a, n, struct arena)};
+    int r = gram_gather(m, layer, n, ctx->data, SAMPLES, ctx->jobs, &a, gram, err);
+    if (r >= 0)
+        threads_for(ctx->jobs, n, round_layer, &b);
+    for (int i = 0; i < n; i++) {
+        *result[i] = (struct rounded){keep(m->arena, b.result[i].weight),
+                                      keep(m->arena, b.result[i].bias)};
+        arena_release(&b.arena[i]);
+    }
+    arena_release(&a);
+    return r;
+}
+
+static int round_all(struct model *m, struct pass_ctx *ctx, struct rounded *result, struct err *err)
+{
+    struct placement *p = ctx->placement;
+    const struct qlayer **layer = NEW_ARRAY(ctx->scratch, p->n_layer, const struct qlayer *);
+    struct rounded **to = NEW_ARRAY(ctx->scratch, p->n_layer, struct rounded *);
+    for (int i = 0; i < p->n_layer;) {
+        int n = 0;
+        for (int64_t bytes = 0; i < p->n_layer; i++) {
+            if (!layer_is_fit(&p->layer[i]))
+                continue;
+            bytes += gram_bytes(&p->layer[i]);
+            if (n && bytes > MEMORY)
+                break;
+            layer[n] = &p->layer[i];
+            to[n++] = &result[i];
+        }
+        if (n)
+            TRY(round_batch(m, ctx, layer, n, to, err));
+    }
+    return 0;
+}
+
+/* Puts the new constants in; `result` then holds the old ones. */
+static int exchange(const struct placement *p, struct rounded *result)
+{
+    int changes = 0;
+    for (int i = 0; i < p->n_layer; i++) {
+        struct value *w = qlayer_weight(&p->layer[i]), *b = qlayer_bias(&p->layer[i]);
+        if (!result[i].weight)
+            continue;
+        constant_replace(w, result[i].weight);
+        result[i].weight = w->constant;
+        if (result[i].bias) {
+            constant_replace(b, result[i].bias);
+            result[i].bias = b->constant;
+        }
+        changes++;
+    }
+    return changes;
+}
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    struct placement *p = ctx->placement;
+    if (!ctx->measure)
+        return err_set(err, ERR_USAGE, "pass round-weights needs pass calibrate before it");
+    double after;
+    struct rounded *result = NEW_ARRAY(ctx->scratch, p->n_layer, struct rounded);
+    if (isnan(ctx->sqnr))
+        TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
+    TRY(round_all(m, ctx, result, err));
+    int changes = exchange(p, result);
+    TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &after, err));
+    if (after >= ctx->sqnr) {
+        str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);
+        ctx->sqnr = after;
+        return changes;
+    }
+    exchange(p, result);
+    str_printf(&ctx->notes, "taken back: %.1f -> %.1f dB\n", ctx->sqnr, after);
+    return 0;
+}
+
+const struct pass pass_round_weights = {
+    .name = "round-weights",
+    .summary = "round weights by the second moments of their inputs (GPTQ, coordinate descent)",
+    .needs = FACT_SOLVED,
+    .run = run,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * solve: scales and zero points from ranges (solve.h says how).
+ */
+#include "solve.h"
+
+#include "pass.h"
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    if (!ctx->placement)
+        return err_set(err, ERR_USAGE, "pass solve needs pass place before it");
+    solve_model(m, ctx->placement);
+    return ctx->placement->n_layer;
+}
+
+const struct pass pass_solve = {
+    .name = "solve",
+    .summary = "turn ranges into scales and zero points",
+    .needs = FACT_RANGED,
+    .gives = FACT_SOLVED,
+    .run = run,
+};

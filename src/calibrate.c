@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * calibrate: one run over the data gathers the statistics that every observer reads. Each worker
+ * sums one sample at a time; samples are merged in order.
+ */
+#include "calibrate.h"
+
+#include "exec.h"
+#include "observe.h"
+#include "quant.h"
+#include "samples.h"
+#include "solve.h"
+
+#include <math.h>
+#include <string.h>
+
+struct gather {
+    int n;                  /* values that are watched */
+    int *slot;              /* by value id: index below n, or -1 */
+    const struct value **value;
+    struct stats **part;    /* [worker][value]: of the sample under way */
+    struct arena *part_arena; /* [worker] */
+    struct stats *sum;      /* [value] */
+    struct arena arena;
+};
+
+static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+{
+    (void)i;
+    struct gather *g = data;
+    int slot = g->slot[v->id];
+    if (slot >= 0 && t->dtype == DTYPE_F32)
+        stats_add(&g->part[worker][slot], &g->part_arena[worker], tensor_f32(t), tensor_count(t));
+}
+
+static void merge(void *data, int worker, int i)
+{
+    (void)i;
+    struct gather *g = data;
+    for (int k = 0; k < g->n; k++) {
+        stats_merge(&g->sum[k], &g->arena, &g->part[worker][k]);
+        g->part[worker][k] = (struct stats){0};
+    }
+    arena_reset(&g->part_arena[worker]);
+}
+
+/* A value is watched if it is the first that carries its quant: what shares it follows. */
+static void gather_value(struct gather *g, const struct value *v)
+{
+    if (!v->quant || v->constant)
+        return;
+    for (int i = 0; i < g->n; i++)
+        if (g->value[i]->quant == v->quant)
+            return;
+    g->slot[v->id] = g->n;
+    g->value[g->n++] = v;
+}
+
+static void gather_prepare(struct gather *g, const struct model *m, int jobs)
+{
+    g->slot = NEW_ARRAY(&g->arena, m->n_values, int);
+    memset(g->slot, -1, (size_t)m->n_values * sizeof *g->slot);
+    g->value = NEW_ARRAY(&g->arena, m->n_values, const struct value *);
+    for (int i = 0; i < m->graph->n_input; i++)
+        gather_value(g, m->graph->input[i]);
+    graph_each(m->graph, n)
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i])
+                gather_value(g, n->out[i]);
+    g->sum = NEW_ARRAY(&g->arena, g->n, struct stats);
+    g->part = NEW_ARRAY(&g->arena, jobs, struct stats *);
+    g->part_arena = NEW_ARRAY(&g->arena, jobs, struct arena);
+    for (int i = 0; i < jobs; i++)
+        g->part[i] = NEW_ARRAY(&g->arena, g->n, struct stats);
+}
+
+static int gather_run(struct gather *g, const struct model *m, const struct dataset *d, int n,
+                      int jobs, struct err *err)
+{
+    bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
+    for (int i = 0; i < m->n_values; i++)
+        want[i] = g->slot[i] >= 0;
+    int *index;
+    n = samples_spread(&g->arena, dataset_count(d), n ? n : dataset_count(d), &index);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want}, err);
+    if (!x)
+        return -1;
+    struct samples_hooks hooks = {on_value, NULL, merge, "calibrating"};
+    int r = samples_run(x, d, index, n, jobs, &hooks, g, err);
+    exec_close(x);
+    for (int i = 0; i < g->n && r >= 0; i++)
+        if (g->sum[i].bad)
+            r = err_set(err, ERR_INPUT, "value '%s' has %lld NaN or infinite elements on the "
+                        "calibration data; is the data preprocessed as the model expects?",
+                        g->value[i]->name, (long long)g->sum[i].bad);
+    return r;
+}
+
+static void set_ranges(struct model *m, const struct gather *g, const struct observer *o)
+{
+    for (int i = 0; i < g->n; i++) {
+        struct quant *q = g->value[i]->quant;
+        if (!q->range)
+            q->range = NEW_ARRAY(m->arena, 1, struct range);
+        q->range[0] = o->range(&g->sum[i], &q->type, o->parameter);
+    }
+}
+
+/* The observers take turns for the whole network: ranges of neighbours belong together. */
+static int choose_observer(struct model *m, const struct placement *p, const struct gather *g,
+                           const struct measure *measure, int jobs, struct calibration *result,
+                           struct err *err)
+{
+    const struct observer *best = NULL;
+    for (int i = 0; i < N_OBSERVERS; i++) {
+        const struct observer *o = &observer_table[i];
+        double db;
+        set_ranges(m, g, o);
+        solve_model(m, p);
+        TRY(measure_sqnr(measure, m, jobs, &db, err));
+        if (!best || db > result->sqnr) {
+            best = o;
+            result->sqnr = db;
+        }
+    }
+    set_ranges(m, g, best);
+    solve_clear(m);
+    result->observer = best->name;
+    return 0;
+}
+
+int calibrate_model(struct model *m, const struct placement *p, const struct dataset *d, int n,
+                    const char *observer, const struct measure *measure, int jobs,
+                    struct calibration *result, struct err *err)
+{
+    *result = (struct calibration){observer, NAN};
+    struct gather g = {0};
+    gather_prepare(&g, m, jobs);
+    int r = gather_run(&g, m, d, n, jobs, err);
+    if (r >= 0 && !strcmp(observer, "auto"))
+        r = choose_observer(m, p, &g, measure, jobs, result, err);
+    else if (r >= 0)
+        set_ranges(m, &g, observer_find(observer));
+    for (int i = 0; i < jobs; i++)
+        arena_release(&g.part_arena[i]);
+    arena_release(&g.arena);
+    return r;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * calibrate: the ranges of activations, from running the float model on data.
+ */
+#ifndef CALIBRATE_H
+#define CALIBRATE_H
+
+#include "dataset.h"
+#include "err.h"
+#include "measure.h"
+#include "place.h"
+
+/* Fills the range of every activation's quant from `n` samples (0: all) with one observer: a name
+ * of observer_table, or "auto": the observers take turns for the whole network, and the one whose
+ * simulated outputs are nearest to the float ones (by `measure`) is kept. The name of the observer
+ * and the SQNR of the last simulation are returned where the pointers are not NULL; the SQNR is NAN
+ * where nothing was simulated. */
+struct calibration {
+    const char *observer;
+    double sqnr;
+};
+int calibrate_model(struct model *m, const struct placement *p, const struct dataset *d, int n,
+                    const char *observer, const struct measure *measure, int jobs,
+                    struct calibration *result, struct err *err);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_check: says everything that stands in the way of quantizing a model, at once.
+ *
+ * The exit code is 0 where `quern quantize` would find layers to quantize, and could run the model
+ * on data to do it; 1 otherwise.
+ */
+#include "command.h"
+#include "exec.h"
+#include "onnx.h"
+#include "pass.h"
+#include "place.h"
+#include "spell.h"
+#include "survey.h"
+#include "target.h"
+
+#include <string.h>
+
+struct check_options {
+    struct common_options common;
+    const char *model, *target;
+};
+
+static const struct option check_rows[] = {
+    OPTION(OPT_POSITION, 0, "MODEL", struct check_options, model, NULL, "an ONNX model"),
+    OPTION(OPT_STRING, 't', "target", struct check_options, target, "NAME",
+           "the runtime to quantize for; see 'quern list targets' (default: onnxruntime)"),
+    COMMON_ROWS,
+};
+
+static const struct option_page check_page = {
+    .usage = "quern check MODEL [--target NAME]",
+    .summary =
+        "Says whether a model can be quantized: its inputs and outputs, operators that are not "
+        "known or cannot be run, quantization that is there already, and which layers would stay "
+        "float for which reason. The exit code is 0 where it can be quantized (layers that stay "
+        "float do not matter) and 1 where it cannot.",
+    .examples = "  quern check model.onnx\n"
+                "  quern check model.onnx --target openvino\n",
+};
+
+static void print_values(const struct graph *g)
+{
+    char type[TYPE_TEXT];
+    for (int i = 0; i < g->n_input; i++)
+        if (value_is_fed(g->input[i]))
+            printf("  input     %s: %s\n", g->input[i]->name, spell_type(&g->input[i]->type, type));
+    for (int i = 0; i < g->result->n_in; i++)
+        printf("  output    %s: %s\n", g->output_name[i],
+               spell_type(&g->result->in[i].value->type, type));
+}
+
+static void print_missing(const struct survey *s)
+{
+    for (int i = 0; i < s->missing.n; i++) {
+        const struct survey_op *op = &s->missing.at[i];
+        printf("  %s  %s%s%s: %d of %d nodes, first %s\n", op->known ? "not run " : "unknown ",
+               op->domain, *op->domain ? "." : "", op->type, op->count, s->n_nodes,
+               node_title(op->first));
+    }
+}
+
+/* Layers that stay float, those with the same reason in one line. */
+static void print_left(const struct placement *p, struct arena *a)
+{
+    bool *done = NEW_ARRAY(a, p->n_left, bool);
+    for (int i = 0; i < p->n_left; i++) {
+        const struct left_float *first = &p->left[i];
+        int count = 0;
+        for (int k = i; k < p->n_left && !done[i]; k++) {
+            if (strcmp(p->left[k].reason, first->reason))
+                continue;
+            done[k] = k > i;
+            count++;
+        }
+        if (count)
+            printf("  float     %d: %s: %s%s\n", count, first->reason, node_title(first->node),
+                   count > 1 ? ", ..." : "");
+    }
+}
+
+/* The passes of quantize up to the one that decides what is quantized; none of them needs data. */
+static int place(struct model *m, const struct target *t, int jobs, struct arena *a,
+                 struct placement **placement, struct err *err)
+{
+    struct arena scratch = {0};
+    struct pass_ctx ctx = {
+        .jobs = jobs, .target = t, .observer = "auto", .arena = a, .scratch = &scratch};
+    int n = 0;
+    while (n < pass_count && !(pass_table[n]->gives & FACT_PLACED))
+        n++;
+    int r = pass_run_all(pass_table, n + 1, m, &ctx, &(struct pass_options){0}, err);
+    *placement = ctx.placement;
+    str_release(&ctx.notes);
+    arena_release(&scratch);
+    return r;
+}
+
+/* 0, or an error that says why ranges cannot be measured or would serve nobody. */
+static int judge(const struct model *m, const struct placement *p, struct err *err)
+{
+    struct exec *x = exec_open(m->graph, &(struct exec_options){.mode = EXEC_FLOAT}, err);
+    if (!x)
+        return err_at(err, "%s: cannot be run on data", m->path);
+    exec_close(x);
+    if (!p->n_layer)
+        return err_set(err, ERR_INPUT, "%s: no layer can be quantized", m->path);
+    return 0;
+}
+
+static int check_model(struct model *m, const struct target *t, int jobs, struct arena *a,
+                       struct err *err)
+{
+    struct survey s;
+    struct placement *p = NULL;
+    char nodes[COUNT_TEXT];
+    survey_take(&s, m, a);
+    printf("%s: IR version %lld, opset %lld, %s\n", m->path, (long long)m->ir_version,
+           (long long)model_opset(m, ""), count_text(s.n_nodes, "node", "nodes", nodes));
+    print_values(m->graph);
+    print_missing(&s);
+    if (s.quantized)
+        return err_set(err, ERR_INPUT, "%s: already quantized: it has %d such nodes, first %s",
+                       m->path, s.n_quantized, node_title(s.quantized));
+    if (place(m, t, jobs, a, &p, err))
+        return err_at(err, "%s", m->path);
+    printf("  layers    %d of %d can be quantized for %s\n", p->n_layer, p->n_layer + p->n_left,
+           t->name);
+    print_left(p, a);
+    TRY(judge(m, p, err));
+    printf("It can be quantized: quern quantize %s --data PATH -o OUT\n", m->path);
+    return 0;
+}
+
+int cmd_check(int argc, char **argv, struct err *err)
+{
+    struct check_options o = {.target = target_table[0].name};
+    int todo = command_parse(&check_page, check_rows, &o, argc, argv, err);
+    if (todo <= 0)
+        return todo;
+    const struct target *t = target_find(o.target);
+    if (!t)
+        return err_set(err, ERR_USAGE, "check: unknown target '%s'; see 'quern list targets'",
+                       o.target);
+    struct model *m = onnx_read(o.model, err);
+    if (!m)
+        return -1;
+    struct arena a = {0};
+    int r = check_model(m, t, o.common.jobs, &a, err);
+    arena_release(&a);
+    model_close(m);
+    return r;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_convert: reads a model, runs the passes that were named, writes it.
+ */
+#include "command.h"
+#include "log.h"
+#include "onnx.h"
+#include "pass.h"
+#include "target.h"
+
+#include <string.h>
+
+struct convert_options {
+    struct common_options common;
+    const char *model, *out, *passes, *target;
+    struct pass_options pass;
+    struct dataset_options data;
+    bool external;
+};
+
+static const struct option convert_rows[] = {
+    OPTION(OPT_POSITION, 0, "MODEL", struct convert_options, model, NULL, "an ONNX model"),
+    OPTION_HEADING("Passes"),
+    OPTION(OPT_STRING, 'p', "pass", struct convert_options, passes, "NAME,...",
+           "run these passes, in this order; see 'quern list passes' (default: none)"),
+    OPTION(OPT_STRING, 0, "skip", struct convert_options, pass.skip, "NAME,...",
+           "leave these passes out"),
+    OPTION(OPT_STRING, 0, "target", struct convert_options, target, "NAME",
+           "the runtime that 'place' and the lowering passes quantize for"),
+    OPTION(OPT_STRING, 0, "print-after", struct convert_options, pass.print_after, "NAME,...",
+           "print the graph after these passes, or after 'all'"),
+    OPTION(OPT_FLAG, 0, "verify", struct convert_options, pass.verify, NULL,
+           "check the rules of the graph after every pass"),
+    OPTION(OPT_FLAG, 0, "check-result", struct convert_options, pass.check_result, NULL,
+           "run the model before and after each pass that promises the same result"),
+    OPTION_HEADING("Data, for passes that calibrate and for --check-result"),
+    DATA_ROWS(struct convert_options, data),
+    OPTION_HEADING("Output"),
+    OPTION(OPT_STRING, 'o', "output", struct convert_options, out, "FILE", "the model to write"),
+    OPTION(OPT_FLAG, 0, "external-data", struct convert_options, external, NULL,
+           "put the weights into FILE.data beside it, as files above 2 GB always do"),
+    COMMON_ROWS,
+};
+
+static const struct option_page convert_page = {
+    .usage = "quern convert MODEL -o FILE [--pass NAME,...] [options]",
+    .summary =
+        "Reads a model, runs the passes named, and writes it. Without passes the file that is "
+        "written has the same bytes as the one that was read; with -v it is said where that "
+        "cannot be.",
+    .examples = "  quern convert model.onnx -o same.onnx\n"
+                "  quern convert model.onnx -o folded.onnx --pass fold-constants,fold-bn\n"
+                "  quern convert model.onnx -o folded.onnx --pass fold-bn --verify --check-result\n"
+                "  quern convert model.onnx -o big.onnx --external-data\n",
+};
+
+enum { MAX_PASSES = 256 };
+struct pass_list {
+    const struct pass *at[MAX_PASSES];
+    int n;
+};
+
+static int unknown_pass(const char *name, struct err *err)
+{
+    const char *known[MAX_PASSES] = {0};
+    for (int i = 0; i < pass_count && i < MAX_PASSES - 1; i++)
+        known[i] = pass_table[i]->name;
+    const char *nearest = option_nearest(name, known);
+    if (nearest)
+        return err_set(err, ERR_USAGE, "convert: unknown pass '%s'; did you mean '%s'?", name,
+                       nearest);
+    return err_set(err, ERR_USAGE, "convert: unknown pass '%s'; see 'quern list passes'", name);
+}
+
+/* "a,b" to passes; an unknown name is an error also where it is only to be skipped. */
+static int parse_passes(const char *names, struct arena *a, struct pass_list *list, struct err *err)
+{
+    if (!names)
+        return 0;
+    char *text = arena_strdup(a, names), *rest = text;
+    while (rest) {
+        char *name = rest;
+        rest = strchr(rest, ',');
+        if (rest)
+            *rest++ = 0;
+        const struct pass *p = pass_find(name);
+        if (!p)
+            return unknown_pass(name, err);
+        if (list->n == MAX_PASSES)
+            return err_set(err, ERR_USAGE, "convert: more than %d passes", MAX_PASSES);
+        list->at[list->n++] = p;
+    }
+    return 0;
+}
+
+static const char *pass_that_gives(unsigned facts)
+{
+    for (int i = 0; i < pass_count; i++)
+        if (pass_table[i]->gives & facts)
+            return pass_table[i]->name;
+    return "another pass";
+}
+
+/* Here the user orders the passes; quantize has them in the order of passes.def. */
+static int check_order(const struct pass_list *list, struct err *err)
+{
+    unsigned facts = FACT_TYPES; /* computed on demand */
+    for (int i = 0; i < list->n; i++) {
+        const struct pass *p = list->at[i];
+        unsigned missing = p->needs & ~facts;
+        if (missing)
+            return err_set(err, ERR_USAGE, "convert: pass '%s' works on what '%s' gives; name that "
+                           "one before it", p->name, pass_that_gives(missing));
+        facts = (facts & ~p->breaks) | FACT_TYPES | p->gives;
+    }
+    return 0;
+}
+
+static int run_passes(const struct convert_options *o, const struct pass_list *list,
+                      struct model *m, struct err *err)
+{
+    struct arena arena = {0}, scratch = {0};
+    struct pass_ctx ctx = {
+        .jobs = o->common.jobs, .observer = "auto", .arena = &arena, .scratch = &scratch};
+    struct dataset *d = NULL;
+    int r = 0;
+    if (o->target && !(ctx.target = target_find(o->target)))
+        r = err_set(err, ERR_USAGE, "convert: unknown target '%s'; see 'quern list targets'",
+                    o->target);
+    if (!r && o->data.path && !(d = dataset_open(m->graph, &o->data, err)))
+        r = -1;
+    ctx.data = d;
+    if (!r)
+        r = pass_run_all(list->at, list->n, m, &ctx, &o->pass, err);
+    if (d)
+        dataset_close(d);
+    str_release(&ctx.notes);
+    arena_release(&scratch);
+    arena_release(&arena);
+    return r;
+}
+
+static int convert_model(const struct convert_options *o, const struct pass_list *list,
+                         struct model *m, struct err *err)
+{
+    const char *change = onnx_fidelity(m);
+    if (change)
+        log_debug("%s: the bytes will not be the same: %s", o->model, change);
+    if (list->n)
+        TRY(run_passes(o, list, m, err));
+    struct onnx_write_options w = {.external = o->external};
+    return onnx_write(m, o->out, &w, err);
+}
+
+int cmd_convert(int argc, char **argv, struct err *err)
+{
+    struct convert_options o = {0};
+    int todo = command_parse(&convert_page, convert_rows, &o, argc, argv, err);
+    if (todo <= 0)
+        return todo;
+    if (!o.out)
+        return err_set(err, ERR_USAGE, "convert: no output: name the model to write with -o FILE");
+    struct arena a = {0};
+    struct pass_list run = {.n = 0}, skipped = {.n = 0};
+    struct model *m = NULL;
+    int r = -1;
+    if (!parse_passes(o.passes, &a, &run, err) && !parse_passes(o.pass.skip, &a, &skipped, err)
+        && !check_order(&run, err))
+        m = onnx_read(o.model, err);
+    if (m)
+        r = convert_model(&o, &run, m, err);
+    model_close(m);
+    arena_release(&a);
+    return r;
+}

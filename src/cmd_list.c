@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_list: prints the tables that quern is built from.
+ */
+#include "command.h"
+#include "observe.h"
+#include "op.h"
+#include "pass.h"
+#include "table.h"
+#include "target.h"
+
+#include <string.h>
+
+struct list_options {
+    struct common_options common;
+    const char *kind;
+    bool markdown;
+};
+
+static const struct option list_rows[] = {
+    OPTION(OPT_POSITION, 0, "KIND", struct list_options, kind, NULL,
+           "ops, passes, targets or observers"),
+    OPTION(OPT_FLAG, 0, "markdown", struct list_options, markdown, NULL,
+           "print the table for a document"),
+    COMMON_ROWS,
+};
+
+static const struct option_page list_page = {
+    .usage = "quern list ops|passes|targets|observers",
+    .summary =
+        "Lists what is built in: the operators that are understood, the passes in the order in "
+        "which they run, the runtimes that models are quantized for, and the rules that choose "
+        "ranges.",
+    .examples = "  quern list ops\n"
+                "  quern list passes\n"
+                "  quern list ops --markdown > operators.md\n",
+};
+
+static const char *const role_names[] = {
+    [ROLE_NONE] = "-",           [ROLE_COMPUTE] = "compute", [ROLE_WEIGHTED] = "weighted",
+    [ROLE_SAME] = "same",        [ROLE_JOIN] = "join",       [ROLE_FIXED] = "fixed range",
+    [ROLE_FUSE] = "takes over",
+};
+
+static void count_cell(struct table *t, int min, int max)
+{
+    if (max > 100)
+        table_cell(t, "%d..", min);
+    else if (min == max)
+        table_cell(t, "%d", min);
+    else
+        table_cell(t, "%d..%d", min, max);
+}
+
+static void list_ops(struct table *t)
+{
+    t->align = "lllrrll";
+    for (const char *const *title = (const char *const[]){"operator", "domain", "runs", "inputs",
+                                                          "outputs", "engine", "role", NULL};
+         *title; title++)
+        table_cell(t, "%s", *title);
+    for (int i = OP_RESULT + 1; i < N_OPS; i++) {
+        const struct op_info *op = &op_table[i];
+        table_cell(t, "%s", op->name);
+        table_cell(t, "%s", *op->domain ? op->domain : "ai.onnx");
+        table_cell(t, "%s", op->eval ? "yes" : "no");
+        count_cell(t, op->min_in, op->max_in);
+        count_cell(t, op->max_out < 1 ? 0 : 1, op->max_out);
+        table_cell(t, "%s", op->engine);
+        table_cell(t, "%s", role_names[op->role]);
+    }
+}
+
+static void list_passes(struct table *t)
+{
+    t->align = "ll";
+    table_cell(t, "pass");
+    table_cell(t, "what it does");
+    for (int i = 0; i < pass_count; i++) {
+        table_cell(t, "%s", pass_table[i]->name);
+        table_cell(t, "%s", pass_table[i]->summary);
+    }
+}
+
+static void list_targets(struct table *t)
+{
+    char type[QTYPE_TEXT];
+    t->align = "lllll";
+    table_cell(t, "target");
+    table_cell(t, "formats");
+    table_cell(t, "activations");
+    table_cell(t, "weights");
+    table_cell(t, "integer operators");
+    for (int i = 0; i < N_TARGETS; i++) {
+        const struct target *target = &target_table[i];
+        table_cell(t, "%s", target->name);
+        table_cell(t, "%s", target->formats);
+        table_cell(t, "%s", qtype_text(&target->activation, type));
+        table_cell(t, "%s", qtype_text(&target->weight, type));
+        table_cell(t, "%s", target->integer);
+    }
+}
+
+static void list_observers(struct table *t)
+{
+    t->align = "lrl";
+    table_cell(t, "observer");
+    table_cell(t, "parameter");
+    table_cell(t, "what it does");
+    for (int i = 0; i < N_OBSERVERS; i++) {
+        const struct observer *o = &observer_table[i];
+        table_cell(t, "%s", o->name);
+        if (o->parameter_help)
+            table_cell(t, "%g", o->parameter);
+        else
+            table_cell(t, "-");
+        table_cell(t, "%s", o->summary);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*fill)(struct table *t);
+} kind_table[] = {
+    {"ops", list_ops},
+    {"passes", list_passes},
+    {"targets", list_targets},
+    {"observers", list_observers},
+};
+enum { N_KINDS = sizeof kind_table / sizeof kind_table[0] };
+
+int cmd_list(int argc, char **argv, struct err *err)
+{
+    struct list_options o = {0};
+    int todo = command_parse(&list_page, list_rows, &o, argc, argv, err);
+    if (todo <= 0)
+        return todo;
+    for (int i = 0; i < N_KINDS; i++) {
+        if (strcmp(kind_table[i].name, o.kind))
+            continue;
+        struct arena a = {0};
+        struct table t = {.arena = &a};
+        kind_table[i].fill(&t);
+        if (o.markdown)
+            table_print_markdown(&t, stdout);
+        else
+            table_print(&t, stdout);
+        arena_release(&a);
+        return 0;
+    }
+    return err_set(err, ERR_USAGE, "list: '%s' is none of: ops, passes, targets, observers",
+                   o.kind);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_quantize: read, run every pass, write, report.
+ */
+#include "command.h"
+#include "file.h"
+#include "log.h"
+#include "measure.h"
+#include "observe.h"
+#include "onnx.h"
+#include "op.h"
+#include "pass.h"
+#include "place.h"
+#include "quantized.h"
+#include "report.h"
+#include "spell.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct quantize_options {
+    struct common_options common;
+    const char *model, *out, *report;
+    struct dataset_options data;
+    const char *target, *format, *weights, *activations, *observer;
+    struct option_list skip_node;
+    const char *skip, *print_after;
+    bool verify, check_result, requantize_rest, external;
+};
+
+enum { DEFAULT_SAMPLES = 300 };
+
+static const struct option quantize_rows[] = {
+    OPTION(OPT_POSITION, 0, "MODEL", struct quantize_options, model, NULL, "a float ONNX model"),
+    OPTION_HEADING("Calibration data (300 samples unless --samples says otherwise)"),
+    DATA_ROWS(struct quantize_options, data),
+    OPTION_HEADING("Output"),
+    OPTION(OPT_STRING, 'o', "output", struct quantize_options, out, "FILE",
+           "the quantized model"),
+    OPTION(OPT_STRING, 'r', "report", struct quantize_options, report, "FILE",
+           "write what was done, and why, as JSON"),
+    OPTION(OPT_FLAG, 0, "external-data", struct quantize_options, external, NULL,
+           "put the weights into FILE.data (always above 2 GB)"),
+    OPTION_HEADING("Quantization"),
+    OPTION(OPT_STRING, 't', "target", struct quantize_options, target, "NAME",
+           "the runtime to quantize for: onnxruntime (default) or openvino; 'quern list targets'"),
+    OPTION(OPT_STRING, 'f', "format", struct quantize_options, format, "NAME",
+           "qdq (default), or fakequantize for openvino"),
+    OPTION(OPT_STRING, 'w', "weights", struct quantize_options, weights, "TYPE[,...]",
+           "int8 or uint8; tensor or channel: one scale, or one per output channel; symmetric or "
+           "asymmetric (default int8,channel,symmetric)"),
+    OPTION(OPT_STRING, 'a', "activations", struct quantize_options, activations, "TYPE[,...]",
+           "uint8 or int8; symmetric or asymmetric (default uint8,asymmetric)"),
+    OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
+           "how ranges are read from the data: auto (default: the best of all by the error of the "
+           "outputs), or one of 'quern list observers'"),
+    OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
+           "keep nodes with this name in float; * and ? match; may be given many times"),
+    OPTION(OPT_FLAG, 0, "requantize-rest", struct quantize_options, requantize_rest, NULL,
+           "accept a model that is quantized in part, and quantize the rest"),
+    OPTION_HEADING("Passes ('quern list passes')"),
+    OPTION(OPT_STRING, 0, "skip", struct quantize_options, skip, "PASS,...", "leave passes out"),
+    OPTION(OPT_STRING, 0, "print-after", struct quantize_options, print_after, "PASS",
+           "print the graph after a pass, or after all"),
+    OPTION(OPT_FLAG, 0, "verify", struct quantize_options, verify, NULL,
+           "check the rules of the graph after every pass"),
+    OPTION(OPT_FLAG, 0, "check-result", struct quantize_options, check_result, NULL,
+           "check that passes that must not change results do not"),
+    COMMON_ROWS,
+};
+
+static const struct option_page quantize_page = {
+    .usage = "quern quantize MODEL --data PATH -o FILE [options]",
+    .summary =
+        "Quantizes a float model: rewrites it, runs the calibration data through it, and writes a "
+        "model that the target runtime executes in integers. Calibration data are a few hundred "
+        "typical inputs, preprocessed as for inference; labels are not needed.",
+    .examples =
+        "  quern quantize model.onnx --data samples/ -o model.int8.onnx\n"
+        "  quern quantize model.onnx --data photos/ -o model.int8.onnx \\\n"
+        "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255 "
+        "mean=.485,.456,.406 std=.229,.224,.225\"\n"
+        "  quern quantize model.onnx --data samples/ -o model.ov.onnx --target openvino\n"
+        "  quern quantize model.onnx --data samples/ -o m.onnx --weights int8,tensor "
+        "--skip-node '/head/*'\n",
+};
+
+/* "int8,channel,symmetric" onto a type; a word that is left out stays as the target has it. */
+static int parse_qtype(const char *option, const char *text, bool weights, struct qtype *t,
+                       struct err *err)
+{
+    char copy[128], *rest = copy;
+    if (!text)
+        return 0;
+    if (strlen(text) >= sizeof copy)
+        return err_set(err, ERR_USAGE, "--%s: '%s' is too long", option, text);
+    memcpy(copy, text, strlen(text) + 1);
+    for (char *word; (word = strsep(&rest, ","));) {
+        if (!strcmp(word, "int8") || !strcmp(word, "uint8"))
+            t->dtype = dtype_find(word);
+        else if (!strcmp(word, "symmetric") || !strcmp(word, "asymmetric"))
+            t->symmetric = *word == 's';
+        else if (weights && (!strcmp(word, "tensor") || !strcmp(word, "channel")))
+            t->grain = *word == 't' ? GRAIN_TENSOR : GRAIN_CHANNEL;
+        else
+            return err_set(err, ERR_USAGE, "--%s: unknown word '%s'; known are int8, uint8,%s "
+                           "symmetric, asymmetric", option, word,
+                           weights ? " tensor, channel," : "");
+    }
+    return 0;
+}
+
+/* The target with what the command line says otherwise, and the format. */
+static int choose_target(const struct quantize_options *o, struct target *t, enum format *format,
+                         struct err *err)
+{
+    const struct target *found = target_find(o->target);
+    if (!found)
+        return err_set(err, ERR_USAGE, "unknown target '%s'; see 'quern list targets'", o->target);
+    *t = *found;
+    TRY(parse_qtype("weights", o->weights, true, &t->weight, err));
+    TRY(parse_qtype("activations", o->activations, false, &t->activation, err));
+    while (o->format && *format < N_FORMATS && strcmp(o->format, format_names[*format]))
+        ++*format;
+    if (*format == N_FORMATS || !target_has_format(t, *format))
+        return err_set(err, ERR_USAGE, "target %s has no format '%s'; it has: %s", t->name,
+                       o->format, t->formats);
+    if (strcmp(o->observer, "auto") && !observer_find(o->observer))
+        return err_set(err, ERR_USAGE, "unknown observer '%s'; see 'quern list observers'",
+                       o->observer);
+    return 0;
+}
+
+/* Passes in the order of the table, but for the lowerings to other formats. */
+static int choose_passes(enum format format, const struct pass **list)
+{
+    static const char *const lowering[N_FORMATS] = {"lower-qdq", "lower-fakequantize"};
+    int n = 0;
+    for (int i = 0; i < pass_count; i++) {
+        bool other = false;
+        for (int f = 0; f < N_FORMATS; f++)
+            other = other || (f != (int)format && !strcmp(pass_table[i]->name, lowering[f]));
+        if (!other)
+            list[n++] = pass_table[i];
+    }
+    return n;
+}
+
+static void record_pass(void *data, const struct pass *p, int changes, double seconds,
+                        const char *notes)
+{
+    struct report *r = data;
+    *vec_add(&r->pass, &r->arena) = (struct report_pass){
+        p->name, changes, seconds, arena_strdup(&r->arena, notes)};
+}
+
+static const char *type_text(struct report *r, const struct qtype *t)
+{
+    return arena_strdup(&r->arena, qtype_text(t, (char[QTYPE_TEXT]){0}));
+}
+
+/* Layers as the placement has them, quantized ones and others, in the order of the graph. */
+static void report_layers(struct report *r, const struct model *m, const struct placement *p)
+{
+    graph_each(m->graph, n) {
+        struct report_layer row = {.node = *n->name ? n->name : n->out[0]->name, .op = n->type};
+        bool known = false;
+        for (int i = 0; i < p->n_layer && !known; i++)
+            if (p->layer[i].node == n) {
+                const struct quant *q = qlayer_weight(&p->layer[i])->quant;
+                row.weight = type_text(r, &q->type);
+                row.scales = q->n;
+                known = true;
+            }
+        for (int i = 0; i < p->n_left && !known; i++)
+            if (p->left[i].node == n) {
+                row.left = p->left[i].reason;
+                known = true;
+            }
+        if (known)
+            *vec_add(&r->layer, &r->arena) = row;
+    }
+}
+
+static int64_t file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : (int64_t)st.st_size;
+}
+
+static void report_options(struct report *r, const struct quantize_options *o,
+                           const struct target *t, enum format format, const struct dataset *d)
+{
+    r->input = (struct report_file){o->model, file_bytes(o->model)};
+    r->target = t->name;
+    r->format = format_names[format];
+    r->data = o->data.path;
+    r->image = o->data.image;
+    r->data_summary = dataset_summary(d);
+    r->samples = dataset_count(d);
+    r->random_data = dataset_is_random(d);
+    const struct report_setting row[] = {
+        {"weights", type_text(r, &t->weight)},
+        {"activations", type_text(r, &t->activation)},
+        {"observer", o->observer},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        *vec_add(&r->setting, &r->arena) = row[i];
+}
+
+/* The passes up to the lowering, the report's figures, the lowering. */
+static int run_passes(const struct quantize_options *o, struct model *m, struct pass_ctx *ctx,
+                      enum format format, struct report *r, struct err *err)
+{
+    const struct pass **list = NEW_ARRAY(ctx->arena, pass_count, const struct pass *);
+    int n = choose_passes(format, list);
+    struct pass_options how = {o->skip, o->print_after, o->verify, o->check_result, record_pass, r};
+    TRY(pass_run_all(list, n - 1, m, ctx, &how, err));
+    report_layers(r, m, ctx->placement);
+    if (isnan(ctx->sqnr))
+        TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
+    *vec_add(&r->result, &r->arena) = (struct report_output){"all outputs", ctx->sqnr};
+    return pass_run_all(list + n - 1, 1, m, ctx, &how, err);
+}
+
+static int quantize_model(const struct quantize_options *o, struct model *m, struct dataset *d,
+                          struct report *r, struct err *err)
+{
+    struct target target;
+    enum format format = FORMAT_QDQ;
+    TRY(choose_target(o, &target, &format, err));
+    struct str skip = {0};
+    for (int i = 0; i < o->skip_node.n; i++)
+        str_printf(&skip, "%s%s", i ? "," : "", o->skip_node.at[i]);
+    struct arena arena = {0}, scratch = {0};
+    struct pass_ctx ctx = {.jobs = o->common.jobs, .target = &target, .data = d,
+                           .observer = o->observer, .skip_nodes = skip.text, .sqnr = NAN,
+                           .arena = &arena, .scratch = &scratch};
+    report_options(r, o, &target, format, d);
+    int status = run_passes(o, m, &ctx, format, r, err);
+    if (status >= 0) {
+        struct onnx_write_options how = {.stamp = true, .external = o->external};
+        status = onnx_write(m, o->out, &how, err);
+        r->output = (struct report_file){o->out, file_bytes(o->out)};
+    } else {
+        err_at(err, "%s", o->model);
+    }
+    str_release(&ctx.notes);
+    str_release(&skip);
+    arena_release(&arena);
+    arena_release(&scratch);
+    return status;
+}
+
+static int quantize_files(const struct quantize_options *o, struct report *r, struct err *err)
+{
+    struct model *m = onnx_read(o->model, err);
+    if (!m)
+        return -1;
+    int status = -1;
+    struct dataset *d = NULL;
+    const struct node *done = o->requantize_rest ? NULL : model_find_quantized(m);
+    if (done)
+        err_set(err, ERR_INPUT, "%s: already quantized: it has %s; give the float model, or "
+                "--requantize-rest to quantize only what is left", o->model, node_title(done));
+    else if ((d = dataset_open(m->graph, &o->data, err)))
+        status = quantize_model(o, m, d, r, err);
+    if (status >= 0 && o->report)
+        status = report_write(r, o->report, err);
+    if (status >= 0 && !o->common.quiet)
+        report_print(r, stdout);
+    dataset_close(d);
+    model_close(m);
+    return status;
+}
+
+int cmd_quantize(int argc, char **argv, struct err *err)
+{
+    struct quantize_options o = {
+        .target = "onnxruntime", .observer = "auto", .data.samples = DEFAULT_SAMPLES};
+    int go = command_parse(&quantize_page, quantize_rows, &o, argc, argv, err);
+    if (go <= 0)
+        return go;
+    if (!o.out)
+        return err_set(err, ERR_USAGE, "where to? name the quantized model: -o FILE");
+    TRY(command_need_data("quantize", &o.data, err));
+    struct report r = {0};
+    report_begin(&r);
+    int status = quantize_files(&o, &r, err);
+    report_release(&r);
+    return status;
+}

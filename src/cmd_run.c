@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd_run: runs a model on every sample; writes the outputs, or measures accuracy, or sums up.
+ */
+#include "command.h"
+#include "exec.h"
+#include "file.h"
+#include "labels.h"
+#include "log.h"
+#include "npz.h"
+#include "onnx.h"
+#include "samples.h"
+#include "spell.h"
+#include "table.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+struct run_options {
+    struct common_options common;
+    const char *model, *out, *labels;
+    struct dataset_options data;
+};
+
+static const struct option run_rows[] = {
+    OPTION(OPT_POSITION, 0, "MODEL", struct run_options, model, NULL,
+           "an ONNX model, float or quantized"),
+    OPTION_HEADING("Data"),
+    DATA_ROWS(struct run_options, data),
+    OPTION(OPT_STRING, 'l', "labels", struct run_options, labels, "FILE",
+           "print how often the first output has its largest element at the right class; lines are "
+           "SAMPLE<TAB>CLASS, where SAMPLE is a file name, or CLASS alone, in the order of the "
+           "samples"),
+    OPTION_HEADING("Output"),
+    OPTION(OPT_STRING, 'o', "output", struct run_options, out, "DIR",
+           "write the outputs to DIR/00000.npz, DIR/00001.npz, ...: a file a sample, keys are "
+           "output names"),
+    COMMON_ROWS,
+};
+
+static const struct option_page run_page = {
+    .usage = "quern run MODEL --data PATH [options]",
+    .summary =
+        "Runs a model on every sample, one sample at a time and as many at once as there are "
+        "threads. Without -o and --labels it prints the type and the range of each output.",
+    .examples = "  quern run model.onnx --data samples/\n"
+                "  quern run model.onnx --data samples/ -o outputs/\n"
+                "  quern run model.onnx --data images/ --labels labels.tsv \\\n"
+                "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255\"\n",
+};
+
+/* What is known of one output; of one sample, then of all. */
+struct output {
+    struct tensor type; /* dims that differ between samples are unknown */
+    double min, max, sum;
+    int64_t n;
+};
+
+struct run_results {
+    const struct run_options *options;
+    const struct graph *graph;
+    const int64_t *label; /* NULL: not asked for */
+    struct output *output;
+    int n_samples, n_right;
+    struct run_worker {
+        struct output *output; /* of its sample */
+        bool right;
+        struct err err;
+    } *worker;
+    atomic_bool failed; /* what comes later is not worth writing */
+    struct err err;     /* the first in the order of the samples */
+};
+
+static void sum_tensor(struct output *o, const struct tensor *t)
+{
+    *o = (struct output){.type = {.dtype = t->dtype, .shape = t->shape}, INFINITY, -INFINITY, 0, 0};
+    if (!dtype_info(t->dtype)->bits)
+        return;
+    o->n = tensor_count(t);
+    for (int64_t i = 0; i < o->n; i++) {
+        double v = tensor_get(t, i);
+        o->min = v < o->min ? v : o->min;
+        o->max = v > o->max ? v : o->max;
+        o->sum += v;
+    }
+}
+
+static void merge_output(struct output *all, const struct output *one, bool first)
+{
+    if (first) {
+        *all = *one;
+        return;
+    }
+    struct shape *s = &all->type.shape;
+    if (s->rank != one->type.shape.rank)
+        s->rank = -1;
+    for (int i = 0; i < s->rank; i++)
+        if (s->dim[i] != one->type.shape.dim[i])
+            s->dim[i] = -1;
+    all->min = fmin(all->min, one->min);
+    all->max = fmax(all->max, one->max);
+    all->sum += one->sum;
+    all->n += one->n;
+}
+
+static int write_outputs(const struct run_results *all, int sample, const struct run *r,
+                         struct err *err)
+{
+    const struct graph *g = all->graph;
+    struct str path = {0};
+    str_printf(&path, "%s/%05d.npz", all->options->out, sample);
+    struct npz_out *z = npz_create(path.text, err);
+    str_release(&path);
+    if (!z)
+        return -1;
+    for (int i = 0; i < g->result->n_in; i++) {
+        if (npz_add(z, g->output_name[i], run_output(r, i), err)) {
+            npz_discard(z);
+            return -1;
+        }
+    }
+    return npz_commit(z, err);
+}
+
+static int check_class(const struct run_results *all, int sample, const struct run *r, bool *right,
+                       struct err *err)
+{
+    const struct tensor *t = run_output(r, 0);
+    if (t->shape.rank > 1 && t->shape.dim[0] != 1) {
+        char shape[SHAPE_TEXT];
+        return err_set(err, ERR_INPUT,
+                       "--labels wants one sample in a file, but output '%s' has shape %s",
+                       all->graph->output_name[0], shape_text(&t->shape, shape));
+    }
+    *right = output_class(t) == all->label[sample];
+    return 0;
+}
+
+static int take_outputs(const struct run_results *all, struct run_worker *w, int sample,
+                        const struct run *r)
+{
+    for (int i = 0; i < all->graph->result->n_in; i++)
+        sum_tensor(&w->output[i], run_output(r, i));
+    if (all->label)
+        TRY(check_class(all, sample, r, &w->right, &w->err));
+    if (all->options->out)
+        TRY(write_outputs(all, sample, r, &w->err));
+    return 0;
+}
+
+static void on_done(void *data, int worker, int sample, const struct run *r)
+{
+    struct run_results *all = data;
+    struct run_worker *w = &all->worker[worker];
+    w->err.code = ERR_NONE;
+    if (!atomic_load(&all->failed) && take_outputs(all, w, sample, r))
+        atomic_store(&all->failed, true);
+}
+
+static void on_merge(void *data, int worker, int sample)
+{
+    struct run_results *all = data;
+    struct run_worker *w = &all->worker[worker];
+    if (!all->err.code)
+        all->err = w->err;
+    for (int i = 0; i < all->graph->result->n_in; i++)
+        merge_output(&all->output[i], &w->output[i], sample == 0);
+    all->n_right += w->right;
+    all->n_samples++;
+}
+
+static void number_cell(struct table *t, const struct output *o, double v)
+{
+    if (o->n)
+        table_cell(t, "%.6g", v);
+    else
+        table_cell(t, "-");
+}
+
+static void print_outputs(const struct run_results *all, struct arena *a)
+{
+    char type[TYPE_TEXT];
+    struct table t = {.align = "llrrr", .arena = a};
+    table_cell(&t, "output");
+    table_cell(&t, "type");
+    table_cell(&t, "min");
+    table_cell(&t, "max");
+    table_cell(&t, "mean");
+    for (int i = 0; i < all->graph->result->n_in; i++) {
+        const struct output *o = &all->output[i];
+        table_cell(&t, "%s", name_fit(all->graph->output_name[i], 40, a));
+        table_cell(&t, "%s", spell_type(&o->type, type));
+        number_cell(&t, o, o->min);
+        number_cell(&t, o, o->max);
+        number_cell(&t, o, o->sum / (double)o->n);
+    }
+    table_print(&t, stdout);
+}
+
+static void print_results(const struct run_results *all, struct arena *a)
+{
+    char count[COUNT_TEXT];
+    if (all->label)
+        printf("accuracy: %.2f %% (%d of %d)\n", 100.0 * all->n_right / all->n_samples,
+               all->n_right, all->n_samples);
+    if (all->options->out)
+        printf("wrote %s to %s\n", count_text(all->n_samples, "sample", "samples", count),
+               all->options->out);
+    if (!all->label && !all->options->out)
+        print_outputs(all, a);
+}
+
+static int run_samples(struct exec *x, const struct dataset *d, struct run_results *all,
+                       struct arena *a, struct err *err)
+{
+    static const struct samples_hooks hooks = {
+        .done = on_done, .merge = on_merge, .progress = "samples"};
+    int jobs = all->options->common.jobs, *index, n_outputs = all->graph->result->n_in;
+    int n = samples_spread(a, dataset_count(d), dataset_count(d), &index);
+    all->output = NEW_ARRAY(a, n_outputs, struct output);
+    all->worker = NEW_ARRAY(a, jobs, struct run_worker);
+    for (int i = 0; i < jobs; i++)
+        all->worker[i].output = NEW_ARRAY(a, n_outputs, struct output);
+    double start = log_clock();
+    TRY(samples_run(x, d, index, n, jobs, &hooks, all, err));
+    if (all->err.code) {
+        *err = all->err;
+        return -1;
+    }
+    char count[COUNT_TEXT];
+    double seconds = log_clock() - start;
+    log_info("%s in %.2f s, %.2f ms each", count_text(n, "sample", "samples", count), seconds,
+             1000 * seconds / n);
+    return 0;
+}
+
+static int run_model(const struct run_options *o, const struct model *m, struct arena *a,
+                     struct err *err)
+{
+    struct run_results all = {.options = o, .graph = m->graph};
+    struct exec *x = NULL;
+    int r = -1;
+    struct dataset *d = dataset_open(m->graph, &o->data, err);
+    if (!d)
+        return -1;
+    if (o->labels && !(all.label = labels_read(o->labels, d, a, err)))
+        goto end;
+    if (o->out && file_make_directory(o->out, err))
+        goto end;
+    x = exec_open(m->graph, &(struct exec_options){.mode = EXEC_FLOAT}, err);
+    if (!x) {
+        err_at(err, "%s", o->model);
+        goto end;
+    }
+    r = run_samples(x, d, &all, a, err);
+    if (!r)
+        print_results(&all, a);
+end:
+    if (x)
+        exec_close(x);
+    dataset_close(d);
+    return r;
+}
+
+int cmd_run(int argc, char **argv, struct err *err)
+{
+    struct run_options o = {0};
+    int todo = command_parse(&run_page, run_rows, &o, argc, argv, err);
+    if (todo <= 0)
+        return todo;
+    if (command_need_data(argv[0], &o.data, err))
+        return -1;
+    struct model *m = onnx_read(o.model, err);
+    if (!m)
+        return -1;
+    struct arena a = {0};
+    int r = run_model(&o, m, &a, err);
+    arena_release(&a);
+    model_close(m);
+    return r;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command: parsing with the common options, opening data, texts that several commands print.
+ */
+#include "command.h"
+
+#include "log.h"
+#include "threads.h"
+
+#include <string.h>
+
+int command_parse(const struct option_page *page, const struct option *rows, void *options,
+                  int argc, char **argv, struct err *err)
+{
+    struct common_options *common = options;
+    if (option_parse(rows, options, argc, argv, err))
+        return err_at(err, "%s", argv[0]);
+    if (common->help) {
+        option_help(page, rows, stdout);
+        return 0;
+    }
+    const char *missing = option_missing(rows, options);
+    if (missing)
+        return err_set(err, ERR_USAGE, "%s: %s is missing", argv[0], missing);
+    if (!common->jobs)
+        common->jobs = threads_available();
+    log_set_level(common->quiet ? LOG_QUIET : common->verbose ? LOG_DEBUG : LOG_INFO);
+    return 1;
+}
+
+int command_need_data(const char *command, const struct dataset_options *o, struct err *err)
+{
+    if (o->path)
+        return 0;
+    return err_set(err, ERR_USAGE,
+                   "%s: no data: name the samples with --data PATH (.npz or .npy files, "
+                   "test_data_set_* directories, or images with --image), or ask for noise with "
+                   "--data random", command);
+}
+
+const char *count_text(long long n, const char *one, const char *many, char buf[COUNT_TEXT])
+{
+    snprintf(buf, COUNT_TEXT, "%lld %s", n, n == 1 ? one : many);
+    return buf;
+}
+
+const char *name_fit(const char *name, int width, struct arena *a)
+{
+    int n = (int)strlen(name), head = (width - 3) / 3;
+    if (n <= width)
+        return name;
+    return arena_printf(a, "%.*s...%s", head, name, name + n - (width - 3 - head));
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec_cell: buffers are kept by classes of size, four to a power of two, last used first.
+ */
+#include "exec_cell.h"
+
+#include "k_layout.h"
+
+#include <string.h>
+
+enum { SMALLEST = 64 };
+
+/* Class k holds buffers of (4 + k % 4) << (k / 4) * SMALLEST / 4 bytes. */
+static size_t class_size(int k)
+{
+    return (size_t)(4 + k % 4) << (k / 4) << 4;
+}
+
+static int class_of(size_t size)
+{
+    int k = 0;
+    if (size > SMALLEST)
+        k = 4 * (63 - __builtin_clzll((unsigned long long)(size - 1) / SMALLEST));
+    while (class_size(k) < size)
+        k++;
+    return k;
+}
+
+struct pool *pool_open(void)
+{
+    struct arena arena = {0};
+    struct pool *p = NEW(&arena, struct pool);
+    p->arena = arena;
+    p->users = 1;
+    return p;
+}
+
+void pool_leave(struct pool *p)
+{
+    if (--p->users)
+        return;
+    for (int k = 0; k < N_CLASSES; k++)
+        for (struct buffer *b = p->free[k]; b; b = b->next)
+            mem_free(b->data);
+    struct arena arena = p->arena;
+    arena_release(&arena);
+}
+
+static struct buffer *buffer_take(struct pool *p, size_t size)
+{
+    int k = class_of(size);
+    if (k >= N_CLASSES)
+        die("out of memory (%zu more bytes wanted)", size);
+    struct buffer *b = p->free[k];
+    if (b) {
+        p->free[k] = b->next;
+    } else {
+        b = NEW(&p->arena, struct buffer);
+        b->data = mem_alloc(class_size(k));
+        b->class = k;
+    }
+    b->cells = 0;
+    return b;
+}
+
+static struct cell *cell_add(struct pool *p, struct cell **forms, enum face face,
+                             const struct tensor *t, struct buffer *buffer)
+{
+    struct cell *c = p->cells;
+    if (c)
+        p->cells = c->next;
+    else
+        c = NEW(&p->arena, struct cell);
+    *c = (struct cell){.face = face, .t = *t, .buffer = buffer, .next = *forms};
+    *forms = c;
+    if (buffer)
+        buffer->cells++;
+    return c;
+}
+
+struct cell *cell_new(struct pool *p, struct cell **forms, enum face face, const struct tensor *t)
+{
+    size_t size = dtype_size(t->dtype, tensor_count(t));
+    struct cell *c = cell_add(p, forms, face, t, buffer_take(p, size));
+    c->t.data = c->buffer->data;
+    c->t.size = size;
+    c->t.origin = NULL;
+    return c;
+}
+
+struct cell *cell_share(struct pool *p, struct cell **forms, enum face face,
+                        const struct tensor *t, const struct cell *of)
+{
+    struct cell *c = cell_add(p, forms, face, t, of ? of->buffer : NULL);
+    if (of)
+        c->t.data = of->t.data;
+    c->t.size = dtype_size(t->dtype, tensor_count(t));
+    c->t.origin = NULL;
+    return c;
+}
+
+struct cell *cell_find(struct cell *forms, enum face face, enum layout layout)
+{
+    for (; forms; forms = forms->next)
+        if (forms->face == face && forms->t.layout == layout)
+            return forms;
+    return NULL;
+}
+
+void cell_free(struct pool *p, struct cell **forms, struct cell *c)
+{
+    while (*forms != c)
+        forms = &(*forms)->next;
+    *forms = c->next;
+    if (c->buffer && --c->buffer->cells == 0) {
+        c->buffer->next = p->free[c->buffer->class];
+        p->free[c->buffer->class] = c->buffer;
+    }
+    c->next = p->cells;
+    p->cells = c;
+}
+
+void cells_free(struct pool *p, struct cell **forms)
+{
+    while (*forms)
+        cell_free(p, forms, *forms);
+}
+
+bool layouts_agree(const struct shape *s)
+{
+    return s->rank < 3 || s->dim[1] <= 1 || shape_span(s, 2, s->rank) <= 1;
+}
+
+bool layout_converts(enum dtype t)
+{
+    int bits = dtype_info(t)->bits;
+    return bits == 8 || bits == 16 || bits == 32 || bits == 64;
+}
+
+struct cell *cell_layout(struct pool *p, struct cell **forms, const struct cell *from,
+                         enum layout layout)
+{
+    const struct shape *s = &from->t.shape;
+    struct tensor t = from->t;
+    t.layout = layout;
+    if (layouts_agree(s)) {
+        const struct cell *own = *forms;
+        while (own && own != from)
+            own = own->next;
+        return cell_share(p, forms, from->face, &t, own);
+    }
+    struct cell *c = cell_new(p, forms, from->face, &t);
+    int64_t channels = s->dim[1], span = shape_span(s, 2, s->rank);
+    bool last = layout == LAYOUT_CHANNELS_LAST;
+    k_transpose(c->t.data, from->t.data, dtype_size(t.dtype, 1), s->dim[0],
+                last ? channels : span, last ? span : channels);
+    return c;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec_plan: what the files of the executor share; nobody else includes it.
+ *
+ * A value has up to two faces: as it was computed, and rounded to its quant's grid. Which of them a
+ * use sees is decided when the plan is made. Values are found by id.
+ *
+ * Constants and what depends on nothing else are fixed: computed once by the run `setup`, whose
+ * cells all other runs read.
+ */
+#ifndef EXEC_PLAN_H
+#define EXEC_PLAN_H
+
+#include "exec.h"
+#include "k_tail.h"
+#include "op.h"
+
+enum face { FACE_COMPUTED, FACE_ROUNDED, N_FACES };
+
+struct operand {
+    int value; /* id; -1: left out */
+    enum face face;
+};
+
+struct place { /* what the plan knows of one value */
+    const struct value *value; /* NULL: not of this graph */
+    const struct tensor *constant; /* its own or an override; NULL: none */
+    bool fixed, wanted;
+    bool read[N_FACES];        /* some use sees this face */
+};
+
+/* One node, or a node with followers that its kernel does along the way: at most one sum with a
+ * bias, one with a value, and one activation, in this order. */
+struct step {
+    const struct node *node; /* whose eval is called */
+    const struct op_info *op;
+    int64_t opset;
+    int index;
+    int n_in, n_out;
+    struct operand *in;      /* n_in of the node; then `bias` and `add` of the tail */
+    int *out;                /* ids; of the last follower where there are any; -1: left out */
+    unsigned constant;       /* bit i: input i is fixed */
+    struct step *part;       /* a step for each node; NULL: no followers */
+    int n_parts;
+    struct tail tail;        /* kind and limits; bias and add only say "there is one" */
+    struct operand bias, add;
+    int *dead;               /* ids that nobody reads after this step */
+    int n_dead;
+    struct op_state *state;
+};
+
+struct exec {
+    struct arena arena; /* of the plan */
+    const struct graph *graph;
+    enum exec_mode mode;
+    struct place *place; /* by id */
+    int n_values;
+    bool *needed;        /* nodes, by id: somebody wants what they compute */
+    struct step *setup_step, *step;
+    int n_setup, n_steps, n_all; /* n_all: indices of steps are below it */
+    struct operand *output;
+    int n_outputs;
+    struct run *setup;
+    unsigned version; /* counts overrides */
+};
+
+/* exec_plan.c: places, outputs and the steps of the setup; then, when it has run, the steps. */
+int plan_setup(struct exec *x, const struct exec_options *o, struct err *err);
+void plan_steps(struct exec *x);
+
+/* exec_fuse.c: a step and its followers. Takes `step`, one for each node in `first` .. , in order;
+ * returns how many steps are left. */
+int plan_fuse(struct exec *x, struct step *step, int n);
+/* Limits of an activation; false: not one that a kernel can do along the way. */
+bool tail_limits(const struct exec *x, const struct step *s, struct tail *t);
+
+/* exec_run.c: computes what is fixed and depends on the stale values (by id; more are marked), and
+ * forgets what was prepared from them. */
+int setup_run(struct exec *x, bool *stale, struct err *err);
+/* What an operator prepared for the step. */
+void step_forget(struct step *s);
+/* The fixed value in plain order. */
+const struct tensor *fixed_tensor(const struct exec *x, struct operand o);
+
+#endif

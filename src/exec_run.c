@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec_run: a run from its inputs to its outputs, and the setup run that computes what is fixed.
+ */
+#include "exec_run.h"
+
+#include "k_startup.h"
+
+#include <string.h>
+
+/* The largest number of inputs or outputs of one node. */
+static int widest(const struct step *step, int n_steps)
+{
+    int n = 1;
+    for (int i = 0; i < n_steps; i++) {
+        int part = widest(step[i].part, step[i].n_parts);
+        n = step[i].n_in > n ? step[i].n_in : n;
+        n = step[i].n_out > n ? step[i].n_out : n;
+        n = part > n ? part : n;
+    }
+    return n;
+}
+
+struct run *run_new(struct exec *x, struct pool *pool)
+{
+    struct arena arena = {0};
+    struct run *r = NEW(&arena, struct run);
+    int n = widest(x->setup_step, x->n_setup), m = widest(x->step, x->n_steps);
+    n = m > n ? m : n;
+    r->exec = x;
+    r->pool = pool;
+    r->forms = NEW_ARRAY(&arena, x->n_values, struct cell *);
+    r->memo = NEW_ARRAY(&arena, x->n_all, struct memo);
+    r->output = NEW_ARRAY(&arena, x->n_outputs, const struct tensor *);
+    r->version = x->version;
+    r->in = NEW_ARRAY(&arena, n, const struct tensor *);
+    r->hidden_in = NEW_ARRAY(&arena, n, const struct tensor *);
+    r->hidden = NEW_ARRAY(&arena, n, struct tensor);
+    r->type = NEW_ARRAY(&arena, n, struct tensor);
+    r->out = NEW_ARRAY(&arena, n, struct tensor *);
+    r->cell = NEW_ARRAY(&arena, n, struct cell *);
+    r->arena = arena;
+    return r;
+}
+
+struct run *run_open(struct exec *x)
+{
+    return run_new(x, pool_open());
+}
+
+struct run *run_open_beside(struct run *other)
+{
+    other->pool->users++;
+    return run_new(other->exec, other->pool);
+}
+
+void run_close(struct run *r)
+{
+    if (!r)
+        return;
+    for (int v = 0; v < r->exec->n_values; v++)
+        cells_free(r->pool, &r->forms[v]);
+    pool_leave(r->pool);
+    arena_release(&r->scratch);
+    struct arena arena = r->arena;
+    arena_release(&arena);
+}
+
+void run_watch(struct run *r, watch_fn *fn, void *data)
+{
+    r->watch = fn;
+    r->watch_data = data;
+}
+
+/* A tensor of the caller that becomes the form of a value. */
+static int feed(struct run *r, int value, const struct tensor *t, struct err *err)
+{
+    cell_share(r->pool, &r->forms[value], FACE_COMPUTED, t, NULL);
+    return run_settle(r, value, err);
+}
+
+static int check_input(const struct value *v, const struct tensor *t, struct err *err)
+{
+    if (!t)
+        return err_set(err, ERR_INPUT, "input '%s' is missing", v->name);
+    if (v->type.dtype && v->type.dtype != t->dtype)
+        return err_set(err, ERR_INPUT, "input '%s' has type %s instead of %s", v->name,
+                       dtype_info(t->dtype)->name, dtype_info(v->type.dtype)->name);
+    const struct shape *want = &v->type.shape, *have = &t->shape;
+    bool fits = want->rank < 0 || want->rank == have->rank;
+    for (int i = 0; fits && i < want->rank; i++)
+        fits = want->dim[i] < 0 || want->dim[i] == have->dim[i];
+    if (fits)
+        return 0;
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
+    return err_set(err, ERR_INPUT, "input '%s' has shape %s instead of %s", v->name,
+                   shape_text(have, a), shape_text(want, b));
+}
+
+/* What earlier runs left: values, and layouts of constants that were exchanged since. */
+static void clear(struct run *r)
+{
+    struct exec *x = r->exec;
+    bool stale = r->version != x->version;
+    for (int v = 0; v < x->n_values; v++)
+        if (stale || !x->place[v].fixed)
+            cells_free(r->pool, &r->forms[v]);
+    r->version = x->version;
+    memset(r->output, 0, (size_t)x->n_outputs * sizeof *r->output);
+}
+
+int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
+{
+    const struct graph *g = r->exec->graph;
+    kernels_single_thread();
+    clear(r);
+    r->at = 0;
+    for (int i = 0; i < g->n_input; i++) {
+        const struct value *v = g->input[i];
+        if (v->constant || (!v->uses && !input[i]))
+            continue;
+        TRY(check_input(v, input[i], err));
+        TRY(feed(r, v->id, input[i], err));
+    }
+    return 0;
+}
+
+static void finish(struct run *r)
+{
+    const struct exec *x = r->exec;
+    for (int i = 0; i < x->n_outputs; i++)
+        if (x->output[i].value >= 0)
+            r->output[i] = &run_form_in(r, x->output[i], LAYOUT_PLAIN)->t;
+}
+
+static void drop_outputs(struct run *r, const struct step *s)
+{
+    for (int i = 0; i < s->n_out; i++)
+        if (s->out[i] >= 0)
+            cells_free(r->pool, &r->forms[s->out[i]]);
+    for (int i = 0; i < s->n_parts; i++)
+        drop_outputs(r, &s->part[i]);
+}
+
+int run_peek(struct run *r, struct err *err)
+{
+    if (r->at == r->exec->n_steps)
+        return 0;
+    struct step *s = &r->exec->step[r->at];
+    TRY(run_execute(r, s, err));
+    drop_outputs(r, s);
+    return 0;
+}
+
+int run_step(struct run *r, struct err *err)
+{
+    const struct exec *x = r->exec;
+    if (r->at < x->n_steps) {
+        struct step *s = &x->step[r->at++];
+        TRY(run_execute(r, s, err));
+        for (int i = 0; i < s->n_dead; i++)
+            cells_free(r->pool, &r->forms[s->dead[i]]);
+    }
+    if (r->at < x->n_steps)
+        return 1;
+    finish(r);
+    return 0;
+}
+
+const struct node *run_next(const struct run *r)
+{
+    return r->at < r->exec->n_steps ? r->exec->step[r->at].node : NULL;
+}
+
+int run_sample(struct run *r, const struct tensor *const *input, struct err *err)
+{
+    int more;
+    TRY(run_begin(r, input, err));
+    while ((more = run_step(r, err)) > 0)
+        ;
+    return more;
+}
+
+const struct tensor *run_output(const struct run *r, int i)
+{
+    return r->output[i];
+}
+
+static bool is_stale(const struct step *s, const bool *stale)
+{
+    for (int i = 0; i < s->n_in; i++)
+        if (s->in[i].value >= 0 && stale[s->in[i].value])
+            return true;
+    return false;
+}
+
+int setup_run(struct exec *x, bool *stale, struct err *err)
+{
+    struct run *r = x->setup;
+    kernels_single_thread();
+    for (int v = 0; v < x->n_values; v++) {
+        if (!stale[v] || !x->place[v].constant)
+            continue;
+        cells_free(r->pool, &r->forms[v]);
+        TRY(feed(r, v, x->place[v].constant, err));
+    }
+    for (int i = 0; i < x->n_setup; i++) {
+        struct step *s = &x->setup_step[i];
+        if (s->n_in && !is_stale(s, stale))
+            continue;
+        for (int k = 0; k < s->n_out; k++) {
+            if (s->out[k] < 0)
+                continue;
+            stale[s->out[k]] = true;
+            cells_free(r->pool, &r->forms[s->out[k]]);
+        }
+        step_forget(s);
+        TRY(run_execute(r, s, err));
+    }
+    for (int i = 0; i < x->n_steps; i++)
+        if (is_stale(&x->step[i], stale))
+            step_forget(&x->step[i]);
+    return 0;
+}
+
+void step_forget(struct step *s)
+{
+    if (s->state)
+        s->state->release(s->state);
+    s->state = NULL;
+    for (int i = 0; i < s->n_parts; i++)
+        step_forget(&s->part[i]);
+}
+
+const struct tensor *fixed_tensor(const struct exec *x, struct operand o)
+{
+    return &run_form(x->setup, o, LAYOUT_PLAIN)->t;
+}

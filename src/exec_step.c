@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec_step: the execution of one step: infer, bring inputs to the layout that the operator wants,
+ * find memory for outputs, call the operator, round.
+ *
+ * Between steps a value has at least one form (exec_cell.h) of each face that is read; forms in the
+ * other layout are made when a step needs them, and kept until the value dies.
+ */
+#include "exec_run.h"
+
+#include "quant.h"
+
+#include <string.h>
+
+struct cell *run_form(const struct run *r, struct operand o, enum layout first)
+{
+    enum layout other = first == LAYOUT_PLAIN ? LAYOUT_CHANNELS_LAST : LAYOUT_PLAIN;
+    const struct exec *x = r->exec;
+    struct cell *own = r->forms[o.value], *fixed = NULL, *c;
+    if (x->place[o.value].fixed && r != x->setup)
+        fixed = x->setup->forms[o.value];
+    if ((c = cell_find(own, o.face, first)) || (c = cell_find(fixed, o.face, first))
+        || (c = cell_find(own, o.face, other)) || (c = cell_find(fixed, o.face, other)))
+        return c;
+    BUG("value '%s' is read before it is computed", x->place[o.value].value->name);
+}
+
+struct cell *run_form_in(struct run *r, struct operand o, enum layout layout)
+{
+    struct cell *c = run_form(r, o, layout);
+    if (c->t.layout == layout)
+        return c;
+    return cell_layout(r->pool, &r->forms[o.value], c, layout);
+}
+
+static bool same_type(const struct tensor *a, const struct tensor *b)
+{
+    return a->dtype == b->dtype && shape_equal(&a->shape, &b->shape);
+}
+
+static struct call call_of(struct run *r, const struct step *s, const struct tensor *const *in)
+{
+    return (struct call){.node = s->node, .opset = s->opset, .n_in = s->n_in,
+                         .n_out = s->node->n_out, .in = in, .out = r->out, .scratch = &r->scratch,
+                         .constant = s->constant};
+}
+
+/* Calls infer; false: something stays unknown. */
+static int infer(struct run *r, const struct step *s, const struct tensor *const *in, bool *known,
+                 struct err *err)
+{
+    for (int i = 0; i < s->node->n_out; i++) {
+        r->type[i] = (struct tensor){.shape.rank = -1};
+        r->out[i] = s->node->out[i] ? &r->type[i] : NULL;
+    }
+    struct call c = call_of(r, s, in);
+    int result = s->op->infer(&c, err);
+    arena_reset(&r->scratch);
+    *known = true;
+    for (int i = 0; i < s->node->n_out; i++)
+        if (r->out[i] && (!r->type[i].dtype || !shape_known(&r->type[i].shape)))
+            *known = false;
+    return result;
+}
+
+static bool memo_serves(const struct run *r, const struct step *s, const struct memo *m)
+{
+    if (!m->valid)
+        return false;
+    for (int i = 0; i < s->n_in; i++)
+        if (r->in[i] && !same_type(r->in[i], &m->in[i]))
+            return false;
+    return true;
+}
+
+static void memo_keep(struct run *r, const struct step *s, struct memo *m)
+{
+    if (!m->in) {
+        m->in = NEW_ARRAY(&r->arena, s->n_in, struct tensor);
+        m->out = NEW_ARRAY(&r->arena, s->node->n_out, struct tensor);
+    }
+    for (int i = 0; i < s->n_in; i++)
+        if (r->in[i])
+            m->in[i] = *r->in[i];
+    memcpy(m->out, r->type, (size_t)s->node->n_out * sizeof *m->out);
+    m->valid = true;
+}
+
+/* The types of the outputs of the step's node, into r->type. First without the data of inputs that
+ * are not fixed: what can be told so is true for every run with these types. */
+static int infer_step(struct run *r, const struct step *s, struct err *err)
+{
+    struct memo *m = &r->memo[s->index];
+    bool known;
+    if (memo_serves(r, s, m)) {
+        memcpy(r->type, m->out, (size_t)s->node->n_out * sizeof *r->type);
+        return 0;
+    }
+    m->valid = false;
+    if (!m->by_data) {
+        for (int i = 0; i < s->n_in; i++) {
+            r->hidden_in[i] = r->in[i] ? &r->hidden[i] : NULL;
+            if (!r->in[i])
+                continue;
+            r->hidden[i] = *r->in[i];
+            if (!r->exec->place[s->in[i].value].fixed)
+                r->hidden[i].data = NULL;
+        }
+        TRY(infer(r, s, r->hidden_in, &known, err));
+        if (known) {
+            memo_keep(r, s, m);
+            return 0;
+        }
+        m->by_data = true;
+    }
+    TRY(infer(r, s, r->in, &known, err));
+    if (!known)
+        return err_set(err, ERR_INPUT, "the shape of an output cannot be told");
+    return 0;
+}
+
+static bool has_layouts(const struct tensor *t)
+{
+    return t->shape.rank >= 3 && t->shape.rank <= 5 && layout_converts(t->dtype);
+}
+
+/* How the operands with the most axes arrive and leave. */
+struct common {
+    int rank;
+    enum layout layout;
+};
+
+/* An operator that takes any layout gets channels-last where some activation is only at hand in
+ * that, if all that have as many axes can be stored so. */
+static struct common find_common(const struct run *r, const struct step *s)
+{
+    struct common c = {0, LAYOUT_PLAIN};
+    bool last = false, all = s->op->flags & OP_ANY_LAYOUT;
+    for (int i = 0; i < s->n_in; i++)
+        if (r->in[i] && r->in[i]->shape.rank > c.rank)
+            c.rank = r->in[i]->shape.rank;
+    for (int i = 0; i < s->n_in; i++) {
+        if (!r->in[i] || r->in[i]->shape.rank < c.rank)
+            continue;
+        all = all && has_layouts(r->in[i]);
+        last |= r->in[i]->layout == LAYOUT_CHANNELS_LAST;
+    }
+    for (int i = 0; i < s->node->n_out; i++)
+        all = all && (r->type[i].shape.rank != c.rank || has_layouts(&r->type[i]));
+    if (all && last)
+        c.layout = LAYOUT_CHANNELS_LAST;
+    return c;
+}
+
+static void arrange_inputs(struct run *r, const struct step *s, struct common common)
+{
+    for (int i = 0; i < s->n_in; i++) {
+        if (!r->in[i])
+            continue;
+        enum layout layout = LAYOUT_PLAIN;
+        if (i == 0 && s->op->flags & OP_SHAPE_ONLY)
+            layout = r->in[i]->layout;
+        else if (i == 0 && s->op->flags & OP_CHANNELS_LAST && has_layouts(r->in[i]))
+            layout = LAYOUT_CHANNELS_LAST;
+        else if (r->in[i]->shape.rank == common.rank)
+            layout = common.layout;
+        r->in[i] = &run_form_in(r, s->in[i], layout)->t;
+    }
+}
+
+static enum layout output_layout(const struct step *s, int i, const struct tensor *t,
+                                 struct common common)
+{
+    if (i == 0 && s->op->flags & OP_CHANNELS_LAST && has_layouts(t))
+        return LAYOUT_CHANNELS_LAST;
+    return t->shape.rank == common.rank ? common.layout : LAYOUT_PLAIN;
+}
+
+/* The cell whose buffer the sum may be written over: it dies here and nobody else uses it. */
+static struct cell *sum_target(const struct run *r, const struct step *s, struct cell *add)
+{
+    if (!add->buffer || add->buffer->cells != 1 || r->exec->place[s->add.value].fixed)
+        return NULL;
+    for (int i = 0; i < s->n_in; i++)
+        if (r->in[i] && r->in[i]->data == add->t.data)
+            return NULL;
+    for (int i = 0; i < s->n_dead; i++)
+        if (s->dead[i] == s->add.value)
+            return add;
+    return NULL;
+}
+
+/* Fills the tail's pointers. */
+static struct cell *arrange_tail(struct run *r, const struct step *s, enum layout layout,
+                                 struct tail *tail)
+{
+    *tail = s->tail;
+    if (s->bias.value >= 0)
+        tail->bias = tensor_f32(&run_form_in(r, s->bias, LAYOUT_PLAIN)->t);
+    if (s->add.value < 0)
+        return NULL;
+    struct cell *add = run_form_in(r, s->add, layout);
+    tail->add = tensor_f32(&add->t);
+    return sum_target(r, s, add);
+}
+
+/* Types can differ from what the plan hoped for: a sum that broadcasts, another element type. */
+static bool tail_fits(const struct run *r, const struct step *s)
+{
+    const struct tensor *y = &r->type[0];
+    if (y->dtype != DTYPE_F32)
+        return false;
+    if (s->add.value >= 0 && !same_type(&run_form(r, s->add, LAYOUT_PLAIN)->t, y))
+        return false;
+    if (s->bias.value < 0)
+        return true;
+    int axis = s->op->flags & OP_CHANNELS_LAST ? 1 : y->shape.rank - 1;
+    int64_t n = tensor_count(&run_form(r, s->bias, LAYOUT_PLAIN)->t);
+    return axis < y->shape.rank && y->shape.dim[axis] == n;
+}
+
+/* Output 0 is input 0's memory with another shape. */
+static int make_view(struct run *r, const struct step *s, struct err *err)
+{
+    struct operand o = s->in[0];
+    bool same = s->op->flags & OP_ANY_LAYOUT; /* the shape does not change */
+    const struct cell *from =
+        same ? run_form(r, o, LAYOUT_PLAIN) : run_form_in(r, o, LAYOUT_PLAIN);
+    struct tensor t = r->type[0];
+    t.layout = from->t.layout;
+    t.data = from->t.data;
+    if (s->out[0] < 0)
+        return 0;
+    bool own = !r->exec->place[o.value].fixed || r == r->exec->setup;
+    cell_share(r->pool, &r->forms[s->out[0]], FACE_COMPUTED, &t, own ? from : NULL);
+    return run_settle(r, s->out[0], err);
+}
+
+int run_settle(struct run *r, int value, struct err *err)
+{
+    const struct place *p = &r->exec->place[value];
+    struct cell **forms = &r->forms[value], *c = *forms;
+    if (p->wanted && r->watch)
+        r->watch(r->watch_data, p->value, &c->t);
+    if (!p->read[FACE_ROUNDED])
+        return 0;
+    if (c->t.dtype != DTYPE_F32)
+        return err_set(err, ERR_INPUT, "'%s' is %s; only float values can be quantized",
+                       p->value->name, dtype_info(c->t.dtype)->name);
+    const struct quant *q = p->value->quant;
+    if (q->type.grain != GRAIN_TENSOR && q->type.axis != 1 && c->t.layout != LAYOUT_PLAIN)
+        c = cell_layout(r->pool, forms, c, LAYOUT_PLAIN);
+    if (!p->read[FACE_COMPUTED] && c->buffer && c->buffer->cells == 1) {
+        quant_round_tensor(q, &c->t, &c->t);
+        c->face = FACE_ROUNDED;
+        return 0;
+    }
+    struct cell *rounded = cell_new(r->pool, forms, FACE_ROUNDED, &c->t);
+    quant_round_tensor(q, &c->t, &rounded->t);
+    return 0;
+}
+
+static int call_operator(struct run *r, struct step *s, struct err *err)
+{
+    struct common common = find_common(r, s);
+    struct cell *target = NULL;
+    struct tail tail;
+    arrange_inputs(r, s, common);
+    if (s->n_parts)
+        target = arrange_tail(r, s, output_layout(s, 0, &r->type[0], common), &tail);
+    for (int i = 0; i < s->node->n_out; i++) {
+        r->out[i] = NULL;
+        r->cell[i] = NULL;
+        if (s->out[i] < 0)
+            continue;
+        struct tensor t = r->type[i];
+        t.layout = output_layout(s, i, &t, common);
+        struct cell **forms = &r->forms[s->out[i]];
+        r->cell[i] = target ? cell_share(r->pool, forms, FACE_COMPUTED, &t, target)
+                            : cell_new(r->pool, forms, FACE_COMPUTED, &t);
+        r->out[i] = &r->cell[i]->t;
+    }
+    struct call c = call_of(r, s, r->in);
+    c.state = &s->state;
+    c.tail = s->n_parts ? &tail : NULL;
+    int result = s->op->eval(&c, err);
+    arena_reset(&r->scratch);
+    TRY(result);
+    for (int i = 0; i < s->n_out; i++)
+        if (s->out[i] >= 0)
+            TRY(run_settle(r, s->out[i], err));
+    return 0;
+}
+
+int run_execute(struct run *r, struct step *s, struct err *err)
+{
+    for (int i = 0; i < s->n_in; i++)
+        r->in[i] = s->in[i].value < 0 ? NULL : &run_form(r, s->in[i], LAYOUT_PLAIN)->t;
+    if (infer_step(r, s, err))
+        return err_at(err, "%s", node_title(s->node));
+    if (s->n_parts && !tail_fits(r, s)) {
+        for (int i = 0; i < s->n_parts; i++)
+            TRY(run_execute(r, &s->part[i], err));
+        return 0;
+    }
+    bool view = s->op->flags & OP_VIEW && r->in[0];
+    if (view ? make_view(r, s, err) : call_operator(r, s, err))
+        return err_at(err, "%s", node_title(s->node));
+    return 0;
+}

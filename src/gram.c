@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gram: workers collect the columns of a sample; they are added to the sums in the order of the
+ * samples, by syrk.
+ */
+#include "gram.h"
+
+#include "exec.h"
+#include "k_gram.h"
+#include "ops/window.h"
+#include "samples.h"
+
+#include <string.h>
+
+struct columns { /* of one layer in one sample: [groups][positions][k], see also k_gram_taps() */
+    float *x;
+    int64_t room; /* floats behind x */
+    int64_t positions;
+};
+struct gather {
+    const struct qlayer *const *layer;
+    int n;
+    struct gram *gram;
+    int *first, *next;       /* layers by input: by value id, then by layer; -1 ends */
+    struct columns **column; /* [worker][layer] */
+    float *products;         /* scratch of k_gram_add_taps() */
+};
+
+int64_t gram_bytes(const struct qlayer *l)
+{
+    int64_t k = qlayer_row_length(l);
+    return qlayer_groups(l) * k * k * (int64_t)sizeof(float);
+}
+
+static float *columns_reserve(struct columns *c, int64_t n)
+{
+    if (n > c->room) {
+        mem_free(c->x);
+        c->x = mem_alloc((size_t)n * sizeof *c->x);
+        c->room = n;
+    }
+    return c->x;
+}
+
+/* Position p of `count` spread over `all`. */
+static int64_t spread(int64_t p, int64_t count, int64_t all)
+{
+    return count == all ? p : (2 * p + 1) * all / (2 * count);
+}
+
+static bool is_depthwise(const struct qlayer *l)
+{
+    return qlayer_groups(l) > 1 && qlayer_weight(l)->type.shape.dim[1] == 1;
+}
+
+static void conv_columns(const struct qlayer *l, const struct tensor *t, struct columns *c)
+{
+    struct conv_dims d;
+    struct err err;
+    if (conv_geometry(l->node, &t->shape, &qlayer_weight(l)->type.shape, &d, &err) < 0)
+        return; /* the executor has run this node with this shape: it has the same geometry */
+    int64_t all = d.batch * conv_out_span(&d);
+    c->positions = all < GRAM_POSITIONS ? all : GRAM_POSITIONS;
+    int64_t column = conv_taps(&d) * d.c;
+    float *x = columns_reserve(c, c->positions * column);
+    bool last = t->layout == LAYOUT_CHANNELS_LAST;
+    for (int64_t p = 0; p < c->positions; p++) {
+        int64_t at = spread(p, c->positions, all);
+        if (is_depthwise(l))
+            k_gram_taps(&d, tensor_f32(t), last, at, x + p * column);
+        else
+            k_gram_column(&d, tensor_f32(t), last, at, x + p * (column / d.groups), c->positions);
+    }
+}
+
+static void matrix_columns(const struct qlayer *l, const struct tensor *t, struct columns *c)
+{
+    int64_t k = qlayer_row_length(l), all = k ? tensor_count(t) / k : 0;
+    c->positions = all < GRAM_POSITIONS ? all : GRAM_POSITIONS;
+    float *x = columns_reserve(c, c->positions * k);
+    for (int64_t p = 0; p < c->positions; p++)
+        memcpy(x + p * k, tensor_f32(t) + spread(p, c->positions, all) * k,
+               (size_t)k * sizeof *x);
+}
+
+static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+{
+    (void)i;
+    struct gather *g = data;
+    for (int k = g->first[v->id]; k >= 0 && t->dtype == DTYPE_F32; k = g->next[k])
+        (g->layer[k]->node->op == OP_Conv ? conv_columns : matrix_columns)(
+            g->layer[k], t, &g->column[worker][k]);
+}
+
+static void merge(void *data, int worker, int i)
+{
+    (void)i;
+    struct gather *g = data;
+    for (int k = 0; k < g->n; k++) {
+        struct columns *c = &g->column[worker][k];
+        struct gram *to = &g->gram[k];
+        if (is_depthwise(g->layer[k]))
+            k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products, to->xx, to->x);
+        for (int64_t j = 0; j < to->groups && c->positions && !is_depthwise(g->layer[k]); j++)
+            k_gram_add(to->k, c->positions, c->x + j * c->positions * to->k,
+                       to->xx + j * to->k * to->k, to->x + j * to->k);
+        to->columns += c->positions;
+        c->positions = 0;
+    }
+}
+
+static void gather_prepare(struct gather *g, const struct model *m, int jobs, struct arena *a,
+                           struct arena *scratch)
+{
+    g->first = NEW_ARRAY(scratch, m->n_values, int);
+    g->next = NEW_ARRAY(scratch, g->n, int);
+    for (int i = 0; i < m->n_values; i++)
+        g->first[i] = -1;
+    for (int i = 0; i < g->n; i++) {
+        g->next[i] = g->first[g->layer[i]->input->id];
+        g->first[g->layer[i]->input->id] = i;
+        struct gram *to = &g->gram[i];
+        *to = (struct gram){.k = qlayer_row_length(g->layer[i]),
+                            .groups = qlayer_groups(g->layer[i])};
+        to->xx = NEW_ARRAY(a, to->groups * to->k * to->k, float);
+        to->x = NEW_ARRAY(a, to->groups * to->k, double);
+    }
+    int64_t most = 0;
+    for (int i = 0; i < g->n; i++) {
+        int64_t n = g->gram[i].groups * g->gram[i].k * (g->gram[i].k + 3) / 2;
+        most = is_depthwise(g->layer[i]) && n > most ? n : most;
+    }
+    g->products = NEW_ARRAY(scratch, most, float);
+    g->column = NEW_ARRAY(scratch, jobs, struct columns *);
+    for (int i = 0; i < jobs; i++)
+        g->column[i] = NEW_ARRAY(scratch, g->n, struct columns);
+}
+
+int gram_gather(const struct model *m, const struct qlayer *const *layer, int n,
+                const struct dataset *d, int samples, int jobs, struct arena *a,
+                struct gram *gram, struct err *err)
+{
+    struct arena scratch = {0};
+    struct gather g = {.layer = layer, .n = n, .gram = gram};
+    gather_prepare(&g, m, jobs, a, &scratch);
+    bool *want = NEW_ARRAY(&scratch, m->n_values, bool);
+    for (int i = 0; i < m->n_values; i++)
+        want[i] = g.first[i] >= 0;
+    int *index;
+    int count = samples_spread(&scratch, dataset_count(d), samples, &index);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want}, err);
+    struct samples_hooks hooks = {on_value, NULL, merge, "gathering second moments"};
+    int r = x ? samples_run(x, d, index, count, jobs, &hooks, &g, err) : -1;
+    if (x)
+        exec_close(x);
+    for (int i = 0; i < jobs; i++)
+        for (int k = 0; k < n; k++)
+            mem_free(g.column[i][k].x);
+    arena_release(&scratch);
+    return r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * image: JPEG and PNG files as 8-bit pixels, and what calibration does with pixels.
+ *
+ * JPEG: baseline and progressive, gray and colour; CMYK is refused; the orientation in EXIF is
+ * ignored, as most training pipelines do. PNG: all kinds; 16 bits are reduced to 8, transparency
+ * is dropped, not blended.
+ */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+#include "arena.h"
+#include "err.h"
+
+#include <stdint.h>
+
+struct image {
+    int width, height;
+    int channels; /* 1: gray; 3: red, green, blue */
+    uint8_t *pixels; /* rows from the top, channels interleaved, without gaps */
+};
+
+/* channels: 1 or 3. Colour becomes gray by 0.299 R + 0.587 G + 0.114 B, as in Pillow. */
+int image_read(const char *path, int channels, struct arena *a, struct image *image,
+               struct err *err);
+/* As Pillow's resize with BILINEAR, which most training pipelines use: a triangle as wide as an
+ * output pixel, so that shrinking averages. Within 1 of Pillow everywhere. */
+struct image image_resize(const struct image *from, int width, int height, struct arena *a);
+/* The part that begins at x, y; what lies outside of `from` is filled with a value. */
+struct image image_window(const struct image *from, int x, int y, int width, int height,
+                          uint8_t fill, struct arena *a);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * infer: a walk over the nodes in order. Beside each value's type stands, where it is small, its
+ * data: fully known, or as a vector of int64 of which some elements are DIM_UNKNOWN. The latter goes
+ * only through operators that move data, and into those that read it as a shape.
+ */
+#include "infer.h"
+
+#include "op.h"
+#include "ops/ops.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum { SMALL = 1024 }; /* elements of a value that is worth computing here */
+
+struct known {
+    const struct tensor *whole; /* NULL: not fully known */
+    const struct tensor *part;  /* some elements are DIM_UNKNOWN; NULL: nothing known */
+};
+
+struct inference {
+    struct arena keep, scratch;
+    struct known *known; /* by value id; NULL: one node alone, no data is followed */
+};
+
+/* Operators that only move elements. */
+static bool is_mover(enum op op)
+{
+    switch (op) {
+    case OP_Concat: case OP_Gather: case OP_Identity: case OP_Reshape: case OP_Slice:
+    case OP_Squeeze: case OP_Unsqueeze: return true;
+    default: return false;
+    }
+}
+
+/* May input i of this operator have elements that are not known? */
+static bool takes_part(enum op op, int i)
+{
+    switch (op) {
+    case OP_ConstantOfShape: return i == 0;
+    case OP_Expand: case OP_Reshape: case OP_Tile: return i == 1;
+    case OP_Slice: return i == 1 || i == 2;
+    default: return false;
+    }
+}
+
+static const struct tensor *value_whole(const struct inference *f, const struct value *v)
+{
+    return v->constant ? v->constant : f->known ? f->known[v->id].whole : NULL;
+}
+
+/* A small int64 vector or scalar of which something, or nothing, is known. */
+static const struct tensor *value_part(struct inference *f, const struct value *v)
+{
+    const struct tensor *t = value_whole(f, v);
+    if (t || !f->known)
+        return t;
+    if (f->known[v->id].part)
+        return f->known[v->id].part;
+    if (v->type.dtype != DTYPE_I64 || !shape_known(&v->type.shape) || v->type.shape.rank > 1
+        || shape_count(&v->type.shape) > MAX_RANK)
+        return NULL;
+    struct tensor *none = tensor_new(&f->scratch, DTYPE_I64, &v->type.shape);
+    for (int64_t i = 0, n = tensor_count(none); i < n; i++)
+        ((int64_t *)none->data)[i] = DIM_UNKNOWN;
+    return none;
+}
+
+/* What stands for value v as input i: data where there is some. */
+static const struct tensor *input_tensor(struct inference *f, const struct node *n, int i)
+{
+    const struct value *v = n->in[i].value;
+    const struct tensor *t = NULL;
+    if (!v)
+        return NULL;
+    t = takes_part(n->op, i) ? value_part(f, v) : value_whole(f, v);
+    if (t)
+        return t;
+    struct tensor *type = NEW(&f->scratch, struct tensor);
+    type->dtype = v->type.dtype;
+    type->shape = v->type.shape;
+    return type;
+}
+
+static void call_open(struct inference *f, struct node *n, struct call *c)
+{
+    const struct tensor **in = NEW_ARRAY(&f->scratch, n->n_in + 1, const struct tensor *);
+    struct tensor **out = NEW_ARRAY(&f->scratch, n->n_out + 1, struct tensor *);
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = input_tensor(f, n, i);
+    for (int i = 0; i < n->n_out; i++) {
+        if (!n->out[i])
+            continue;
+        out[i] = NEW(&f->scratch, struct tensor);
+        out[i]->shape.rank = -1;
+    }
+    *c = (struct call){
+        .node = n,
+        .opset = model_opset(n->graph->model, n->domain),
+        .n_in = n->n_in,
+        .n_out = n->n_out,
+        .in = in,
+        .out = out,
+        .scratch = &f->scratch,
+    };
+}
+
+static void type_merge(struct tensor *type, const struct tensor *found)
+{
+    struct shape s = found->shape;
+    type->dtype = found->dtype ? found->dtype : type->dtype;
+    if (s.rank < 0)
+        return;
+    for (int i = 0; i < s.rank; i++)
+        if (s.dim[i] < 0 && type->shape.rank == s.rank)
+            s.dim[i] = type->shape.dim[i];
+    type->shape = s;
+}
+
+/* Runs eval on outputs that were inferred completely and are small. */
+static bool outputs_compute(struct arena *keep, struct call *c, const struct op_info *info)
+{
+    struct err ignored = {0}; /* whoever runs the model will hear of it */
+    for (int i = 0; i < c->n_out; i++) {
+        struct tensor *t = c->out[i];
+        int64_t n = t && t->dtype ? shape_count(&t->shape) : -1;
+        if (!t)
+            continue;
+        if (n < 0 || n > SMALL || !dtype_info(t->dtype)->bits)
+            return false;
+        t->size = dtype_size(t->dtype, n);
+        t->data = arena_alloc(keep, t->size ? t->size : 1);
+    }
+    return info->eval(c, &ignored) == 0;
+}
+
+static bool inputs_small(const struct call *c, unsigned flags)
+{
+    for (int i = 0; i < c->n_in; i++) {
+        const struct tensor *t = c->in[i];
+        if (i == 0 && flags & OP_SHAPE_ONLY) {
+            if (!shape_known(&t->shape))
+                return false;
+        } else if (t && (!t->data || !dtype_info(t->dtype)->bits || tensor_count(t) > SMALL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The shape of a tensor that is known in part, as a vector. */
+static const struct tensor *shape_part(struct inference *f, const struct call *c)
+{
+    const struct shape *s = &c->in[0]->shape;
+    if (s->rank < 0 || node_attr(c->node, "start") || node_attr(c->node, "end"))
+        return NULL;
+    struct tensor *t = tensor_from_i64(&f->keep, s->dim, s->rank);
+    for (int i = 0; i < s->rank; i++)
+        if (s->dim[i] < 0)
+            ((int64_t *)t->data)[i] = DIM_UNKNOWN;
+    return t;
+}
+
+/* Moves what is known in part. */
+static const struct tensor *moved_part(struct inference *f, struct call *c)
+{
+    const struct tensor **in = NEW_ARRAY(&f->scratch, c->n_in, const struct tensor *);
+    const struct op_info *info = &op_table[c->node->op];
+    struct call moved = *c;
+    bool all = c->node->op == OP_Concat;
+    moved.in = in;
+    for (int i = 0; i < c->n_in; i++) {
+        const struct value *v = c->node->in[i].value;
+        in[i] = !v ? NULL : all || i == 0 ? value_part(f, v) : value_whole(f, v);
+        if (v && !in[i])
+            return NULL;
+    }
+    if (in[0]->dtype != DTYPE_I64 || !inputs_small(&moved, 0)
+        || !outputs_compute(&f->keep, &moved, info))
+        return NULL;
+    return moved.out[0];
+}
+
+/* Remembers the data of the outputs, where it can be told. */
+static void data_follow(struct inference *f, struct node *n, struct call *c)
+{
+    const struct op_info *info = &op_table[n->op];
+    if (!f->known || !info->eval || info->flags & OP_RANDOM || !n->n_out)
+        return;
+    struct known *first = n->out[0] ? &f->known[n->out[0]->id] : NULL;
+    if (inputs_small(c, info->flags)) {
+        /* parts that were passed as data must not be taken for the whole */
+        for (int i = 0; i < n->n_in; i++)
+            if (n->in[i].value && !(i == 0 && info->flags & OP_SHAPE_ONLY)
+                && !value_whole(f, n->in[i].value))
+                return;
+        if (outputs_compute(&f->keep, c, info))
+            for (int i = 0; i < n->n_out; i++)
+                if (n->out[i]) {
+                    struct tensor *t = NEW(&f->keep, struct tensor);
+                    *t = *c->out[i];
+                    f->known[n->out[i]->id].whole = t;
+                }
+    } else if (first && n->op == OP_Shape) {
+        first->part = shape_part(f, c);
+    } else if (first && is_mover(n->op)) {
+        const struct tensor *part = moved_part(f, c);
+        first->part = part ? arena_copy(&f->keep, part, sizeof *part) : NULL;
+    }
+}
+
+static int inputs_check(const struct call *c, const struct op_info *info, struct err *err)
+{
+    int needed = info->max_in == INT_MAX ? c->n_in : info->min_in;
+    if (c->n_in < info->min_in || c->n_in > info->max_in)
+        return err_set(err, ERR_INPUT, "%d inputs, where %d to %d are expected", c->n_in,
+                       info->min_in, info->max_in);
+    for (int i = 0; i < needed; i++)
+        if (!c->in[i])
+            return err_set(err, ERR_INPUT, "input %d is left out", i);
+    return 0;
+}
+
+int op_infer(struct call *c, struct err *err)
+{
+    const struct op_info *info = &op_table[c->node->op];
+    TRY(inputs_check(c, info, err));
+    return info->infer(c, err);
+}
+
+static int node_infer(struct inference *f, struct node *n, struct err *err)
+{
+    const struct op_info *info = &op_table[n->op];
+    struct call c;
+    int result = 0;
+    if (info->infer) {
+        call_open(f, n, &c);
+        result = op_infer(&c, err);
+        for (int i = 0; result == 0 && i < n->n_out; i++)
+            if (n->out[i])
+                type_merge(&n->out[i]->type, c.out[i]);
+        if (result == 0)
+            data_follow(f, n, &c);
+        else
+            err_at(err, "%s", node_title(n));
+    }
+    arena_reset(&f->scratch);
+    return result;
+}
+
+int op_infer_node(struct node *n, struct err *err)
+{
+    struct inference f = {0};
+    int result = node_infer(&f, n, err);
+    arena_release(&f.scratch);
+    return result;
+}
+
+/* The outputs of an If are those of its branches, as far as these agree; of a Loop the dtypes of
+ * its body's, which stand behind the condition. */
+static void control_infer(struct node *n)
+{
+    const struct attr *one = node_attr(n, "then_branch"), *two = node_attr(n, "else_branch");
+    const struct attr *body = node_attr(n, "body");
+    bool is_if = one && two && one->kind == ATTR_GRAPH && two->kind == ATTR_GRAPH;
+    if (!is_if && (strcmp(n->type, "Loop") || !body || body->kind != ATTR_GRAPH))
+        return;
+    const struct node *a = is_if ? one->g->result : body->g->result;
+    const struct node *b = is_if ? two->g->result : a;
+    int skip = is_if ? 0 : 1;
+    for (int i = 0; i < n->n_out; i++) {
+        int k = i + skip;
+        if (!n->out[i] || k >= a->n_in || k >= b->n_in || !a->in[k].value || !b->in[k].value)
+            continue;
+        struct tensor t = a->in[k].value->type;
+        const struct tensor *other = &b->in[k].value->type;
+        if (t.dtype != other->dtype)
+            continue;
+        if (!is_if || t.shape.rank != other->shape.rank)
+            t.shape.rank = -1;
+        for (int d = 0; d < t.shape.rank; d++)
+            if (t.shape.dim[d] != other->shape.dim[d])
+                t.shape.dim[d] = -1;
+        type_merge(&n->out[i]->type, &t);
+    }
+}
+
+static int body_infer(struct inference *f, struct graph *g, struct err *err)
+{
+    graph_each(g, n) {
+        for (int i = 0; i < n->n_attr; i++) {
+            const struct attr *a = &n->attr[i];
+            if (a->kind == ATTR_GRAPH)
+                TRY(body_infer(f, a->g, err));
+            for (size_t k = 0; a->kind == ATTR_GRAPHS && k < a->n; k++)
+                TRY(body_infer(f, a->graphs[k], err));
+        }
+        TRY(node_infer(f, n, err));
+        if (!op_table[n->op].infer)
+            control_infer(n);
+    }
+    return 0;
+}
+
+int graph_infer(struct graph *g, struct err *err)
+{
+    struct inference f = {0};
+    f.known = NEW_ARRAY(&f.keep, g->model->n_values + 1, struct known);
+    int result = body_infer(&f, g, err);
+    arena_release(&f.keep);
+    arena_release(&f.scratch);
+    return result;
+}

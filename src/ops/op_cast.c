@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * op_cast: from any numeric type to any other. To integers the fraction is cut off and what is too
+ * large wraps, as in C; small floats saturate or overflow as attribute `saturate` says.
+ */
+#include "ops.h"
+
+#include "k_convert.h"
+
+#include <math.h>
+#include <string.h>
+
+int infer_cast(struct call *c, struct err *err)
+{
+    int64_t to = node_int(c->node, "to", 0);
+    if (to <= DTYPE_NONE || to >= N_DTYPES)
+        return err_set(err, ERR_INPUT, "attribute to is no type");
+    call_set(c, 0, (enum dtype)to, &c->in[0]->shape);
+    return 0;
+}
+
+int infer_cast_like(struct call *c, struct err *err)
+{
+    (void)err;
+    call_set(c, 0, c->in[1]->dtype, &c->in[0]->shape);
+    return 0;
+}
+
+enum { CHUNK = 256 };
+
+static void cast_from_int(const struct tensor *x, struct tensor *y, int64_t n)
+{
+    int64_t whole[CHUNK];
+    double real[CHUNK];
+    for (int64_t i = 0; i < n; i += CHUNK) {
+        int64_t m = n - i < CHUNK ? n - i : CHUNK;
+        k_load_i64(x->dtype, x->data, i, 1, m, whole);
+        if (!dtype_info(y->dtype)->is_float) {
+            k_store_i64(y->dtype, y->data, i, m, whole);
+            continue;
+        }
+        for (int64_t k = 0; k < m; k++)
+            real[k] = x->dtype == DTYPE_U64 ? (double)(uint64_t)whole[k] : (double)whole[k];
+        k_store_f64(y->dtype, y->data, i, m, real);
+    }
+}
+
+static int64_t cut(double v)
+{
+    if (v != v)
+        return 0;
+    return v >= 0x1p63 ? v >= 0x1p64 ? INT64_MAX : (int64_t)(uint64_t)v
+                       : v < -0x1p63 ? INT64_MIN : (int64_t)v;
+}
+
+static void cast_from_float(const struct tensor *x, struct tensor *y, int64_t n, bool saturate)
+{
+    double real[CHUNK];
+    int64_t whole[CHUNK];
+    bool to_int = dtype_info(y->dtype)->is_integer;
+    for (int64_t i = 0; i < n; i += CHUNK) {
+        int64_t m = n - i < CHUNK ? n - i : CHUNK;
+        k_load_f64(x->dtype, x->data, i, 1, m, real);
+        if (to_int || y->dtype == DTYPE_BOOL) {
+            for (int64_t k = 0; k < m; k++)
+                whole[k] = to_int ? cut(real[k]) : real[k] != 0;
+            k_store_i64(y->dtype, y->data, i, m, whole);
+        } else if (saturate) {
+            k_store_f64(y->dtype, y->data, i, m, real);
+        } else {
+            for (int64_t k = 0; k < m; k++)
+                store_small(y->dtype, y->data, i + k, real[k], saturate);
+        }
+    }
+}
+
+static bool is_number(enum dtype t)
+{
+    return dtype_info(t)->is_integer || dtype_info(t)->is_float || t == DTYPE_BOOL;
+}
+
+int eval_cast(struct call *c, struct err *err)
+{
+    const struct tensor *x = c->in[0];
+    struct tensor *y = c->out[0];
+    int64_t n = tensor_count(x);
+    if (!is_number(x->dtype) || !is_number(y->dtype))
+        return call_refuse_dtype(is_number(x->dtype) ? y->dtype : x->dtype, err);
+    if (y->dtype == DTYPE_F8E8M0 && !node_string_is(c->node, "round_mode", "up", "nearest"))
+        return err_set(err, ERR_INPUT, "round_mode other than nearest is not supported");
+    if (x->dtype == y->dtype)
+        memcpy(y->data, x->data, dtype_size(x->dtype, n));
+    else if (dtype_info(x->dtype)->is_float)
+        cast_from_float(x, y, n, node_int(c->node, "saturate", 1));
+    else
+        cast_from_int(x, y, n);
+    return 0;
+}

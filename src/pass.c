@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pass: runs passes one after the other and does around each what all have in common. The passes
+ * themselves are in passes/, and the table of them in passes/passes.c.
+ */
+#include "pass.h"
+
+#include "infer.h"
+#include "log.h"
+#include "outcome.h"
+#include "print.h"
+#include "verify.h"
+
+#include <string.h>
+
+/* A pass that keeps results may change them by so much, relative to the largest element of an
+ * output: room for another order of additions, none for another function. */
+static const double same_result = 1e-3;
+
+struct pipeline {
+    struct model *model;
+    struct pass_ctx *ctx;
+    const struct pass_options *options;
+    bool can_check;        /* the model runs, and the sample was read */
+    bool known;            /* `before` is what the model computes now */
+    struct sample sample;
+    struct outcome before;
+};
+
+/* Is the name in a list "a,b,c"? */
+static bool list_has(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *s = list; s && *s; s += strcspn(s, ","), s += *s == ',')
+        if (strcspn(s, ",") == n && !memcmp(s, name, n))
+            return true;
+    return false;
+}
+
+static int count_nodes(const struct graph *g)
+{
+    int count = 0;
+    for (const struct node *n = g->first; n; n = n->next) {
+        count++;
+        for (int i = 0; i < n->n_attr; i++) {
+            if (n->attr[i].kind == ATTR_GRAPH)
+                count += count_nodes(n->attr[i].g);
+            for (size_t k = 0; n->attr[i].kind == ATTR_GRAPHS && k < n->attr[i].n; k++)
+                count += count_nodes(n->attr[i].graphs[k]);
+        }
+    }
+    return count;
+}
+
+/* Types are computed on demand. Any other fact is another pass's: without --skip a missing one
+ * means that passes.def is in the wrong order. */
+static int pipeline_give_facts(struct pipeline *g, const struct pass *p, struct err *err)
+{
+    struct model *m = g->model;
+    if (p->needs & ~m->facts & FACT_TYPES) {
+        TRY(graph_infer(m->graph, err));
+        m->facts |= FACT_TYPES;
+    }
+    if (!(p->needs & ~m->facts))
+        return 0;
+    if (!g->options->skip)
+        BUG("pass %s needs facts %#x, and there are only %#x", p->name, p->needs, m->facts);
+    return err_set(err, ERR_USAGE, "pass %s needs what a skipped pass would have given: %s",
+                   p->name, g->options->skip);
+}
+
+static void pipeline_verify(const struct pipeline *g, const struct pass *p)
+{
+#ifdef NDEBUG
+    if (!g->options->verify)
+        return;
+#endif
+    struct str complaints = {0};
+    int n = model_verify(g->model, &complaints);
+    if (n)
+        BUG("after pass %s the graph breaks %d rules\n%s", p->name, n, complaints.text);
+    str_release(&complaints);
+}
+
+/* A model that cannot be run cannot be checked; that is said once and is no error. */
+static void pipeline_begin_check(struct pipeline *g, const struct pass *p)
+{
+    if (!g->can_check || g->known || !(p->flags & PASS_SAME_RESULT))
+        return;
+    struct err why = {0};
+    outcome_release(&g->before);
+    g->known = g->can_check = outcome_take(&g->before, g->model, &g->sample, &why) == 0;
+    if (!g->can_check)
+        log_info("results are not checked: %s", why.text);
+}
+
+static int pipeline_check(struct pipeline *g, const struct pass *p, struct err *err)
+{
+    if (!g->known || !(p->flags & PASS_SAME_RESULT)) {
+        g->known = false;
+        return 0;
+    }
+    struct outcome after = {0};
+    if (outcome_take(&after, g->model, &g->sample, err) < 0) {
+        outcome_release(&after);
+        return err_at(err, "pass %s left a model that cannot be run", p->name);
+    }
+    double difference = outcome_difference(&g->before, &after);
+    outcome_release(&g->before);
+    g->before = after;
+    log_debug("  results differ by %.2g", difference);
+    if (difference > same_result)
+        return err_set(err, ERR_INPUT, "pass %s changed the results by %.2g; leave it out with "
+                                       "--skip=%s", p->name, difference, p->name);
+    return 0;
+}
+
+/* What the pass had to say, a line each. */
+static void log_notes(const char *notes)
+{
+    for (const char *end; (end = strchr(notes, '\n')); notes = end + 1)
+        log_debug("  %.*s", (int)(end - notes), notes);
+}
+
+static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *err)
+{
+    struct model *m = g->model;
+    size_t notes = g->ctx->notes.n;
+    TRY(pipeline_give_facts(g, p, err));
+    pipeline_begin_check(g, p);
+    int nodes = count_nodes(m->graph);
+    double start = log_clock();
+    int changes = p->run(m, g->ctx, err);
+    arena_reset(g->ctx->scratch);
+    TRY(changes);
+    if (changes)
+        m->facts &= ~p->breaks;
+    m->facts |= p->gives;
+    double seconds = log_clock() - start;
+    const char *new_notes = g->ctx->notes.n > notes ? g->ctx->notes.text + notes : "";
+    log_debug("%-20s %5d changes %9.1f ms   %d -> %d nodes", p->name, changes, seconds * 1e3, nodes,
+              count_nodes(m->graph));
+    log_notes(new_notes);
+    if (g->options->record)
+        g->options->record(g->options->record_data, p, changes, seconds, new_notes);
+    pipeline_verify(g, p);
+    const char *print = g->options->print_after;
+    if (print && (!strcmp(print, "all") || list_has(print, p->name)))
+        model_print(m, stdout, &(struct print_options){0});
+    return changes ? pipeline_check(g, p, err) : 0;
+}
+
+int pass_run_all(const struct pass *const *passes, int n, struct model *m, struct pass_ctx *ctx,
+                 const struct pass_options *o, struct err *err)
+{
+    struct pipeline g = {.model = m, .ctx = ctx, .options = o};
+    struct err why = {0};
+    g.can_check = o->check_result && sample_take(&g.sample, m->graph, ctx->data, &why) == 0;
+    if (o->check_result && !g.can_check)
+        log_info("results are not checked: %s", why.text);
+    int status = 0;
+    for (int i = 0; i < n && status == 0; i++) {
+        if (list_has(o->skip, passes[i]->name))
+            log_debug("%-20s skipped", passes[i]->name);
+        else
+            status = pipeline_run(&g, passes[i], err);
+    }
+    sample_release(&g.sample);
+    outcome_release(&g.before);
+    return status;
+}

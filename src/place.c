@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place: one walk gives quants to layers, one merges quants across nodes that only move codes.
+ *
+ * A value's first claim marks all its uses plain; whoever wants the rounded value clears the mark
+ * of its own use. So a residual sum that a convolution reads rounded stays float for the next Add.
+ */
+#include "place.h"
+
+#include "op.h"
+#include "quantized.h"
+#include "str.h"
+#include "vec.h"
+
+#include <string.h>
+
+struct place {
+    struct model *model;
+    const struct target *target;
+    const char *skip;
+    struct arena *arena;
+    VEC(struct left_float) left;
+};
+
+struct value *qlayer_weight(const struct qlayer *l)
+{
+    return node_input(l->node, l->weight_slot);
+}
+
+struct value *qlayer_bias(const struct qlayer *l)
+{
+    return l->bias_node ? node_input(l->bias_node, l->bias_slot) : NULL;
+}
+
+static bool rows_are_first(const struct qlayer *l)
+{
+    struct op_weight w;
+    return op_weight(l->node, &w) && w.axis == 0;
+}
+
+int64_t qlayer_channels(const struct qlayer *l)
+{
+    const struct shape *s = &qlayer_weight(l)->type.shape;
+    return s->dim[rows_are_first(l) ? 0 : s->rank - 1];
+}
+
+int64_t qlayer_row_length(const struct qlayer *l)
+{
+    return shape_count(&qlayer_weight(l)->type.shape) / qlayer_channels(l);
+}
+
+int64_t qlayer_groups(const struct qlayer *l)
+{
+    return l->node->op == OP_Conv ? node_int(l->node, "group", 1) : 1;
+}
+
+int64_t qlayer_weight_at(const struct qlayer *l, int64_t o, int64_t k)
+{
+    return rows_are_first(l) ? o * qlayer_row_length(l) + k : k * qlayer_channels(l) + o;
+}
+
+struct value *constant_replace(struct value *old, const struct tensor *t)
+{
+    struct build at = {.graph = old->graph, .stem = old->name};
+    struct value *v = build_constant(&at, "adjusted", t);
+    v->quant = old->quant;
+    old->quant = NULL;
+    value_replace(old, v);
+    return v;
+}
+
+static bool name_is_listed(struct arena *a, const char *patterns, const char *name)
+{
+    if (!patterns)
+        return false;
+    char *rest = arena_strdup(a, patterns);
+    for (char *p; (p = strsep(&rest, ","));)
+        if (str_glob(p, name))
+            return true;
+    return false;
+}
+
+/* The constant vector that is added behind a MatMul with `n` output channels. */
+static struct node *add_behind(const struct node *n, int64_t channels, int *slot)
+{
+    struct node *add = value_only_user(n->out[0]);
+    if (!add || add->op != OP_Add)
+        return NULL;
+    *slot = add->in[0].value == n->out[0] ? 1 : 0;
+    const struct tensor *t = node_constant(add, *slot);
+    if (!t || t->dtype != DTYPE_F32 || t->shape.rank < 1)
+        return NULL;
+    bool vector = tensor_count(t) == channels && t->shape.dim[t->shape.rank - 1] == channels;
+    return vector && t->shape.rank <= 2 ? add : NULL;
+}
+
+static int64_t weight_channels(const struct tensor *w, const struct op_weight *ow)
+{
+    return w->shape.dim[ow->axis] * (ow->groups > 1 ? ow->groups : 1);
+}
+
+/* Why a node with a weight cannot be a layer of this target; NULL: it can. */
+static const char *reason_against(const struct place *p, const struct node *n)
+{
+    struct op_weight ow;
+    const struct value *x = node_input(n, 0), *weight = node_input(n, 1);
+    if ((x && x->def && node_is_quantized(x->def))
+        || (weight && weight->def && node_is_quantized(weight->def)))
+        return "already quantized";
+    if (target_rule(p->target, n) != TARGET_INTEGER)
+        return "the target has no integer kernel for this operator";
+    if (name_is_listed(p->arena, p->skip, n->name))
+        return "excluded by --skip-node";
+    if (!op_weight(n, &ow))
+        return n->op == OP_MatMul ? "both inputs are activations" : "its weight is not a constant";
+    const struct tensor *w = node_constant(n, ow.slot);
+    if (!w)
+        return "its weight is not a constant";
+    if (w->dtype != DTYPE_F32)
+        return "its weight is not float32";
+    if (tensor_count(w) == 0)
+        return "its weight is empty";
+    if (ow.slot != 1)
+        return "its weight is the first operand";
+    if (x->constant)
+        return "its input is a constant";
+    if (n->op == OP_MatMul && w->shape.rank < 2)
+        return "its weight is a vector";
+    if (n->op != OP_Gemm && n->op != OP_Conv)
+        return NULL;
+    const struct value *bias = node_input(n, 2);
+    if (bias && (!bias->constant || bias->constant->dtype != DTYPE_F32))
+        return "its bias is not a float32 constant";
+    if (n->op == OP_Gemm && node_int(n, "transA", 0))
+        return "its input is transposed";
+    int64_t count = bias ? tensor_count(bias->constant) : 1;
+    if (count != 1 && count != weight_channels(w, &ow))
+        return "its bias is not a vector";
+    return NULL;
+}
+
+static struct tensor *scaled(struct arena *a, const struct tensor *t, double k)
+{
+    struct tensor *s = tensor_new(a, t->dtype, &t->shape);
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
+        tensor_f32(s)[i] = (float)((double)tensor_f32(t)[i] * k);
+    return s;
+}
+
+/* alpha * A B + beta * C  =>  A (alpha B) + (beta C). */
+static void fold_gemm_factors(struct node *n)
+{
+    struct build at = build_before(n);
+    struct arena *a = n->graph->model->arena;
+    double alpha = (double)node_float(n, "alpha", 1), beta = (double)node_float(n, "beta", 1);
+    if (alpha != 1) {
+        const struct tensor *w = node_constant(n, 1);
+        node_set_input(n, 1, build_constant(&at, "weight", scaled(a, w, alpha)));
+        node_drop_attr(n, "alpha");
+    }
+    if (beta != 1) {
+        const struct tensor *b = node_constant(n, 2);
+        if (b)
+            node_set_input(n, 2, build_constant(&at, "bias", scaled(a, b, beta)));
+        node_drop_attr(n, "beta");
+    }
+}
+
+/* A bias of the layer's own: a vector with one element per output channel. */
+static void give_own_bias(struct node *n, int slot, int64_t channels)
+{
+    struct value *old = node_input(n, slot);
+    const struct tensor *from = old ? old->constant : NULL;
+    if (from && from->shape.rank == 1 && from->shape.dim[0] == channels && value_used_once(old))
+        return;
+    struct arena *a = n->graph->model->arena;
+    struct tensor *bias = tensor_new(a, DTYPE_F32, &(struct shape){1, {channels}});
+    int64_t count = from ? tensor_count(from) : 0;
+    for (int64_t i = 0; i < channels && count; i++)
+        tensor_f32(bias)[i] = tensor_f32(from)[count == 1 ? 0 : i];
+    struct build at = build_before(n);
+    node_set_input(n, slot, build_constant(&at, "bias", bias));
+}
+
+static bool use_is_layer_weight(const struct place *p, const struct use *u, int axis)
+{
+    struct op_weight ow;
+    return !node_is_result(u->user) && op_weight(u->user, &ow) && u == &u->user->in[ow.slot]
+        && ow.axis == axis && !reason_against(p, u->user);
+}
+
+/* A weight that somebody else reads as well, or reads along another axis, is copied. */
+static struct value *give_own_weight(const struct place *p, struct node *n,
+                                     const struct op_weight *ow)
+{
+    struct value *w = node_input(n, ow->slot);
+    bool own = true;
+    value_each_use(w, u)
+        own = own && use_is_layer_weight(p, u, ow->axis);
+    if (!own) {
+        struct build at = build_before(n);
+        w = build_constant(&at, "weight", w->constant);
+        node_set_input(n, ow->slot, w);
+    }
+    return w;
+}
+
+static struct quant *quant_new(struct model *m, const struct qtype *type, int64_t n)
+{
+    struct quant *q = NEW(m->arena, struct quant);
+    q->type = *type;
+    q->n = n;
+    return q;
+}
+
+static struct quant *claim(struct place *p, struct value *v)
+{
+    if (!v->quant) {
+        v->quant = quant_new(p->model, &p->target->activation, 1);
+        value_each_use(v, u)
+            u->plain = true;
+    }
+    return v->quant;
+}
+
+static void place_weight(struct place *p, struct value *w, const struct op_weight *ow)
+{
+    if (w->quant)
+        return;
+    struct qtype type = p->target->weight;
+    type.axis = ow->axis;
+    if (w->uses->user->op == OP_MatMul && w->constant->shape.rank > 2)
+        type.grain = GRAIN_TENSOR; /* runtimes take per-column scales for matrices only */
+    w->quant = quant_new(p->model, &type, quant_count(&type, &w->constant->shape));
+}
+
+/* An int32 bias has the scale of input times weight: known when those are settled. */
+static void place_bias(struct model *m, const struct qlayer *l)
+{
+    struct value *bias = qlayer_bias(l);
+    if (!bias)
+        return;
+    const struct quant *w = qlayer_weight(l)->quant;
+    struct qtype type = {.dtype = DTYPE_I32, .grain = w->type.grain, .symmetric = true};
+    bias->quant = quant_new(m, &type, w->n);
+    bias->quant->product[0] = l->input->quant;
+    bias->quant->product[1] = w;
+}
+
+/* The Relu, or Clip from 0, that the target folds into the quantization behind `v`. */
+static struct value *behind_folded(const struct target *t, struct value *v)
+{
+    struct node *n = value_only_user(v);
+    if (!n || node_is_result(n) || target_rule(t, n) != TARGET_FOLDED || node_input(n, 0) != v)
+        return v;
+    if (n->op == OP_Clip) {
+        const struct tensor *lo = node_constant(n, 1), *hi = node_constant(n, 2);
+        if (!lo || tensor_get(lo, 0) != 0 || (node_input(n, 2) && !hi))
+            return v;
+    }
+    return n->out[0];
+}
+
+static void place_layer(struct place *p, struct node *n)
+{
+    struct op_weight ow;
+    if (n->op == OP_Gemm)
+        fold_gemm_factors(n);
+    op_weight(n, &ow);
+    struct value *w = give_own_weight(p, n, &ow);
+    int64_t channels = weight_channels(w->constant, &ow);
+    struct node *bias_node = n;
+    int bias_slot = ow.bias;
+    if (n->op == OP_MatMul)
+        bias_node = add_behind(n, channels, &bias_slot);
+    if (bias_node)
+        give_own_bias(bias_node, bias_slot, channels);
+
+    claim(p, node_input(n, 0));
+    n->in[0].plain = false;
+    place_weight(p, w, &ow);
+    if (p->target->layer_output && n->op == OP_Conv) {
+        struct value *out = behind_folded(p->target, n->out[0]);
+        claim(p, out);
+        value_each_use(out, u)
+            u->plain = false;
+    }
+}
+
+/* Codes that are only moved keep their parameters: input and output share one quant. */
+static void share_codes(struct place *p, struct node *n)
+{
+    struct value *in = node_input(n, 0);
+    if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant || !in->quant)
+        return;
+    for (int i = 0; i < n->n_out; i++) {
+        struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
+        if (!old || old == in->quant)
+            continue;
+        n->out[i]->quant = in->quant;
+        n->in[0].plain = false;
+    }
+}
+
+int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
+                struct placement *out, struct err *err)
+{
+    struct place p = {.model = m, .target = t, .skip = skip, .arena = a};
+    graph_each(m->graph, n) {
+        const struct op_info *info = &op_table[n->op];
+        if (info->role != ROLE_WEIGHTED)
+            continue;
+        const char *reason = reason_against(&p, n);
+        if (reason)
+            *vec_add(&p.left, a) = (struct left_float){n, reason};
+        else
+            place_layer(&p, n);
+    }
+    graph_each(m->graph, n)
+        share_codes(&p, n);
+    place_find_layers(m, a, out);
+    for (int i = 0; t->integer_bias && i < out->n_layer; i++)
+        place_bias(m, &out->layer[i]);
+    out->left = p.left.at;
+    out->n_left = p.left.n;
+    if (!out->n_layer)
+        return err_set(err, ERR_INPUT, out->n_left
+                       ? "no layer can be quantized for target %s; `quern check` tells why"
+                       : "the model has no layer that target %s runs in integers", t->name);
+    return 0;
+}
+
+/* Behind a layer: the activation that is computed before anything reads the sum. */
+static struct value *behind_activation(struct value *sum)
+{
+    struct node *n = sum->quant ? NULL : value_only_user(sum);
+    return n && (n->op == OP_Relu || n->op == OP_Clip) && node_input(n, 0) == sum ? n->out[0] : sum;
+}
+
+void place_find_layers(const struct model *m, struct arena *a, struct placement *p)
+{
+    VEC(struct qlayer) list = {0};
+    *p = (struct placement){0};
+    graph_each(m->graph, n) {
+        struct op_weight ow;
+        if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+            continue;
+        struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
+        if (!w || !w->constant || !w->quant || !x->quant || n->in[0].plain)
+            continue;
+        struct qlayer l = {.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
+        if (n->op != OP_MatMul && node_input(n, ow.bias)) {
+            l.bias_node = n;
+            l.bias_slot = ow.bias;
+        } else if (n->op == OP_MatMul) {
+            l.bias_node = add_behind(n, weight_channels(w->constant, &ow), &l.bias_slot);
+            l.sum = l.bias_node ? l.bias_node->out[0] : l.sum;
+        }
+        l.output = behind_activation(l.sum);
+        *vec_add(&list, a) = l;
+    }
+    p->layer = list.at;
+    p->n_layer = list.n;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report: the summary for people. The form for machines is in report_json.c.
+ */
+#include "report.h"
+
+#include "log.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+void report_begin(struct report *r)
+{
+    r->started = log_clock();
+}
+
+void report_release(struct report *r)
+{
+    struct arena a = r->arena;
+    arena_release(&a);
+}
+
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
+}
+
+struct cost cost_now(void)
+{
+    enum { KIB = 1024 }; /* the unit of ru_maxrss on Linux */
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (struct cost){seconds_of(u.ru_utime) + seconds_of(u.ru_stime),
+                         (int64_t)u.ru_maxrss * KIB};
+}
+
+const char *bytes_text(int64_t bytes, char buf[BYTES_TEXT])
+{
+    static const char *const unit[] = {"bytes", "kB", "MB", "GB", "TB"};
+    double v = (double)bytes;
+    int i = 0;
+    for (; v >= 1000 && i < 4; i++)
+        v /= 1000;
+    snprintf(buf, BYTES_TEXT, "%.*f %s", i ? 2 : 0, v, unit[i]);
+    return buf;
+}
+
+/* How many layers before i stay float for the reason of layer i. */
+static int count_reason(const struct report *r, int from, int to, const char *reason)
+{
+    int n = 0;
+    for (int i = from; i < to; i++)
+        n += r->layer.at[i].left && !strcmp(r->layer.at[i].left, reason);
+    return n;
+}
+
+static void print_layers(const struct report *r, FILE *out)
+{
+    int n = r->layer.n, n_left = 0;
+    for (int i = 0; i < n; i++)
+        n_left += r->layer.at[i].left != NULL;
+    fprintf(out, "  layers    %d of %d quantized\n", n - n_left, n);
+    for (int i = 0; i < n; i++) {
+        const struct report_layer *l = &r->layer.at[i];
+        if (!l->left || count_reason(r, 0, i, l->left))
+            continue;
+        int same = count_reason(r, i, n, l->left);
+        fprintf(out, "            %d float: %s ('%s'%s)\n", same, l->left, l->node,
+                same > 1 ? ", ..." : "");
+    }
+}
+
+static void print_results(const struct report *r, FILE *out)
+{
+    for (int i = 0; i < r->result.n; i++) {
+        const struct report_output *o = &r->result.at[i];
+        fprintf(out, "  %-9s %s: ", i ? "" : "error", o->name);
+        if (isinf(o->sqnr))
+            fprintf(out, "none\n");
+        else
+            fprintf(out, "%.1f dB SQNR\n", o->sqnr);
+    }
+}
+
+/* As a shell would need it. */
+static void print_word(const char *option, const char *word, FILE *out)
+{
+    bool plain = !word[strcspn(word, " \t\"'\\$&;()<>|*?[]#~=%!{}`")];
+    fprintf(out, plain ? "%s%s" : "%s'%s'", option, word);
+}
+
+static void print_next(const struct report *r, FILE *out)
+{
+    print_word("Next: quern compare ", r->input.path, out);
+    print_word(" ", r->output.path, out);
+    if (r->data)
+        print_word(" --data ", r->data, out);
+    if (r->image)
+        print_word(" --image ", r->image, out);
+    fputc('\n', out);
+}
+
+void report_print(const struct report *r, FILE *out)
+{
+    char before[BYTES_TEXT], after[BYTES_TEXT], peak[BYTES_TEXT];
+    struct cost cost = cost_now();
+    fprintf(out, "%s -> %s (%s, %s)\n", r->input.path, r->output.path, r->target, r->format);
+    fprintf(out, "  size      %s -> %s", bytes_text(r->input.bytes, before),
+            bytes_text(r->output.bytes, after));
+    if (r->input.bytes)
+        fprintf(out, " (%.1f %%)", 100.0 * (double)r->output.bytes / (double)r->input.bytes);
+    fputc('\n', out);
+    print_layers(r, out);
+    if (r->random_data)
+        fprintf(out, "  data      RANDOM NOISE (%s): ranges are not those of real inputs\n",
+                r->data_summary);
+    else if (r->data_summary)
+        fprintf(out, "  data      %s\n", r->data_summary);
+    print_results(r, out);
+    fprintf(out, "  cost      %.2f s, %.2f s of CPU time, %s of memory at the peak\n",
+            log_clock() - r->started, cost.cpu_seconds, bytes_text(cost.peak_bytes, peak));
+    print_next(r, out);
+}

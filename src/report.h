@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report: what a quantization did, for people (report_print) and for machines (report_write).
+ *
+ * `struct report r = {0}; report_begin(&r);` then the fields are filled as they become known and
+ * rows are added with vec_add(&r.layer, &r.arena). Texts are not copied: they must live until the
+ * report was printed and written. All but what stands under "cost" depends on the input only, so
+ * two reports of the same work can be compared.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "err.h"
+#include "vec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct report_file {
+    const char *path;
+    int64_t bytes; /* with its external data */
+};
+struct report_setting { /* "weights": "int8 per channel (axis 0) symmetric" */
+    const char *name, *value;
+};
+struct report_layer {
+    const char *node, *op;
+    const char *left;   /* why it stays float; NULL: it is quantized */
+    const char *weight; /* type of the quantized weight, as qtype_text() says it; or NULL */
+    int64_t scales;     /* of the weight */
+};
+struct report_pass {
+    const char *name;
+    int changes;
+    double seconds;
+    const char *notes; /* lines; "" or NULL: none */
+};
+struct report_output {
+    const char *name;
+    double sqnr; /* dB against the float model; INFINITY where they are equal */
+};
+
+struct report {
+    struct arena arena;
+    struct report_file input, output;
+    const char *target, *format;
+    const char *data, *image; /* as on the command line; NULL: none */
+    const char *data_summary; /* "150 images" */
+    int samples;
+    bool random_data;
+    VEC(struct report_setting) setting;
+    VEC(struct report_layer) layer; /* in execution order */
+    VEC(struct report_pass) pass;
+    VEC(struct report_output) result;
+    double started;
+};
+
+void report_begin(struct report *r);
+void report_release(struct report *r);
+int report_write(const struct report *r, const char *path, struct err *err);
+/* Ends with the next command to try. */
+void report_print(const struct report *r, FILE *out);
+
+/* What this process has cost so far. */
+struct cost {
+    double cpu_seconds;
+    int64_t peak_bytes;
+};
+struct cost cost_now(void);
+/* "13.99 MB"; returns buf. */
+enum { BYTES_TEXT = 32 };
+const char *bytes_text(int64_t bytes, char buf[BYTES_TEXT]);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * samples: runs an exec over samples of a dataset, spread over threads.
+ *
+ * Every hook gets the number of the worker, below `jobs`, to find its own buffers. `watch` and
+ * `done` run in parallel; `merge` runs after `done`, one at a time, in the order of the samples:
+ * so whatever is summed there does not depend on the number of threads.
+ */
+#ifndef SAMPLES_H
+#define SAMPLES_H
+
+#include "dataset.h"
+#include "exec.h"
+
+struct samples_hooks {
+    /* A wanted value of sample i (index into `index`); NULL: nobody watches. */
+    void (*watch)(void *data, int worker, int i, const struct value *v, const struct tensor *t);
+    /* Sample i has run; its outputs are in `r`. NULL: not needed. */
+    void (*done)(void *data, int worker, int i, const struct run *r);
+    void (*merge)(void *data, int worker, int i); /* NULL: not needed */
+    const char *progress; /* what a person reads while it runs; NULL: nothing is shown */
+};
+
+/* Runs samples index[0..n-1]. The first error (in the order of the samples) is returned, and names
+ * the sample. */
+int samples_run(struct exec *x, const struct dataset *d, const int *index, int n, int jobs,
+                const struct samples_hooks *hooks, void *data, struct err *err);
+
+/* n indices spread evenly over `count`, starting half a step in; n is cut to count. Returns n. */
+int samples_spread(struct arena *a, int count, int n, int **index);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * solve: scale = range / levels; the limits that runtimes put on scales are kept here.
+ *
+ * A bias is stored as round(b / (s_x s_w)) in int32, and the sum of products is added to it in
+ * int32 as well: |b| / (s_x s_w) + 2^bits_x 2^bits_w K must stay below 2^31, or the sum wraps.
+ */
+#include "solve.h"
+
+#include "op.h"
+#include "quant.h"
+
+#include <math.h>
+
+static void quant_prepare(struct arena *a, struct quant *q)
+{
+    if (!q->scale) {
+        q->scale = NEW_ARRAY(a, q->n, float);
+        q->zero = NEW_ARRAY(a, q->n, int32_t);
+    }
+}
+
+/* What Clip(0, c) lets through must not be exceeded by the highest code, or the runtime keeps the
+ * Clip and with it a float convolution. */
+static void keep_within_clip(struct quant *q, const struct value *v)
+{
+    struct node *clip = value_def(v, OP_Clip);
+    const struct tensor *hi = clip ? node_constant(clip, 2) : NULL;
+    if (!hi)
+        return;
+    float limit = (float)tensor_get(hi, 0);
+    int64_t levels = quant_max(&q->type) - q->zero[0];
+    if (limit > 0 && (float)levels * q->scale[0] < limit * 1.01f)
+        while ((float)levels * q->scale[0] > limit)
+            q->scale[0] = nextafterf(q->scale[0], 0);
+}
+
+static void solve_activation(struct model *m, struct value *v)
+{
+    struct quant *q = v->quant;
+    quant_prepare(m->arena, q);
+    for (int64_t i = 0; i < q->n; i++)
+        quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
+    keep_within_clip(q, v);
+}
+
+static void weight_ranges(struct model *m, const struct value *w)
+{
+    struct quant *q = w->quant;
+    const struct tensor *t = w->constant;
+    if (q->range)
+        return; /* weights that were rounded keep the grid they were rounded to */
+    q->range = NEW_ARRAY(m->arena, q->n, struct range);
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
+        struct range *r = &q->range[quant_index(&q->type, &t->shape, i)];
+        float x = tensor_f32(t)[i];
+        r->lo = x < r->lo ? x : r->lo;
+        r->hi = x > r->hi ? x : r->hi;
+    }
+}
+
+/* The lowest weight scale with which the layer's bias and sums fit int32. */
+static double lowest_scale(const struct quant *w, const struct quant *x, double bias, int64_t k)
+{
+    double codes_x = (double)(quant_max(&x->type) - quant_min(&x->type));
+    double codes_w = (double)quant_max(&w->type);
+    double room = 2147483647.0 - codes_x * codes_w * (double)k;
+    if (room < 1073741824.0)
+        room = 1073741824.0; /* such a sum may wrap whatever the bias is */
+    return fabs(bias) / (room * (double)x->scale[0]) * 1.0001;
+}
+
+static void solve_weight(struct model *m, const struct qlayer *l)
+{
+    struct value *w = qlayer_weight(l), *bias = qlayer_bias(l);
+    struct quant *q = w->quant;
+    const struct quant *x = l->input->quant;
+    if (!q->scale) { /* not yet solved for another layer with this weight */
+        quant_prepare(m->arena, q);
+        weight_ranges(m, w);
+        for (int64_t i = 0; i < q->n; i++)
+            quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
+    }
+    if (!bias || !bias->quant)
+        return;
+    int64_t channels = tensor_count(bias->constant), k = tensor_count(w->constant) / channels;
+    for (int64_t i = 0; i < channels; i++) {
+        int64_t j = q->n == 1 ? 0 : i;
+        double low = lowest_scale(q, x, (double)tensor_f32(bias->constant)[i], k);
+        bool empty = q->range[j].lo == 0 && q->range[j].hi == 0;
+        if (empty && q->n > 1) /* no weight to represent: 2^16 finer than what fits */
+            q->scale[j] = low > 0 ? (float)(low * 65536) : 1;
+        if ((double)q->scale[j] < low)
+            q->scale[j] = (float)low;
+    }
+}
+
+static void solve_bias(struct model *m, const struct qlayer *l)
+{
+    struct value *bias = qlayer_bias(l);
+    struct quant *q = bias ? bias->quant : NULL;
+    if (!q)
+        return;
+    quant_prepare(m->arena, q);
+    for (int64_t i = 0; i < q->n; i++)
+        q->scale[i] = q->product[0]->scale[0] * q->product[1]->scale[i];
+}
+
+void solve_model(struct model *m, const struct placement *p)
+{
+    graph_each(m->graph, n) {
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i] && n->out[i]->quant)
+                solve_activation(m, n->out[i]);
+    }
+    for (int i = 0; i < m->graph->n_input; i++)
+        if (m->graph->input[i]->quant && value_is_fed(m->graph->input[i]))
+            solve_activation(m, m->graph->input[i]);
+    for (int i = 0; i < p->n_layer; i++)
+        qlayer_weight(&p->layer[i])->quant->scale = NULL;
+    for (int i = 0; i < p->n_layer; i++)
+        solve_weight(m, &p->layer[i]);
+    for (int i = 0; i < p->n_layer; i++)
+        solve_bias(m, &p->layer[i]);
+}
+
+static void clear_value(struct value *v)
+{
+    if (v && v->quant)
+        v->quant->scale = NULL;
+}
+
+void solve_clear(struct model *m)
+{
+    graph_each(m->graph, n) {
+        for (int i = 0; i < n->n_out; i++)
+            clear_value(n->out[i]);
+        for (int i = 0; i < n->n_in; i++)
+            clear_value(n->in[i].value);
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * solve: from ranges to scales and zero points, in one order: activations, weights, biases.
+ */
+#ifndef SOLVE_H
+#define SOLVE_H
+
+#include "graph.h"
+#include "place.h"
+
+/* Every activation's quant must have its range. Weights get theirs once from their own data; where
+ * a bias would not fit int32 with scale input * weight, the weight's scale is raised until it does,
+ * and a channel without weights takes the scale that keeps its bias exact. May be called again
+ * after ranges or weights have changed. */
+void solve_model(struct model *m, const struct placement *p);
+/* Forgets scales and zero points (ranges of activations stay). */
+void solve_clear(struct model *m);
+
+#endif

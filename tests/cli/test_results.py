@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands do when all is well: exact output on small models."""
+import json
+import re
+import unittest
+
+import cli
+from cli import TensorProto, helper, np, value
+
+X = [np.array([[1, 2, 3]]), np.array([[4, 0, -1]]), np.array([[0, 5, 6]])]
+Y = [np.array([[1, 5.5]]), np.array([[4, -0.5]]), np.array([[0, 11.5]])]   # of the standard model
+
+
+class Run(cli.Case):
+    def setUp(self):
+        super().setUp()
+        self.model()
+        self.samples(x=X)
+
+    def run_model(self, *arguments, out, **options):
+        self.quern("run", "model.onnx", "--data", "data", "-q", *arguments, out=out, **options)
+
+    def test_summary(self):
+        self.run_model(out="output  type         min   max     mean\n"
+                           "y       float[1,2]  -0.5  11.5  3.58333\n")
+
+    def test_time_goes_to_standard_error(self):
+        _, err = self.quern("run", "model.onnx", "--data", "data", out=None, err=None)
+        self.assertRegex(err, r"^3 samples in \d+\.\d\d s, \d+\.\d\d ms each\n$")
+
+    def test_outputs(self):
+        for jobs in 1, 2:
+            self.run_model("-o", "out", "-j", jobs, out="wrote 3 samples to out\n")
+            self.assertEqual(self.files()[-3:], ["out/00000.npz", "out/00001.npz", "out/00002.npz"])
+            for i in range(3):
+                outputs = np.load(self.directory / f"out/0000{i}.npz")
+                self.assertEqual(list(outputs), ["y"])
+                np.testing.assert_array_equal(outputs["y"], Y[i])
+
+    def test_some_samples(self):
+        self.run_model("-o", "out", "--samples", 1, out="wrote 1 sample to out\n")
+
+    def test_labels(self):
+        for labels in "2.npz\t1\n0.npz\t0\n1.npz\t0\n", "# class\n0\n0\n\n1\n", "0\r\n0\r\n1":
+            self.write("labels.tsv", labels)
+            self.run_model("--labels", "labels.tsv", out="accuracy: 66.67 % (2 of 3)\n")
+
+    def test_labels_of_some_samples(self):
+        self.write("labels.tsv", "2.npz\t1\n0.npz\t1\n1.npz\t0\n")
+        self.run_model("--labels", "labels.tsv", "-n2", out="accuracy: 100.00 % (2 of 2)\n")
+
+    def test_output_that_is_the_class(self):
+        self.model(nodes=[helper.make_node("ArgMax", ["x"], ["y"], axis=1, keepdims=0)],
+                   outputs=[value("y", [1], TensorProto.INT64)])
+        self.write("labels.tsv", "2\n0\n2\n")
+        self.run_model("--labels", "labels.tsv", out="accuracy: 100.00 % (3 of 3)\n")
+
+    def test_labels_want_single_samples(self):
+        self.model(inputs=[value("x", ["n", 3])], outputs=[value("y", ["n", 2])])
+        self.samples(x=[np.concatenate(X)] * 3)
+        self.write("labels.tsv", "0\n0\n0\n")
+        self.run_model("--labels", "labels.tsv", code=1, out="",
+                       err="quern: --labels wants one sample in a file, but output 'y' has shape "
+                           "[3,2]\n")
+
+    def test_random_data_by_name(self):
+        self.quern("run", "model.onnx", "--data", "random", "-q", "-n", 5, "-o", "out",
+                   out="wrote 5 samples to out\n")
+
+    def test_global_options_before_the_command(self):
+        self.quern("-q", "-j2", "run", "model.onnx", "--data", "data", "-o", "out",
+                   out="wrote 3 samples to out\n")
+
+    def test_digits(self):
+        out, _ = self.quern("run", cli.DIGITS / "digits_torchscript.onnx", "-q", "--data",
+                            cli.DIGITS / "evaluation", "--image", cli.IMAGE, "--labels",
+                            cli.DIGITS / "evaluation/labels.tsv", out=None)
+        right = int(re.fullmatch(r"accuracy: \d\d\.\d\d % \((\d+) of 300\)\n", out)[1])
+        self.assertGreater(right, 290)
+
+
+class Convert(cli.Case):
+    def test_same_bytes(self):
+        self.model()
+        self.quern("convert", "model.onnx", "-o", "copy.onnx")
+        self.assertEqual((self.directory / "copy.onnx").read_bytes(),
+                         (self.directory / "model.onnx").read_bytes())
+
+    def test_onto_itself(self):
+        self.model()
+        before = (self.directory / "model.onnx").read_bytes()
+        self.quern("convert", "model.onnx", "-o", "model.onnx")
+        self.assertEqual((self.directory / "model.onnx").read_bytes(), before)
+
+    def test_other_bytes_are_explained(self):
+        """The opset stands before the graph; protobuf writes fields in the order of their numbers."""
+        model = cli.make_model()
+        opset = cli.onnx.ModelProto(opset_import=model.opset_import).SerializeToString()
+        model.ClearField("opset_import")
+        self.write("model.onnx", opset + model.SerializeToString())
+        self.quern("convert", "model.onnx", "-o", "copy.onnx")
+        _, err = self.quern("convert", "model.onnx", "-o", "copy.onnx", "-v", err=None)
+        self.assertRegex(err, r"^model.onnx: the bytes will not be the same: .+\n$")
+
+    def test_passes(self):
+        self.digits = cli.DIGITS / "digits_torchscript.onnx"
+        self.quern("convert", self.digits, "-o", "o.onnx", "--pass", "fold-constants,fold-bn",
+                   "--verify", "--check-result")
+        kinds = [n.op_type for n in cli.onnx.load(self.directory / "o.onnx").graph.node]
+        self.assertNotIn("BatchNormalization", kinds)
+        self.assertNotIn("Cast", kinds)
+
+    def test_skip_and_print_after(self):
+        nodes = [helper.make_node("Identity", ["x"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
+        self.model(nodes=nodes, outputs=[value("y", [1, 3])])
+        self.quern("convert", "model.onnx", "-o", "o.onnx", "--pass", "clean-up",
+                   "--print-after", "clean-up",
+                   out="# model.onnx: IR version 8, opset 17\n"
+                       "test (float[1,3] x) => (float[1,3] y)\n{\n  float[1,3]  y = Relu(x)\n}\n")
+        self.quern("convert", "model.onnx", "-o", "o.onnx", "--pass", "clean-up",
+                   "--print-after", "all", "--skip", "clean-up")
+
+    def test_external_data(self):
+        self.model()
+        self.quern("convert", "model.onnx", "-o", "o.onnx", "--external-data")
+        self.assertEqual(self.files(), ["model.onnx", "o.onnx"], "the weights are small")
+
+
+class Show(cli.Case):
+    def setUp(self):
+        super().setUp()
+        self.model()
+
+    def test_graph(self):
+        self.quern("show", "model.onnx", out="""\
+# model.onnx: IR version 8, opset 17
+test (float[1,3] x) => (float[1,2] y)
+<
+  float[2,3]  w = {1,0,0,0,1,1}
+  float[2]    b = {0,0.5}
+>
+{
+  float[1,2]  [dense] y = Gemm(x, w, b) <transB = 1>
+}
+""")
+
+    def test_node(self):
+        nodes = [helper.make_node("Relu", ["x"], ["h"], "first"),
+                 helper.make_node("Relu", ["h"], ["y"], "second")]
+        self.model(nodes=nodes, outputs=[value("y", [1, 3])])
+        for pattern in "first", "f?rs*", "h":
+            self.quern("show", "model.onnx", "--node", pattern, out="""\
+# model.onnx: IR version 8, opset 17
+test (float[1,3] x) => (float[1,3] y)
+{
+  float[1,3]  [first] h = Relu(x)
+}
+""")
+
+    def test_summary(self):
+        out, _ = self.quern("show", "model.onnx", "--summary", out=None)
+        self.assertRegex(out, r"\nnodes +1\n +1  Gemm\n")
+
+    def test_types_that_contradict(self):
+        nodes = [helper.make_node("Gemm", ["x", "x"], ["y"], "dense")]
+        self.model(nodes=nodes)
+        _, err = self.quern("show", "model.onnx", out=None, err=None)
+        self.assertRegex(err, r"^model.onnx: types are incomplete: node 'dense' \(Gemm\): .+\n$")
+
+
+class Check(cli.Case):
+    def test_good(self):
+        self.model()
+        self.quern("check", "model.onnx", out="""\
+model.onnx: IR version 8, opset 17, 1 node
+  input     x: float[1,3]
+  output    y: float[1,2]
+  layers    1 of 1 can be quantized for onnxruntime
+It can be quantized: quern quantize model.onnx --data PATH -o OUT
+""")
+
+    def test_unknown_operators(self):
+        nodes = [helper.make_node("Frob", ["x"], ["h"], "one", domain="my.ops"),
+                 helper.make_node("Gemm", ["h", "w"], ["g"], "dense"),
+                 helper.make_node("Frob", ["g"], ["k"], domain="my.ops"),
+                 helper.make_node("Grab", ["k"], ["y"], "three", domain="my.ops")]
+        self.model(nodes=nodes, domains=["my.ops"], constants={"w": np.eye(3, dtype=np.float32)})
+        self.fails(1, "model.onnx: cannot be run on data: operators that cannot be executed: node "
+                      "'one' (my.ops.Frob), node 'k' (my.ops.Frob), node 'three' (my.ops.Grab)",
+                   "check", "model.onnx", out="""\
+model.onnx: IR version 8, opset 17, 4 nodes
+  input     x: float[1,3]
+  output    y: float[1,2]
+  unknown   my.ops.Frob: 2 of 4 nodes, first node 'one' (my.ops.Frob)
+  unknown   my.ops.Grab: 1 of 4 nodes, first node 'three' (my.ops.Grab)
+  layers    1 of 1 can be quantized for onnxruntime
+""")
+
+    def test_nothing_to_quantize(self):
+        self.model(nodes=[helper.make_node("Relu", ["x"], ["y"])], outputs=[value("y", [1, 3])])
+        self.fails(1, "model.onnx: the model has no layer that target onnxruntime runs in integers",
+                   "check", "model.onnx", out="""\
+model.onnx: IR version 8, opset 17, 1 node
+  input     x: float[1,3]
+  output    y: float[1,3]
+""")
+
+
+class Compare(cli.Case):
+    def setUp(self):
+        super().setUp()
+        self.model("a.onnx")
+        self.samples(x=X)
+
+    def test_same(self):
+        self.quern("compare", "a.onnx", "a.onnx", "--data", "data", out="""\
+3 samples
+
+output  operator  SQNR dB  error %  max error
+y       Gemm        equal        0          0
+
+layer  operator  SQNR dB  error %  max error
+dense  Gemm        equal        0          0
+""")
+
+    def two_layers(self, name, offset):
+        """y = relu(x + offset) + 1, with inner names that agree."""
+        nodes = [helper.make_node("Add", ["x", "c"], ["s"], "shift"),
+                 helper.make_node("Relu", ["s"], ["r"], "relu"),
+                 helper.make_node("Add", ["r", "one"], ["y"], "last")]
+        self.model(name, nodes=nodes, outputs=[value("y", [1, 3])],
+                   constants={"c": np.float32(offset), "one": np.float32(1)})
+
+    def test_errors(self):
+        """By hand: the sums of squares are 92, 91 and 142, those of the errors 9, 8 and 8."""
+        self.two_layers("a.onnx", 0)
+        self.two_layers("b.onnx", 1)
+        self.quern("compare", "a.onnx", "b.onnx", "--data", "data", "-j2", out="""\
+3 samples
+
+output  operator  SQNR dB  error %  max error
+y       Add         12.49     23.7          1
+
+layer  operator  SQNR dB  error %  max error
+shift  Add         10.10     31.3          1
+relu   Relu        10.56     29.6          1
+last   Add         12.49     23.7          1
+""")
+
+    def test_long_list(self):
+        names = ["x", *(f"a_rather_long_name_of_a_value_in_a_larger_model_{i}" for i in range(29)), "y"]
+        nodes = [helper.make_node("Relu", [a], [b]) for a, b in zip(names, names[1:])]
+        self.model(nodes=nodes, outputs=[value("y", [1, 3])])
+        models = "compare", "model.onnx", "model.onnx", "--data", "data"
+        out, _ = self.quern(*models, out=None)
+        self.assertEqual(len(out.splitlines()), 27)
+        self.assertTrue(out.endswith("\nThe 20 worst of 30 layers; --all prints all.\n"), out)
+        self.assertIn("\na_rather_long..._a_value_in_a_larger_model_0 ", out)
+        out, _ = self.quern(*models, "--all", out=None)
+        self.assertEqual(len(out.splitlines()), 36)
+
+    def test_other_names(self):
+        self.model("b.onnx", nodes=[helper.make_node("Gemm", ["x", "w"], ["z"])],
+                   constants={"w": np.eye(3, 2, dtype=np.float32)}, outputs=[value("z", [1, 2])])
+        out, _ = self.quern("compare", "a.onnx", "b.onnx", "--data", "data", out=None)
+        self.assertTrue(out.endswith("\nNo node's output has the same name in both models.\n"), out)
+
+    def test_other_shape(self):
+        self.model("b.onnx", nodes=[helper.make_node("Relu", ["x"], ["y"], "dense")],
+                   outputs=[value("y", [1, 3])])
+        out, _ = self.quern("compare", "a.onnx", "b.onnx", "--data", "data", out=None)
+        self.assertRegex(out, r"\ny +Gemm +other shape +- +-\n")
+
+    def test_digits(self):
+        model = cli.DIGITS / "digits_torchscript.onnx"
+        data = "--data", cli.DIGITS / "evaluation", "--image", cli.IMAGE, "--samples", 20
+        self.quern("quantize", model, "--data", cli.DIGITS / "calibration", "--image", cli.IMAGE,
+                   "-o", "int8.onnx", out=None)
+        one, _ = self.quern("compare", model, "int8.onnx", *data, "-j1", out=None)
+        two, _ = self.quern("compare", model, "int8.onnx", *data, "-j2", out=None)
+        self.assertEqual(one, two)
+        sqnr = float(re.search(r"^scores +Gemm +([\d.]+)", one, re.M)[1])
+        self.assertGreater(sqnr, 25)
+
+
+class List(cli.Case):
+    def test_ops(self):
+        out, _ = self.quern("list", "ops", out=None)
+        self.assertRegex(out, r"^operator +domain +runs +inputs +outputs +engine +role\n")
+        self.assertRegex(out, r"\nConv +ai.onnx +yes +2..3 +1 +oneDNN +weighted\n")
+        self.assertLessEqual(max(map(len, out.splitlines())), 100)
+
+    def test_markdown(self):
+        out, _ = self.quern("list", "ops", "--markdown", out=None)
+        self.assertTrue(out.startswith(
+            "| operator | domain | runs | inputs | outputs | engine | role |\n"
+            "|---|---|---|--:|--:|---|---|\n"), out[:200])
+
+    def test_others(self):
+        for kind, word in ("passes", "fold-bn"), ("targets", "onnxruntime"), \
+                ("observers", "min-max"):
+            out, _ = self.quern("list", kind, out=None)
+            self.assertRegex(out, rf"\n{word} ")
+            self.assertLessEqual(max(map(len, out.splitlines())), 110, out)
+
+
+class Quantize(cli.Case):
+    def test_report(self):
+        self.model()
+        out, _ = self.quern("quantize", "model.onnx", "--data", "random", "-o", "int8.onnx",
+                            "--report", "r.json", out=None)
+        self.assertIn("  layers    1 of 1 quantized\n", out)
+        self.assertIn("RANDOM NOISE", out)
+        self.assertTrue(out.endswith(
+            "Next: quern compare model.onnx int8.onnx --data random\n"), out)
+        report = json.loads((self.directory / "r.json").read_text())
+        self.assertTrue(report["data"]["random"])
+        self.assertEqual([row["node"] for row in report["layers"]], ["dense"])
+
+    def test_report_is_the_same_every_time(self):
+        self.model()
+        reports = []
+        for jobs in 1, 2:
+            self.quern("quantize", "model.onnx", "--data", "random", "-o", "int8.onnx",
+                       "--report", "r.json", "-q", "-j", jobs)
+            report = json.loads((self.directory / "r.json").read_text())
+            del report["cost"]
+            reports.append(report)
+        self.assertEqual(*reports)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_conv: convolution and its transposition, by oneDNN and by k_conv, on random geometries.
+ */
+#include "arena.h"
+#include "k_dnnl.h"
+#include "k_layout.h"
+#include "k_startup.h"
+#include "ref.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* One convolution with its data in both layouts, and the expected result. */
+struct trial {
+    struct conv_dims d;
+    struct tail tail, last_tail; /* `add` is plain, and channels-last */
+    float *x, *w, *x_last, *want, *want_last, *got;
+    int64_t n_out;
+};
+
+static int64_t out_size(const struct conv_dims *d, int a)
+{
+    int64_t reach = (d->kernel[a] - 1) * d->dilation[a] + 1;
+    if (d->transposed)
+        return (d->in[a] - 1) * d->stride[a] + reach - d->pad[a] - d->pad_end[a];
+    int64_t room = d->in[a] + d->pad[a] + d->pad_end[a] - reach;
+    return room < 0 ? 0 : room / d->stride[a] + 1;
+}
+
+/* A geometry that fits; groups: 0 none, 1 several, 2 one channel each. */
+static struct conv_dims random_dims(struct random *r, bool transposed, int axes, int groups)
+{
+    struct conv_dims d;
+    for (;;) {
+        memset(&d, 0, sizeof d);
+        d.transposed = transposed;
+        d.axes = axes;
+        d.batch = random_int(r, 1, 2);
+        d.groups = groups == 0 ? 1 : groups == 1 ? random_int(r, 2, 3) : random_int(r, 1, 33);
+        d.c = groups == 2 ? d.groups : d.groups * random_int(r, 1, 19);
+        d.m = groups == 2 ? d.groups : d.groups * random_int(r, 1, 19);
+        bool fits = true;
+        for (int a = 0; a < CONV_AXES; a++) {
+            bool used = a >= CONV_AXES - axes;
+            d.in[a] = used ? random_int(r, 1, axes == 3 ? 5 : 9) : 1;
+            d.kernel[a] = used ? random_int(r, 1, 4) : 1;
+            d.stride[a] = used ? random_int(r, 1, 3) : 1;
+            d.dilation[a] = used ? random_int(r, 1, 2) : 1;
+            d.pad[a] = used ? random_int(r, 0, d.kernel[a] - 1) : 0;
+            d.pad_end[a] = used ? random_int(r, 0, d.kernel[a] - 1) : 0;
+            d.out[a] = out_size(&d, a);
+            fits = fits && d.out[a] > 0;
+        }
+        if (fits)
+            return d;
+    }
+}
+
+static struct tail random_tail(struct random *r, struct arena *a, const struct conv_dims *d)
+{
+    struct tail t = {.kind = (enum tail_kind)random_int(r, 0, 2), .lo = 0.1f};
+    if (t.kind == TAIL_CLIP) {
+        t.lo = random_int(r, 0, 1) ? 0 : -0.5f;
+        t.hi = random_int(r, 0, 1) ? INFINITY : 0.75f;
+    }
+    if (random_int(r, 0, 1)) {
+        float *bias = NEW_ARRAY(a, d->m, float);
+        random_fill(r, bias, d->m);
+        t.bias = bias;
+    }
+    if (random_int(r, 0, 1)) {
+        int64_t n = d->batch * d->m * conv_out_span(d);
+        float *add = NEW_ARRAY(a, n, float);
+        random_fill(r, add, n);
+        t.add = add;
+    }
+    return t;
+}
+
+static struct trial trial_new(struct random *r, struct arena *a, struct conv_dims d)
+{
+    struct trial t = {.d = d, .tail = random_tail(r, a, &d)};
+    int64_t n_in = d.batch * d.c * conv_in_span(&d), n_w = d.c * d.m / d.groups * conv_taps(&d);
+    t.n_out = d.batch * d.m * conv_out_span(&d);
+    t.x = NEW_ARRAY(a, n_in, float);
+    t.x_last = NEW_ARRAY(a, n_in, float);
+    t.w = NEW_ARRAY(a, n_w, float);
+    t.want = NEW_ARRAY(a, t.n_out, float);
+    t.want_last = NEW_ARRAY(a, t.n_out, float);
+    t.got = NEW_ARRAY(a, t.n_out, float);
+    random_fill(r, t.x, n_in);
+    random_fill(r, t.w, n_w);
+    ref_conv(&d, t.x, t.w, &t.tail, t.want);
+    ref_transpose(t.x, d.batch, d.c, conv_in_span(&d), t.x_last);
+    ref_transpose(t.want, d.batch, d.m, conv_out_span(&d), t.want_last);
+    t.last_tail = t.tail;
+    if (t.tail.add) {
+        float *add = NEW_ARRAY(a, t.n_out, float);
+        ref_transpose(t.tail.add, d.batch, d.m, conv_out_span(&d), add);
+        t.last_tail.add = add;
+    }
+    memset(t.got, 0x7f, sizeof *t.got * (size_t)t.n_out); /* large numbers: nothing may stay */
+    return t;
+}
+
+static void check(const struct trial *t, const char *way)
+{
+    double e = ref_error(t->got, t->want_last, t->n_out);
+    const struct conv_dims *d = &t->d;
+    if (!(e < 1e-5))
+        fail_msg("%s: error %g; groups %d, %d -> %d, in %dx%dx%d, kernel %dx%dx%d, tail %d", way, e,
+                 (int)d->groups, (int)d->c, (int)d->m, (int)d->in[0], (int)d->in[1],
+                 (int)d->in[2], (int)d->kernel[0], (int)d->kernel[1], (int)d->kernel[2],
+                 (int)t->tail.kind);
+}
+
+static void run_own(struct arena *a, struct trial *t)
+{
+    float *packed = NEW_ARRAY(a, k_conv_packed(&t->d), float);
+    float *scratch = NEW_ARRAY(a, k_conv_scratch(&t->d), float);
+    k_conv_pack(&t->d, t->w, packed);
+    k_conv(&t->d, t->x_last, packed, &t->last_tail, t->got, scratch);
+    check(t, "own");
+}
+
+/* False: oneDNN has nothing for this. */
+static bool run_dnnl(struct arena *a, struct trial *t, bool in_place)
+{
+    struct k_dnnl_conv p;
+    if (!k_dnnl_conv_init(&p, &t->d, &t->last_tail))
+        return false;
+    void *packed = arena_alloc(a, p.packed), *scratch = arena_alloc(a, p.scratch);
+    struct tail tail = t->last_tail;
+    k_dnnl_conv_pack(&p, &t->d, t->w, packed);
+    if (in_place && tail.add) {
+        memcpy(t->got, tail.add, sizeof *t->got * (size_t)t->n_out);
+        tail.add = t->got;
+    }
+    k_dnnl_conv_run(&p, t->x_last, packed, &tail, t->got, scratch);
+    k_dnnl_conv_release(&p);
+    check(t, in_place ? "oneDNN in place" : "oneDNN");
+    return true;
+}
+
+/* Every combination of direction, axes and groups, each a number of times. */
+static void each_trial(int times, void (*fn)(struct arena *a, struct trial *t, void *data),
+                       void *data)
+{
+    struct random r = {42};
+    struct arena a = {0};
+    for (int k = 0; k < times * 18; k++) {
+        struct conv_dims d = random_dims(&r, k % 2, 1 + k / 2 % 3, k / 6 % 3);
+        struct trial t = trial_new(&r, &a, d);
+        fn(&a, &t, data);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
+static void try_own(struct arena *a, struct trial *t, void *data)
+{
+    (void)data;
+    run_own(a, t);
+}
+
+static void test_own(void **state)
+{
+    (void)state;
+    each_trial(20, try_own, NULL);
+}
+
+static void try_dnnl(struct arena *a, struct trial *t, void *served)
+{
+    if (run_dnnl(a, t, false) && run_dnnl(a, t, true))
+        ++*(int *)served;
+}
+
+static void test_dnnl(void **state)
+{
+    (void)state;
+    int served = 0;
+    each_trial(10, try_dnnl, &served);
+    assert_true(served > 60); /* that it is in use at all */
+}
+
+static void test_packs_alike(void **state)
+{
+    (void)state;
+    struct random r = {7};
+    struct k_dnnl_conv p, q;
+    struct conv_dims d = random_dims(&r, false, 2, 0);
+    struct tail none = {0};
+    assert_true(k_dnnl_conv_init(&p, &d, &none));
+    assert_true(k_dnnl_conv_init(&q, &d, &none));
+    assert_true(k_dnnl_conv_packs_alike(&p, &q));
+    k_dnnl_conv_release(&q);
+    d.m += 16;
+    assert_true(k_dnnl_conv_init(&q, &d, &none));
+    assert_false(k_dnnl_conv_packs_alike(&p, &q));
+    k_dnnl_conv_release(&q);
+    k_dnnl_conv_release(&p);
+}
+
+int main(void)
+{
+    kernels_single_thread();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_dnnl),
+        cmocka_unit_test(test_packs_alike),
+    };
+    return cmocka_run_group_tests_name("conv", tests, NULL, NULL);
+}

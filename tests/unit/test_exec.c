@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec on small graphs: fused as unfused, steps as a whole, threads, layouts, exchanged constants,
+ * and what it says where it cannot run.
+ */
+#include "exec.h"
+#include "text.h"
+#include "threads.h"
+#include "unit.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A residual block with everything that can be fused, a view, and a matrix product behind it. */
+static const char block[] = "opset 13\n"
+    "g (float[1,3,N,N] x) => (float[1,5] y, float[1,8,N,N] r)\n"
+    "<float[8,3,3,3] w1 = random(1), float[8] b1 = random(2), float[8,1,3,3] w2 = random(3),\n"
+    " float[8,8,1,1] w3 = random(4), float[8] b3 = random(5), float lo = 0, float hi = 6,\n"
+    " float[8,5] w4 = random(6), float[5] b4 = random(7), float[8,1,1] c = random(8)>\n"
+    "{ c1 = Conv(x, w1, b1) <pads = [1,1,1,1]>  a1 = Clip(c1, lo, hi)\n"
+    "  c2 = Conv(a1, w2) <pads = [1,1,1,1], group = 8>  d2 = Add(c, c2)\n"
+    "  a2 = LeakyRelu(d2) <alpha = 0.2>\n"
+    "  c3 = Conv(a2, w3, b3)  s = Add(a1, c3)  r = Relu(s)\n"
+    "  p = GlobalAveragePool(r)  f = Flatten(p)  m = MatMul(f, w4)  y = Add(m, b4) }";
+
+struct fixture {
+    struct model *m;
+    struct arena arena;
+    struct err err;
+};
+
+static struct fixture fixture_new(const char *text)
+{
+    return (struct fixture){.m = text_model(text)};
+}
+
+static void fixture_free(struct fixture *f)
+{
+    model_close(f->m);
+    arena_release(&f->arena);
+}
+
+static struct exec *open_exec(struct fixture *f, const bool *want)
+{
+    struct exec_options o = {.mode = EXEC_FLOAT, .want = want};
+    struct exec *x = exec_open(f->m->graph, &o, &f->err);
+    if (!x)
+        fail_msg("%s", f->err.text);
+    return x;
+}
+
+static const struct tensor *image(struct arena *a, int64_t channels, int64_t size)
+{
+    struct shape s = {.rank = 4, .dim = {1, channels, size, size}};
+    struct tensor *t = tensor_new(a, DTYPE_F32, &s);
+    for (int64_t i = 0; i < tensor_count(t); i++)
+        tensor_f32(t)[i] = sinf((float)(i * i % 97));
+    return t;
+}
+
+static void assert_same(const struct tensor *a, const struct tensor *b)
+{
+    assert_int_equal(a->dtype, b->dtype);
+    assert_true(shape_equal(&a->shape, &b->shape));
+    assert_memory_equal(a->data, b->data, a->size);
+}
+
+static void assert_close(const struct tensor *a, const struct tensor *b)
+{
+    assert_true(shape_equal(&a->shape, &b->shape));
+    for (int64_t i = 0; i < tensor_count(a); i++)
+        assert_true(fabs(tensor_get(a, i) - tensor_get(b, i)) < 1e-5);
+}
+
+static void run_one(struct run *r, const struct tensor *x, struct err *err)
+{
+    const struct tensor *in[] = {x};
+    if (run_sample(r, in, err))
+        fail_msg("%s", err->text);
+}
+
+/* A copy that outlives the run. */
+static struct tensor kept(struct arena *a, const struct tensor *t)
+{
+    struct tensor copy = *t;
+    copy.data = arena_copy(a, t->data, t->size);
+    return copy;
+}
+
+static void count_value(void *data, const struct value *v, const struct tensor *t)
+{
+    assert_non_null(t->data);
+    ++((int *)data)[v->id];
+}
+
+static void fused_gives_what_unfused_gives(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    const struct tensor *x = image(&f.arena, 3, 9);
+    struct exec *fused = open_exec(&f, NULL);
+    struct exec *plain = open_exec(&f, exec_want_all(&f.arena, f.m));
+    struct run *a = run_open(fused), *b = run_open(plain);
+    run_one(a, x, &f.err);
+    run_one(b, x, &f.err);
+    for (int i = 0; i < 2; i++)
+        assert_close(run_output(a, i), run_output(b, i));
+    run_close(a);
+    run_close(b);
+    exec_close(fused);
+    exec_close(plain);
+    fixture_free(&f);
+}
+
+static void followers_run_with_their_head(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    const struct tensor *x = image(&f.arena, 3, 5), *in[] = {x};
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    const char *const order[] = {"Conv", "Conv", "Conv", "GlobalAveragePool", "Flatten", "MatMul"};
+    assert_int_equal(run_begin(r, in, &f.err), 0);
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(run_next(r)->type, order[i]);
+        assert_int_equal(run_step(r, &f.err), i < 5);
+    }
+    assert_null(run_next(r));
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void the_watcher_sees_each_wanted_value_once(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    int *seen = NEW_ARRAY(&f.arena, f.m->n_values, int);
+    struct exec *e = open_exec(&f, exec_want_all(&f.arena, f.m));
+    struct run *r = run_open(e);
+    run_watch(r, count_value, seen);
+    run_one(r, image(&f.arena, 3, 5), &f.err);
+    assert_int_equal(seen[f.m->graph->input[0]->id], 1);
+    for (struct node *n = f.m->graph->first; n; n = n->next)
+        assert_int_equal(seen[n->out[0]->id], 1);
+    for (int i = 0; i < f.m->graph->n_constant; i++)
+        assert_int_equal(seen[f.m->graph->constant[i]->id], 0);
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void steps_in_turns_give_what_a_whole_run_gives(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    const struct tensor *in[2][1] = {{image(&f.arena, 3, 9)}, {image(&f.arena, 3, 6)}};
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r[2] = {run_open(e)};
+    r[1] = run_open_beside(r[0]);
+    struct tensor want[2];
+    for (int i = 0; i < 2; i++) {
+        run_one(r[i], in[i][0], &f.err);
+        want[i] = kept(&f.arena, run_output(r[i], 0));
+    }
+    assert_int_equal(run_begin(r[0], in[0], &f.err) | run_begin(r[1], in[1], &f.err), 0);
+    int more;
+    do {
+        more = run_step(r[0], &f.err);
+        assert_int_equal(run_step(r[1], &f.err), more);
+    } while (more > 0);
+    for (int i = 0; i < 2; i++)
+        assert_same(run_output(r[i], 0), &want[i]);
+    run_close(r[0]);
+    run_close(r[1]);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+struct shared {
+    struct exec *exec;
+    const struct tensor *in[8][1];
+    struct tensor out[8];
+    struct arena arena[2];
+    struct run *run[2];
+};
+
+static void one_item(void *data, int item, int worker)
+{
+    struct shared *s = data;
+    struct err err;
+    if (run_sample(s->run[worker], s->in[item], &err) == 0)
+        s->out[item] = kept(&s->arena[worker], run_output(s->run[worker], 0));
+}
+
+/* Sizes repeat, so that the workers also race for the same plans. */
+static void the_number_of_workers_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    struct shared s[2] = {0};
+    for (int workers = 1; workers <= 2; workers++) {
+        struct shared *w = &s[workers - 1];
+        w->exec = open_exec(&f, NULL);
+        for (int i = 0; i < 8; i++)
+            w->in[i][0] = image(&f.arena, 3, 5 + i / 2);
+        for (int i = 0; i < workers; i++)
+            w->run[i] = run_open(w->exec);
+        threads_for(workers, 8, one_item, w);
+    }
+    for (int i = 0; i < 8; i++)
+        assert_same(&s[1].out[i], &s[0].out[i]);
+    for (int workers = 1; workers <= 2; workers++) {
+        for (int i = 0; i < workers; i++) {
+            run_close(s[workers - 1].run[i]);
+            arena_release(&s[workers - 1].arena[i]);
+        }
+        exec_close(s[workers - 1].exec);
+    }
+    fixture_free(&f);
+}
+
+static struct value *find(const struct model *m, const char *name)
+{
+    for (int i = 0; i < m->graph->n_constant; i++)
+        if (!strcmp(m->graph->constant[i]->name, name))
+            return m->graph->constant[i];
+    fail_msg("no constant %s", name);
+    return NULL;
+}
+
+/* w2 goes through a constant sub-expression; the packed weight must be forgotten. */
+static void exchanged_constants_count_from_the_next_run_on(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[1,2,4,4] x) => (float[1,4,4,4] y)\n"
+                                   "<float[4,2,1,1] w = random(1), float k = 2>\n"
+                                   "{ w2 = Mul(w, k)  c = Conv(x, w2)  y = Relu(c) }");
+    const struct tensor *x = image(&f.arena, 2, 4);
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    run_one(r, x, &f.err);
+    struct tensor want = kept(&f.arena, run_output(r, 0));
+    exec_override(e, find(f.m, "k"), tensor_scalar(&f.arena, DTYPE_F32, 6));
+    run_one(r, x, &f.err);
+    for (int64_t i = 0; i < tensor_count(&want); i++)
+        tensor_f32(&want)[i] *= 3;
+    assert_close(run_output(r, 0), &want);
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+/* The sum may be written over its operand only where nobody else needs that. */
+static void a_sum_does_not_destroy_what_is_still_read(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(
+        "opset 13\n"
+        "g (float[1,2,4,4] x) => (float[1,2,4,4] y, float[1,2,4,4] z, float[1,32] v)\n"
+        "<float[2,2,3,3] w = random(1), int64[2] s = {1, 32}>\n"
+        "{ a = Abs(x)  c = Conv(a, w) <pads = [1,1,1,1]>  y = Add(c, a)\n"
+        "  n = Neg(x)  u = Reshape(n, s)  d = Conv(x, w) <pads = [1,1,1,1]>  z = Add(d, n)\n"
+        "  v = Abs(u) }");
+    const struct tensor *x = image(&f.arena, 2, 4);
+    struct exec *fused = open_exec(&f, NULL);
+    struct exec *plain = open_exec(&f, exec_want_all(&f.arena, f.m));
+    struct run *a = run_open(fused), *b = run_open(plain);
+    run_one(a, x, &f.err);
+    run_one(b, x, &f.err);
+    for (int i = 0; i < 3; i++)
+        assert_close(run_output(a, i), run_output(b, i));
+    run_close(a);
+    run_close(b);
+    exec_close(fused);
+    exec_close(plain);
+    fixture_free(&f);
+}
+
+/* The plan hoped for a sum of equal shapes; with N = 1 one side is repeated. */
+static void a_sum_that_broadcasts_is_not_fused(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[1,2,N,N] x, float[1,2,3,3] z) => (float[...] y)\n"
+                                   "<float[2,2,1,1] w = fill(0.5)>\n"
+                                   "{ c = Conv(x, w)  s = Add(c, z)  y = Relu(s) }");
+    const struct tensor *in[] = {image(&f.arena, 2, 1), image(&f.arena, 2, 3)};
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    assert_int_equal(run_sample(r, in, &f.err), 0);
+    const struct tensor *y = run_output(r, 0);
+    assert_int_equal(tensor_count(y), 18);
+    float sum = 0.5f * (tensor_f32(in[0])[0] + tensor_f32(in[0])[1]);
+    for (int i = 0; i < 18; i++)
+        assert_true(fabsf(tensor_f32(y)[i] - fmaxf(0, sum + tensor_f32(in[1])[i])) < 1e-6f);
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void shapes_are_computed_from_data(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(
+        "opset 13\n"
+        "g (float[1,C,N,N] x) => (float[...] y)\n"
+        "<int64 i = 1, int64[1] axes = {0}, int64[1] rest = {-1}>\n"
+        "{ s = Shape(x)  c = Gather(s, i)  u = Unsqueeze(c, axes)  t = Concat(u, rest) <axis = 0>\n"
+        "  y = Reshape(x, t) }");
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    for (int k = 0; k < 4; k++) {
+        const struct tensor *x = image(&f.arena, 2 + k / 2, 3);
+        run_one(r, x, &f.err);
+        const struct tensor *y = run_output(r, 0);
+        assert_int_equal(y->shape.dim[0], 2 + k / 2);
+        assert_int_equal(y->shape.dim[1], 9);
+        assert_memory_equal(y->data, x->data, x->size);
+    }
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void what_cannot_run_is_told_at_once(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13 domain lab 1\n"
+                                   "g (float[1] x) => (float[1] y)\n"
+                                   "{ [one] a = lab.Magic(x)  b = Relu(a)  [two] y = Nothing(b)\n"
+                                   "  unused = lab.Dead(x) }");
+    struct exec_options o = {.mode = EXEC_FLOAT};
+    assert_null(exec_open(f.m->graph, &o, &f.err));
+    assert_string_equal(f.err.text, "operators that cannot be executed: node 'one' (lab.Magic), "
+                                    "node 'two' (Nothing)");
+    fixture_free(&f);
+}
+
+static void wrong_inputs_are_named(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    const struct tensor *none[] = {NULL}, *channels[] = {image(&f.arena, 4, 5)};
+    const struct tensor *type[] = {tensor_scalar(&f.arena, DTYPE_I64, 1)};
+    assert_int_equal(run_sample(r, none, &f.err), -1);
+    assert_string_equal(f.err.text, "input 'x' is missing");
+    assert_int_equal(run_sample(r, channels, &f.err), -1);
+    assert_string_equal(f.err.text, "input 'x' has shape [1,4,5,5] instead of [1,3,?,?]");
+    assert_int_equal(run_sample(r, type, &f.err), -1);
+    assert_string_equal(f.err.text, "input 'x' has type int64 instead of float");
+    run_one(r, image(&f.arena, 3, 5), &f.err);
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void errors_name_the_node(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[1,2,N,N] x) => (float[...] y)\n"
+                                   "<float[2,2,3,3] w = random(1)>\n"
+                                   "{ [conv] c = Conv(x, w)  y = Relu(c) }");
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    const struct tensor *in[] = {image(&f.arena, 2, 2)};
+    assert_int_equal(run_sample(r, in, &f.err), -1);
+    assert_string_equal(f.err.text, "node 'conv' (Conv): a window of 3 is larger than the padded "
+                                    "input of 2 on spatial axis 0");
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void empty_tensors_pass_through(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[N,2,4,4] x) => (float[...] y)\n"
+                                   "<float[3,2,3,3] w = random(1), float[3,5] k = random(2)>\n"
+                                   "{ c = Conv(x, w)  a = Relu(c)  p = GlobalAveragePool(a)\n"
+                                   "  f = Flatten(p)  y = MatMul(f, k) }");
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    struct shape s = {.rank = 4, .dim = {0, 2, 4, 4}};
+    run_one(r, tensor_new(&f.arena, DTYPE_F32, &s), &f.err);
+    const struct shape want = {.rank = 2, .dim = {0, 5}};
+    assert_true(shape_equal(&run_output(r, 0)->shape, &want));
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fused_gives_what_unfused_gives),
+        cmocka_unit_test(followers_run_with_their_head),
+        cmocka_unit_test(the_watcher_sees_each_wanted_value_once),
+        cmocka_unit_test(steps_in_turns_give_what_a_whole_run_gives),
+        cmocka_unit_test(the_number_of_workers_changes_nothing),
+        cmocka_unit_test(exchanged_constants_count_from_the_next_run_on),
+        cmocka_unit_test(a_sum_does_not_destroy_what_is_still_read),
+        cmocka_unit_test(a_sum_that_broadcasts_is_not_fused),
+        cmocka_unit_test(shapes_are_computed_from_data),
+        cmocka_unit_test(what_cannot_run_is_told_at_once),
+        cmocka_unit_test(wrong_inputs_are_named),
+        cmocka_unit_test(errors_name_the_node),
+        cmocka_unit_test(empty_tensors_pass_through),
+    };
+    return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report: both of its forms, but for what a run costs.
+ */
+#include "report.h"
+#include "unit.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void fill(struct report *r)
+{
+    static const struct report_layer layers[] = {
+        {"conv1", "Conv", NULL, "int8 per channel (axis 0) symmetric", 8},
+        {"att", "MatMul", "its weight is not constant", NULL, 0},
+        {"caf\xe9", "MatMul", "its weight is not constant", NULL, 0},
+    };
+    report_begin(r);
+    r->input = (struct report_file){"a b.onnx", 2000000};
+    r->output = (struct report_file){"out.onnx", 512000};
+    r->target = "onnxruntime";
+    r->format = "qdq";
+    r->data = "data";
+    r->data_summary = "20 .npz files";
+    r->samples = 20;
+    *vec_add(&r->setting, &r->arena) = (struct report_setting){"observer", "min-max"};
+    for (int i = 0; i < 3; i++)
+        *vec_add(&r->layer, &r->arena) = layers[i];
+    *vec_add(&r->pass, &r->arena) = (struct report_pass){"fold-bn", 2, 0.25, "one\ntwo\n"};
+    *vec_add(&r->result, &r->arena) = (struct report_output){"y", 31.25};
+    *vec_add(&r->result, &r->arena) = (struct report_output){"z", INFINITY};
+}
+
+static void test_json(void **state)
+{
+    static const char expected[] =
+        "\"input\":{\"path\":\"a b.onnx\",\"bytes\":2000000},"
+        "\"output\":{\"path\":\"out.onnx\",\"bytes\":512000},"
+        "\"target\":\"onnxruntime\",\"format\":\"qdq\","
+        "\"settings\":{\"observer\":\"min-max\"},"
+        "\"data\":{\"path\":\"data\",\"image\":null,\"summary\":\"20 .npz files\","
+        "\"samples\":20,\"random\":false},"
+        "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"
+        "{\"name\":\"z\",\"equal\":true,\"sqnr_db\":null}],"
+        "\"layers\":[{\"node\":\"conv1\",\"op\":\"Conv\",\"quantized\":true,"
+        "\"weight\":\"int8 per channel (axis 0) symmetric\",\"scales\":8},"
+        "{\"node\":\"att\",\"op\":\"MatMul\",\"quantized\":false,"
+        "\"reason\":\"its weight is not constant\"},"
+        "{\"node\":\"caf\\\\xe9\",\"op\":\"MatMul\",\"quantized\":false,"
+        "\"reason\":\"its weight is not constant\"}],"
+        "\"passes\":[{\"name\":\"fold-bn\",\"changes\":2,\"notes\":[\"one\",\"two\"]}]}";
+    struct report r = {0};
+    struct err err = {0};
+    char path[] = "/tmp/report-XXXXXX";
+    (void)state;
+    close(mkstemp(path));
+    fill(&r);
+    assert_int_equal(report_write(&r, path, &err), 0);
+    json_t *j = json_load_file(path, 0, NULL);
+    assert_non_null(j);
+    assert_true(json_is_real(json_object_get(json_object_get(j, "cost"), "cpu_seconds")));
+    json_object_del(j, "cost");
+    json_object_del(j, "quern");
+    char *text = json_dumps(j, JSON_COMPACT);
+    assert_string_equal(text + 1, expected);
+    free(text);
+    json_decref(j);
+    report_release(&r);
+    unlink(path);
+}
+
+static void test_unwritable(void **state)
+{
+    struct report r = {0};
+    struct err err = {0};
+    (void)state;
+    fill(&r);
+    assert_int_equal(report_write(&r, "/nowhere/report.json", &err), -1);
+    assert_int_equal(err.code, ERR_MACHINE);
+    report_release(&r);
+}
+
+static void print(const struct report *r, char *text, size_t n)
+{
+    FILE *out = fmemopen(text, n, "w");
+    report_print(r, out);
+    fclose(out);
+}
+
+static void test_print(void **state)
+{
+    static const char head[] =
+        "a b.onnx -> out.onnx (onnxruntime, qdq)\n"
+        "  size      2.00 MB -> 512.00 kB (25.6 %)\n"
+        "  layers    1 of 3 quantized\n"
+        "            2 float: its weight is not constant ('att', ...)\n"
+        "  data      20 .npz files\n"
+        "  error     y: 31.2 dB SQNR\n"
+        "            z: none\n"
+        "  cost      ";
+    static const char tail[] = "\nNext: quern compare 'a b.onnx' out.onnx --data data\n";
+    struct report r = {0};
+    char text[2048] = "";
+    (void)state;
+    fill(&r);
+    print(&r, text, sizeof text);
+    assert_memory_equal(text, head, sizeof head - 1);
+    assert_string_equal(text + strlen(text) - (sizeof tail - 1), tail);
+    r.random_data = true;
+    r.data_summary = "20 samples of noise";
+    print(&r, text, sizeof text);
+    assert_non_null(strstr(text, "  data      RANDOM NOISE (20 samples of noise): ranges are not "
+                                 "those of real inputs\n"));
+    report_release(&r);
+}
+
+static void test_bytes(void **state)
+{
+    char buf[BYTES_TEXT];
+    (void)state;
+    assert_string_equal(bytes_text(0, buf), "0 bytes");
+    assert_string_equal(bytes_text(999, buf), "999 bytes");
+    assert_string_equal(bytes_text(1000, buf), "1.00 kB");
+    assert_string_equal(bytes_text(13990000, buf), "13.99 MB");
+    assert_string_equal(bytes_text(2500000000, buf), "2.50 GB");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_unwritable),
+        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

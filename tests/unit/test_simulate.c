@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Simulating an annotated graph gives, bit for bit, what the lowered graph gives in float.
+ */
+#include "exec.h"
+#include "pass.h"
+#include "quant.h"
+#include "text.h"
+#include "unit.h"
+
+#include <math.h>
+#include <string.h>
+
+extern const struct pass pass_lower_qdq;
+
+static const char network[] = "opset 13\n"
+    "g (float[1,3,N,N] x) => (float[1,5] y, float[1,8,N,N] r)\n"
+    "<float[8,3,3,3] w1 = random(1), float[8] b1 = random(2), float[8,1,3,3] w2 = random(3),\n"
+    " float[8] b2 = random(4), float[8,8,1,1] w3 = random(5), float[8] b3 = random(6),\n"
+    " float lo = 0, float hi = 6, float[8,5] w4 = random(7), float[5] b4 = random(8)>\n"
+    "{ c1 = Conv(x, w1, b1) <pads = [1,1,1,1]>  a1 = Clip(c1, lo, hi)\n"
+    "  c2 = Conv(a1, w2, b2) <pads = [1,1,1,1], group = 8>  a2 = Relu(c2)\n"
+    "  c3 = Conv(a2, w3, b3)  s = Add(a1, c3)  r = Relu(s)\n"
+    "  p = GlobalAveragePool(r)  f = Flatten(p)  m = MatMul(f, w4)  y = Add(m, b4) }";
+
+static struct value *find(struct model *m, const char *name)
+{
+    struct graph *g = m->graph;
+    for (int i = 0; i < g->n_constant; i++)
+        if (!strcmp(g->constant[i]->name, name))
+            return g->constant[i];
+    for (int i = 0; i < g->n_input; i++)
+        if (!strcmp(g->input[i]->name, name))
+            return g->input[i];
+    for (struct node *n = g->first; n; n = n->next)
+        if (!strcmp(n->out[0]->name, name))
+            return n->out[0];
+    fail_msg("no value %s", name);
+    return NULL;
+}
+
+/* 8 bits over the given range. */
+static struct quant *activation(struct model *m, float lo, float hi)
+{
+    struct quant *q = NEW(m->arena, struct quant);
+    q->type = (struct qtype){.dtype = DTYPE_U8, .grain = GRAIN_TENSOR};
+    q->n = 1;
+    q->scale = NEW(m->arena, float);
+    q->zero = NEW(m->arena, int32_t);
+    quant_solve_range(&q->type, (struct range){lo, hi}, q->scale, q->zero);
+    return q;
+}
+
+static struct quant *weight(struct model *m, int64_t channels, int axis)
+{
+    struct quant *q = NEW(m->arena, struct quant);
+    q->type = (struct qtype){.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .axis = axis,
+                             .symmetric = true};
+    q->n = channels;
+    q->scale = NEW_ARRAY(m->arena, channels, float);
+    q->zero = NEW_ARRAY(m->arena, channels, int32_t);
+    for (int64_t i = 0; i < channels; i++)
+        q->scale[i] = 0.007f + 0.0001f * (float)i;
+    return q;
+}
+
+static struct quant *bias(struct model *m, const struct quant *x, const struct quant *w)
+{
+    struct quant *q = NEW(m->arena, struct quant);
+    q->type = (struct qtype){.dtype = DTYPE_I32, .grain = GRAIN_CHANNEL, .symmetric = true};
+    q->n = w->n;
+    q->product[0] = x;
+    q->product[1] = w;
+    q->scale = NEW_ARRAY(m->arena, q->n, float);
+    q->zero = NEW_ARRAY(m->arena, q->n, int32_t);
+    for (int64_t i = 0; i < q->n; i++)
+        q->scale[i] = x->scale[0] * w->scale[i];
+    return q;
+}
+
+/* The residual is rounded for the second convolution and not for the sum; c3 is never rounded. */
+static void annotate(struct model *m)
+{
+    struct quant *x = activation(m, -1, 1), *a1 = activation(m, 0, 5), *a2 = activation(m, 0, 3);
+    find(m, "x")->quant = x;
+    find(m, "a1")->quant = a1;
+    find(m, "a2")->quant = a2;
+    find(m, "r")->quant = activation(m, 0, 6);
+    find(m, "f")->quant = activation(m, 0, 4);
+    find(m, "y")->quant = activation(m, -3, 3);
+    find(m, "s")->quant = activation(m, -9, 9);
+    find(m, "w1")->quant = weight(m, 8, 0);
+    find(m, "w2")->quant = weight(m, 8, 0);
+    find(m, "w3")->quant = weight(m, 8, 0);
+    find(m, "w4")->quant = weight(m, 5, 1);
+    find(m, "b1")->quant = bias(m, x, find(m, "w1")->quant);
+    find(m, "b2")->quant = bias(m, a1, find(m, "w2")->quant);
+    value_each_use(find(m, "a1"), u)
+        u->plain = u->user->op == OP_Add;
+    value_each_use(find(m, "s"), u)
+        u->plain = true;
+    value_each_use(find(m, "r"), u)
+        u->plain = node_is_result(u->user);
+}
+
+static const struct tensor *image(struct arena *a, int64_t size)
+{
+    struct shape s = {.rank = 4, .dim = {1, 3, size, size}};
+    struct tensor *t = tensor_new(a, DTYPE_F32, &s);
+    for (int64_t i = 0; i < tensor_count(t); i++)
+        tensor_f32(t)[i] = sinf((float)(i * i % 97));
+    return t;
+}
+
+/* The outputs of one run, in the arena. */
+static void outputs(const struct model *m, enum exec_mode mode, const struct tensor *x,
+                    struct arena *a, struct tensor out[2])
+{
+    struct err err;
+    struct exec_options o = {.mode = mode};
+    struct exec *e = exec_open(m->graph, &o, &err);
+    if (!e)
+        fail_msg("%s", err.text);
+    struct run *r = run_open(e);
+    if (run_sample(r, &x, &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        out[i] = *run_output(r, i);
+        out[i].data = arena_copy(a, out[i].data, out[i].size);
+    }
+    run_close(r);
+    exec_close(e);
+}
+
+static void lower(struct model *m)
+{
+    struct err err;
+    struct arena scratch = {0};
+    struct pass_ctx ctx = {.jobs = 1, .scratch = &scratch};
+    if (pass_lower_qdq.run(m, &ctx, &err) < 0)
+        fail_msg("%s", err.text);
+    arena_release(&scratch);
+}
+
+static void simulated_is_lowered(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct model *m = text_model(network);
+    const struct tensor *x = image(&a, 11);
+    struct tensor floating[2], simulated[2], lowered[2];
+    annotate(m);
+    outputs(m, EXEC_FLOAT, x, &a, floating);
+    outputs(m, EXEC_SIMULATE, x, &a, simulated);
+    struct model *copy = model_clone(m);
+    lower(copy);
+    outputs(copy, EXEC_FLOAT, x, &a, lowered);
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
+        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
+    }
+    model_close(copy);
+    model_close(m);
+    arena_release(&a);
+}
+
+/* Output y lies on its grid, r does not: its use by the result is plain. */
+static void outputs_are_rounded_unless_plain(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct model *m = text_model(network);
+    struct tensor out[2];
+    annotate(m);
+    outputs(m, EXEC_SIMULATE, image(&a, 11), &a, out);
+    const char *const name[] = {"y", "r"};
+    for (int i = 0; i < 2; i++) {
+        struct tensor rounded = out[i];
+        rounded.data = arena_alloc(&a, out[i].size);
+        quant_round_tensor(find(m, name[i])->quant, &out[i], &rounded);
+        assert_int_equal(!memcmp(rounded.data, out[i].data, out[i].size), i == 0);
+    }
+    model_close(m);
+    arena_release(&a);
+}
+
+/* Rounding happens in place where it can: not in memory that a view shares, nor in the input. */
+static void rounding_leaves_others_alone(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct model *m = text_model("opset 13\n"
+                                 "g (float[1,3,N,N] x) => (float[...] y, float[...] z)\n"
+                                 "<int64[1] shape = {-1}>\n"
+                                 "{ b = Abs(x)  v = Reshape(b, shape)  y = Neg(v)  z = Neg(b) }");
+    const struct tensor *x = image(&a, 4);
+    const float *before = arena_copy(&a, x->data, x->size);
+    struct tensor out[2];
+    find(m, "x")->quant = activation(m, -1, 0.7f);
+    find(m, "v")->quant = activation(m, 0, 0.3f);
+    outputs(m, EXEC_SIMULATE, x, &a, out);
+    assert_memory_equal(before, x->data, x->size);
+    float low = 0;
+    for (int64_t i = 0; i < tensor_count(x); i++) {
+        low = fminf(low, tensor_f32(&out[1])[i]);
+        assert_true(tensor_f32(&out[0])[i] >= -0.3001f);
+    }
+    assert_true(low < -0.9f);
+    model_close(m);
+    arena_release(&a);
+}
+
+/* New scales count from the next run on. */
+static void scales_are_read_at_each_run(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct model *m = text_model("opset 13\n"
+                                 "g (float[1,3,N,N] x) => (float[...] y)\n{ y = Abs(x) }");
+    struct quant *q = activation(m, 0, 1);
+    find(m, "y")->quant = q;
+    struct err err;
+    struct exec_options o = {.mode = EXEC_SIMULATE};
+    struct exec *e = exec_open(m->graph, &o, &err);
+    struct run *r = run_open(e);
+    const struct tensor *x = image(&a, 4);
+    for (int k = 0; k < 2; k++) {
+        quant_solve_range(&q->type, (struct range){0, k ? 0.5f : 0.25f}, q->scale, q->zero);
+        assert_int_equal(run_sample(r, &x, &err), 0);
+        float top = 0;
+        for (int64_t i = 0; i < tensor_count(x); i++)
+            top = fmaxf(top, tensor_f32(run_output(r, 0))[i]);
+        assert_true(fabsf(top - (k ? 0.5f : 0.25f)) < 1e-6f);
+    }
+    run_close(r);
+    exec_close(e);
+    model_close(m);
+    arena_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(simulated_is_lowered),
+        cmocka_unit_test(outputs_are_rounded_unless_plain),
+        cmocka_unit_test(rounding_leaves_others_alone),
+        cmocka_unit_test(scales_are_read_at_each_run),
+    };
+    return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
+}

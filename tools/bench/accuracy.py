@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accuracy of quern's int8 models, in ONNX Runtime and in OpenVINO, next to the float model's.
+
+    python tools/bench/accuracy.py [--only PATTERN] [--quick] [--keep DIRECTORY] [--json FILE]
+
+$QUERN names the program (default: build/quern). README.md says what the columns mean. The exit
+status is 1 if a goal is missed.
+"""
+import argparse
+import collections
+import fnmatch
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+
+from tasks import ROOT, TASKS
+
+QUERN = os.environ.get("QUERN", ROOT / "build/quern")
+THREADS = 2
+BATCH = 25
+QUICK = 200           # evaluation samples of --quick
+RUNTIMES_AGREE = 0.7  # points between ONNX Runtime and OpenVINO
+
+# The models that are made of each float model: key, options of `quern quantize`.
+VARIANTS = {
+    "ort": (),
+    "ov_qdq": ("--target", "openvino"),
+    "ov_fq": ("--target", "openvino", "--format", "fakequantize"),
+}
+
+# What ONNX Runtime calls its kernels for convolutions and matrix products.
+ORT_INTEGER = {"QLinearConv", "QLinearConvTranspose", "ConvInteger", "QLinearMatMul", "QGemm",
+               "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
+ORT_FLOAT = {"Conv", "FusedConv", "NhwcFusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul",
+             "FusedMatMul"}
+OV_COMPUTE = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
+COMPUTE = {"Conv", "ConvTranspose", "Gemm", "MatMul"}     # as the report calls them
+
+
+class QuernFailed(Exception):
+    pass
+
+
+class Ort:
+    """A model in ONNX Runtime."""
+
+    def __init__(self, path):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        options.log_severity_level = 4
+        with tempfile.TemporaryDirectory() as directory:
+            dump = pathlib.Path(directory) / "optimized.onnx"
+            options.optimized_model_filepath = str(dump)
+            self.session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"])
+            kinds = collections.Counter(node.op_type for node in onnx.load(dump).graph.node)
+        self.nodes = {"integer": sum(kinds[kind] for kind in ORT_INTEGER),
+                      "float": sum(kinds[kind] for kind in ORT_FLOAT)}
+        self.input = self.session.get_inputs()[0]
+        self.fixed_batch = isinstance(self.input.shape[0], int)
+
+    def __call__(self, x):
+        return self.session.run(None, {self.input.name: x})[0]
+
+
+class OpenVino:
+    """A model in OpenVINO's CPU plugin, without bfloat16."""
+
+    def __init__(self, path):
+        core = openvino.Core()
+        self.model = core.compile_model(core.read_model(path), "CPU", {
+            "INFERENCE_NUM_THREADS": THREADS, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
+        self.nodes = collections.Counter({"integer": 0, "float": 0})
+        for node in self.model.get_runtime_model().get_ordered_ops():
+            info = node.get_rt_info()
+            if "layerType" in info and info["layerType"].astype(str) in OV_COMPUTE:
+                precision = info["runtimePrecision"].astype(str).lower()
+                self.nodes["integer" if precision in ("i8", "u8") else "float"] += 1
+        self.fixed_batch = self.model.input(0).partial_shape[0].is_static
+
+    def __call__(self, x):
+        return self.model(x)[0]
+
+
+def accuracy(model, data, samples):
+    """Percent of the samples (indices) that the model names right."""
+    step = 1 if model.fixed_batch else BATCH
+    right = 0
+    for start in range(0, len(samples), step):
+        chosen = samples[start:start + step]
+        y = model(data.prepare(data.evaluation[chosen]))
+        classes = y if np.issubdtype(y.dtype, np.integer) else y.argmax(-1)
+        right += int((classes == data.labels[chosen]).sum())
+    return 100 * right / len(samples)
+
+
+def quantize(model, data, out, options):
+    """Runs quern and returns its report."""
+    report = out.with_suffix(".json")
+    done = subprocess.run([QUERN, "quantize", model, "--data", data, "-o", out, "--report", report,
+                           *options], capture_output=True, text=True, errors="replace")
+    if done.returncode != 0:
+        raise QuernFailed(f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+    return json.loads(report.read_text())
+
+
+def measure(task, quick, directory, float_results):
+    """The row of a task. Float models are measured once, though two tasks may share one."""
+    data = task.data()
+    samples = np.arange(len(data.labels))
+    if quick:
+        samples = np.unique(np.linspace(0, len(samples) - 1, QUICK).astype(int))
+    if task.model not in float_results:
+        float_results[task.model] = {"ort": accuracy(Ort(task.model), data, samples),
+                                     "ov": accuracy(OpenVino(task.model), data, samples)}
+    row = {"name": task.name, "goal": task.goal(), "samples": len(samples),
+           "float": float_results[task.model], "int8": {}, "nodes": {}}
+
+    with tempfile.TemporaryDirectory() as calibration:
+        task.write_calibration(pathlib.Path(calibration))
+        for variant, options in VARIANTS.items():
+            out = directory / f"{task.name.replace('/', '.')}.{variant}.onnx"
+            report = quantize(task.model, calibration, out, task.options + options)
+            model = (Ort if variant == "ort" else OpenVino)(out)
+            row["int8"][variant] = accuracy(model, data, samples)
+            row["nodes"][variant] = model.nodes
+            if variant == "ort":
+                quantized = [layer["quantized"] for layer in report["layers"]
+                             if layer["op"] in COMPUTE]
+                row["reported"] = {"integer": sum(quantized),
+                                   "float": len(quantized) - sum(quantized)}
+    row["missed"] = missed(task, row)
+    return row
+
+
+def missed(task, row):
+    """What the row falls short of, in words."""
+    best, int8 = row["float"]["ort"], row["int8"]["ort"]
+    least = max(task.least, best - task.drop)
+    found = []
+    if best < task.float_least:
+        found.append(f"float is {best:.2f}, not {task.float_least:g}")
+    if int8 < least - 1e-9:
+        found.append(f"int8 is {best - int8:.2f} below float, {least - int8:.2f} short of the goal")
+    for variant in ("ov_qdq", "ov_fq"):
+        difference = row["int8"][variant] - int8
+        if abs(difference) > RUNTIMES_AGREE + 1e-9:
+            found.append(f"{variant} is {difference:+.2f} from ONNX Runtime's int8")
+    floats, reported = row["nodes"]["ort"]["float"], row["reported"]["float"]
+    if floats > reported:
+        found.append(f"{floats} float nodes in ONNX Runtime, the report knows {reported}")
+    return found
+
+
+def show(row):
+    values = [row["float"]["ort"], row["float"]["ov"], *row["int8"].values()]
+    nodes = [f"{n['integer']}/{n['integer'] + n['float']}" for n in row["nodes"].values()]
+    line(row["name"], *(f"{value:.2f}" for value in values), row["goal"],
+         "no" if row["missed"] else "yes", *nodes)
+    for reason in row["missed"]:
+        print("    missed:", reason)
+
+
+def line(*columns):
+    widths = (-32, 7, 8, 8, 8, 8, 10, 5, 8, 8, 8)
+    print(" ".join(f"{text:{'<' if w < 0 else '>'}{abs(w)}}" for text, w in zip(columns, widths)),
+          flush=True)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", metavar="PATTERN", default="*",
+                        help="the tasks with such a name; * and ? match")
+    parser.add_argument("--quick", action="store_true",
+                        help=f"{QUICK} evaluation samples of each: too few to judge the goals")
+    parser.add_argument("--keep", metavar="DIRECTORY", type=pathlib.Path,
+                        help="keep the quantized models and their reports there")
+    parser.add_argument("--json", metavar="FILE", help="write the results there as well")
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    rows, float_results = [], {}
+    line("model", "float", "float-ov", "int8-ort", "ov-qdq", "ov-fq", "goal", "met", "ort", "ov-qdq",
+         "ov-fq")
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = args.keep or pathlib.Path(scratch)
+        directory.mkdir(parents=True, exist_ok=True)
+        for task in TASKS:
+            if not fnmatch.fnmatch(task.name, args.only):
+                continue
+            if not task.model.exists():
+                print(f"{task.name}: skipped, there is no {task.model}")
+                continue
+            try:
+                rows.append(measure(task, args.quick, directory, float_results))
+                show(rows[-1])
+            except QuernFailed as failure:
+                rows.append({"name": task.name, "missed": [str(failure)]})
+                print(f"{task.name}: quern failed: {failure}")
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps(rows, indent=2) + "\n")
+    met = sum(not row["missed"] for row in rows)
+    print(f"{met} of {len(rows)} goals met")
+    return met < len(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
