@@ -72,9 +72,20 @@ static inline int64_t pow_i64(int64_t p, int64_t q)
     return (int64_t)pow_u64((uint64_t)p, (uint64_t)q);
 }
 
-#define mod_f32 fmod_f32
-#define mod_f64 fmod_f64
-#define fmod_u64 mod_u64
+static inline double mod_f64(double p, double q)
+{
+    double r = fmod(p, q);
+    return r != 0 && (r < 0) != (q < 0) ? r + q : r;
+}
+static inline float mod_f32(float p, float q)
+{
+    float r = fmodf(p, q);
+    return r != 0 && (r < 0) != (q < 0) ? r + q : r;
+}
+static inline uint64_t fmod_u64(uint64_t p, uint64_t q)
+{
+    return mod_u64(p, q);
+}
 
 #define T float
 #define U float

@@ -13,10 +13,11 @@ enum k_binary {
     K_ADD, K_SUB, K_MUL,
     K_DIV,  /* integers: truncated; by zero: 0 */
     K_MAX, K_MIN, /* NaN where either is NaN */
-    K_MOD,  /* integers: the sign of the divisor; floats: as FMOD */
+    K_MOD,  /* the sign of the divisor */
     K_FMOD, /* the sign of the dividend */
     K_POW, K_PRELU,
-    K_BIT_AND, K_BIT_OR, K_BIT_XOR, K_SHIFT_LEFT, K_SHIFT_RIGHT, /* integers only */
+    K_BIT_AND, K_BIT_OR, K_BIT_XOR, K_SHIFT_LEFT, K_SHIFT_RIGHT, /* integers only;
+        a signed number keeps its sign when it is shifted to the right */
 };
 enum k_compare { K_EQUAL, K_GREATER, K_GREATER_OR_EQUAL, K_LESS, K_LESS_OR_EQUAL };
 

@@ -55,7 +55,7 @@ K_CLONES void NAME(k_binary)(enum k_binary op, const T *a, int64_t sa, const T *
     case K_BIT_OR: EACH(p | q);
     case K_BIT_XOR: EACH(p ^ q);
     case K_SHIFT_LEFT: EACH((uint64_t)q > 63 ? 0 : (T)((uint64_t)p << q));
-    case K_SHIFT_RIGHT: EACH((uint64_t)q > 63 ? 0 : (T)((uint64_t)p >> q));
+    case K_SHIFT_RIGHT: EACH((T)(p >> ((uint64_t)q > 63 ? 63 : q)) >> ((uint64_t)q > 63));
 #else
     default: break;
 #endif

@@ -91,6 +91,7 @@ static int64_t tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES],
     return place;
 }
 
+/* All three ways add to what y holds. */
 K_CLONES static void depthwise(const struct conv_dims *d, const float *x, const float *w, float *y)
 {
     int64_t taps = conv_taps(d), m = d->m, n_out = conv_out_span(d);
@@ -98,7 +99,6 @@ K_CLONES static void depthwise(const struct conv_dims *d, const float *x, const 
         float *row = y + o * m;
         int64_t at[CONV_AXES], tap[CONV_AXES];
         split(o, d->out, at);
-        memset(row, 0, sizeof *row * (size_t)m);
         for (int64_t t = 0; t < taps; t++) {
             split(t, d->kernel, tap);
             int64_t place = tap_place(d, at, tap, d->in);
@@ -159,7 +159,7 @@ static void forward(const struct conv_dims *d, const float *x, const float *w, f
             int64_t n = n_out - first < BLOCK ? n_out - first : BLOCK;
             gather(d, x + g * c, first, n, rows);
             struct gemm p = {.m = n, .n = m, .k = k, .tb = true, .lda = k, .ldb = k, .ldc = d->m,
-                             .alpha = 1};
+                             .alpha = 1, .beta = 1};
             k_gemm_f32(&p, rows, w + g * m * k, y + first * d->m + g * m);
         }
     }
@@ -170,7 +170,6 @@ static void backward(const struct conv_dims *d, const float *x, const float *w, 
 {
     int64_t c = d->c / d->groups, m = d->m / d->groups, k = m * conv_taps(d);
     int64_t n_in = conv_in_span(d);
-    memset(y, 0, sizeof *y * (size_t)(conv_out_span(d) * d->m));
     for (int64_t g = 0; g < d->groups; g++) {
         for (int64_t first = 0; first < n_in; first += BLOCK) {
             int64_t n = n_in - first < BLOCK ? n_in - first : BLOCK;
@@ -185,7 +184,13 @@ void k_conv(const struct conv_dims *d, const float *x, const float *packed, cons
             float *y, float *scratch)
 {
     int64_t n_in = conv_in_span(d) * d->c, n_out = conv_out_span(d) * d->m;
-    struct tail tail = *t;
+    size_t size = sizeof *y * (size_t)(d->batch * n_out);
+    struct tail rest = *t;
+    rest.add = NULL;
+    if (!t->add)
+        memset(y, 0, size);
+    else if (t->add != y)
+        memcpy(y, t->add, size);
     for (int64_t b = 0; b < d->batch; b++, x += n_in, y += n_out) {
         if (d->transposed)
             backward(d, x, packed, y, scratch);
@@ -193,8 +198,6 @@ void k_conv(const struct conv_dims *d, const float *x, const float *packed, cons
             depthwise(d, x, packed, y);
         else
             forward(d, x, packed, y, scratch);
-        k_tail(&tail, y, conv_out_span(d), d->m);
-        if (tail.add)
-            tail.add += n_out;
+        k_tail(&rest, y, conv_out_span(d), d->m);
     }
 }

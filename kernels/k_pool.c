@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_pool: windows are cut to the taps that lie inside the input; what remains is a box with steps,
- * and the channels, which lie side by side, are the innermost loop.
+ * k_pool: windows are cut to the taps that lie inside the input; what remains is a box with steps.
+ * Channels lie side by side and are the innermost loop.
  */
 #include "k_pool.h"
 
@@ -9,8 +9,12 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
-enum { CHANNELS = 64 }; /* channels whose sums are kept at a time */
+enum {
+    SMALL = 16,   /* taps whose sum is exact enough in float */
+    CHANNELS = 64 /* channels of a larger window that are summed at a time */
+};
 
 /* The part of one window that lies inside [0, in): taps first .. last-1 on each axis. */
 struct box {
@@ -74,19 +78,61 @@ static int64_t padded_taps(const struct conv_dims *d, const struct box *b)
                                  + (b).origin[2] + t2 * (d)->dilation[2];                          \
                  t2 < (b).last[2]; t2++, place += (d)->dilation[2])
 
-K_CLONES void k_pool_max(const struct conv_dims *d, const float *x, float *y)
+/* One tap for a row of windows: n windows of c channels, whose elements in x lie `step` apart. */
+K_CLONES static void row_max(float *restrict y, const float *restrict x, int64_t n, int64_t step,
+                             int64_t c)
 {
-    int64_t c = d->c, n_out = conv_out_span(d), n_in = conv_in_span(d);
-    for (int64_t n = 0; n < d->batch; n++, x += n_in * c) {
-        for (int64_t o = 0; o < n_out; o++, y += c) {
-            struct box b = window_at(d, o);
-            for (int64_t i = 0; i < c; i++)
-                y[i] = -FLT_MAX;
-            EACH_TAP(d, b, place) {
-                const float *row = x + place * c;
-                for (int64_t i = 0; i < c; i++)
-                    y[i] = row[i] > y[i] ? row[i] : y[i];
+    for (int64_t j = 0; j < n; j++, y += c, x += step)
+        for (int64_t i = 0; i < c; i++)
+            y[i] = x[i] > y[i] ? x[i] : y[i];
+}
+
+K_CLONES static void row_sum(float *restrict y, const float *restrict x, int64_t n, int64_t step,
+                             int64_t c)
+{
+    for (int64_t j = 0; j < n; j++, y += c, x += step)
+        for (int64_t i = 0; i < c; i++)
+            y[i] += x[i];
+}
+
+typedef void row_fn(float *restrict y, const float *restrict x, int64_t n, int64_t step, int64_t c);
+
+/* All taps for the row of windows whose first is output position o. Tap by tap: then the inner
+ * loops are long. */
+static void pool_row(const struct conv_dims *d, int64_t o, const float *x, float *y, row_fn *fn)
+{
+    struct box b = window_at(d, o);
+    int64_t c = d->c, step = d->stride[2];
+    for (int64_t t0 = b.first[0]; t0 < b.last[0]; t0++) {
+        for (int64_t t1 = b.first[1]; t1 < b.last[1]; t1++) {
+            int64_t p0 = b.origin[0] + t0 * d->dilation[0];
+            int64_t p1 = b.origin[1] + t1 * d->dilation[1];
+            const float *row = x + (p0 * d->in[1] + p1) * d->in[2] * c;
+            for (int64_t t2 = 0; t2 < d->kernel[2]; t2++) {
+                int64_t at = t2 * d->dilation[2] - d->pad[2]; /* of window 0 */
+                int64_t first = at < 0 ? (step - 1 - at) / step : 0;
+                int64_t last = d->in[2] > at ? (d->in[2] - at + step - 1) / step : 0;
+                last = last < d->out[2] ? last : d->out[2];
+                if (first >= last)
+                    continue;
+                const float *from = row + (at + first * step) * c;
+                if (step == 1)
+                    fn(y + first * c, from, 1, 0, (last - first) * c);
+                else
+                    fn(y + first * c, from, last - first, step * c, c);
             }
+        }
+    }
+}
+
+void k_pool_max(const struct conv_dims *d, const float *x, float *y)
+{
+    int64_t row = d->out[2] * d->c, n_out = conv_out_span(d), n_in = conv_in_span(d);
+    for (int64_t n = 0; n < d->batch; n++, x += n_in * d->c) {
+        for (int64_t o = 0; o < n_out; o += d->out[2], y += row) {
+            for (int64_t i = 0; i < row; i++)
+                y[i] = -FLT_MAX;
+            pool_row(d, o, x, y, row_max);
         }
     }
 }
@@ -121,26 +167,59 @@ void k_pool_max_index(const struct conv_dims *d, const float *x, bool reverse, i
     }
 }
 
-K_CLONES void k_pool_average(const struct conv_dims *d, bool count_padding, const float *x,
-                             float *y)
+/* What the sum of the window at output position o is divided by. */
+static int64_t divisor(const struct conv_dims *d, bool count_padding, int64_t o)
 {
-    int64_t c = d->c, n_out = conv_out_span(d), n_in = conv_in_span(d);
-    for (int64_t n = 0; n < d->batch; n++, x += n_in * c) {
-        for (int64_t o = 0; o < n_out; o++, y += c) {
-            struct box b = window_at(d, o);
-            int64_t taps = count_padding ? padded_taps(d, &b) : box_taps(&b);
-            for (int64_t i0 = 0; i0 < c; i0 += CHANNELS) {
-                int64_t m = c - i0 < CHANNELS ? c - i0 : CHANNELS;
-                double sum[CHANNELS] = {0};
-                EACH_TAP(d, b, place) {
-                    const float *row = x + place * c + i0;
-                    for (int64_t i = 0; i < m; i++)
-                        sum[i] += (double)row[i];
-                }
-                for (int64_t i = 0; i < m; i++)
-                    y[i0 + i] = (float)(sum[i] / (double)(taps > 0 ? taps : 1));
-            }
+    struct box b = window_at(d, o);
+    int64_t taps = count_padding ? padded_taps(d, &b) : box_taps(&b);
+    return taps > 0 ? taps : 1;
+}
+
+K_CLONES static void average_small(const struct conv_dims *d, bool count_padding, const float *x,
+                                   float *y)
+{
+    int64_t c = d->c, row = d->out[2] * c, n_out = conv_out_span(d);
+    for (int64_t o = 0; o < n_out; o += d->out[2], y += row) {
+        memset(y, 0, sizeof *y * (size_t)row);
+        pool_row(d, o, x, y, row_sum);
+        for (int64_t j = 0; j < d->out[2]; j++) {
+            float taps = (float)divisor(d, count_padding, o + j);
+            for (int64_t i = 0; i < c; i++)
+                y[j * c + i] /= taps;
         }
+    }
+}
+
+/* Sums of many elements want more than a float. */
+K_CLONES static void average_large(const struct conv_dims *d, bool count_padding, const float *x,
+                                   float *y)
+{
+    int64_t c = d->c, n_out = conv_out_span(d);
+    for (int64_t o = 0; o < n_out; o++, y += c) {
+        struct box b = window_at(d, o);
+        double taps = (double)divisor(d, count_padding, o);
+        for (int64_t i0 = 0; i0 < c; i0 += CHANNELS) {
+            int64_t m = c - i0 < CHANNELS ? c - i0 : CHANNELS;
+            double sum[CHANNELS] = {0};
+            EACH_TAP(d, b, place) {
+                const float *row = x + place * c + i0;
+                for (int64_t i = 0; i < m; i++)
+                    sum[i] += (double)row[i];
+            }
+            for (int64_t i = 0; i < m; i++)
+                y[i0 + i] = (float)(sum[i] / taps);
+        }
+    }
+}
+
+void k_pool_average(const struct conv_dims *d, bool count_padding, const float *x, float *y)
+{
+    int64_t n_in = conv_in_span(d) * d->c, n_out = conv_out_span(d) * d->c;
+    for (int64_t n = 0; n < d->batch; n++, x += n_in, y += n_out) {
+        if (conv_taps(d) <= SMALL)
+            average_small(d, count_padding, x, y);
+        else
+            average_large(d, count_padding, x, y);
     }
 }
 

@@ -6,6 +6,8 @@
  */
 #include "k_stats.h"
 
+#include "k_simd.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -135,6 +137,45 @@ void k_stats(const float *x, int64_t n, struct k_stats *s)
         x += part;
         n -= part;
     }
+}
+
+/* Floats order like the integers of their bits once those of negative ones are turned over; minima
+ * of integers are what compilers make vectors of. NaN and infinity end up outside +-`finite`. */
+K_CLONES static void ordered_extremes(const float *x, int64_t n, int32_t *min, int32_t *max)
+{
+    int32_t lo = INT32_MAX, hi = INT32_MIN;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t v;
+        memcpy(&v, &x[i], sizeof v);
+        v ^= (v >> 31) & INT32_MAX;
+        lo = v < lo ? v : lo;
+        hi = v > hi ? v : hi;
+    }
+    *min = lo;
+    *max = hi;
+}
+
+static float ordered_float(int32_t v)
+{
+    float f;
+    v ^= (v >> 31) & INT32_MAX;
+    memcpy(&f, &v, sizeof f);
+    return f;
+}
+
+int64_t k_extremes(const float *x, int64_t n, float *min, float *max)
+{
+    int32_t lo, hi;
+    ordered_extremes(x, n, &lo, &hi);
+    *min = ordered_float(lo);
+    *max = ordered_float(hi);
+    if (!n || (is_finite(*min) && is_finite(*max)))
+        return 0;
+    struct k_stats s;
+    k_stats(x, n, &s);
+    *min = s.min;
+    *max = s.max;
+    return n - s.n;
 }
 
 /* floor() is a call where the processor is old; conversion cuts towards zero, which is one too high

@@ -17,7 +17,7 @@ enum tail_kind {
 
 struct tail {
     const float *bias; /* one for each channel; NULL: none */
-    const float *add;  /* as many as y, stored alike, may be y itself; NULL: none */
+    const float *add;  /* as many as y, stored alike, maybe in y itself; NULL: none */
     enum tail_kind kind;
     float lo, hi;
 };

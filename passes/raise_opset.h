@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * raise_opset: what happens to one node when its operator changed. raise_opset.c says which operator
- * changed in which version; here is how.
+ * raise_opset: what happens to one node when its operator changed. raise_opset.c says which
+ * operator changed in which version; here is how.
  *
  * Each gets a node that is correct in the version before, and leaves it (or what it puts in its
  * place) correct in the new version, with the same meaning. -1: that cannot be said in the new

@@ -17,7 +17,7 @@
 
 #include <math.h>
 
-enum { SAMPLES = 48, MEMORY = 32 << 20, MAX_K = 8192 };
+enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192 };
 
 struct rounded { /* new constants of one layer; NULL: as they were */
     const struct tensor *weight, *bias;
@@ -92,11 +92,24 @@ static void round_layer(void *data, int item, int worker)
     b->result[item] = (struct rounded){to, bias};
 }
 
+/* Do all weights lie on the grid already? Then there is nothing to choose. */
+static bool is_on_grid(const struct value *w)
+{
+    const struct quant *q = w->quant;
+    const struct tensor *t = w->constant;
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
+        float scale = q->scale[quant_index(&q->type, &t->shape, i)], x = tensor_f32(t)[i] / scale;
+        if (fabsf(x - rintf(x)) > 1e-3f)
+            return false;
+    }
+    return true;
+}
+
 static bool layer_is_fit(const struct qlayer *l)
 {
     const struct value *w = qlayer_weight(l);
     return w->quant->type.symmetric && w->quant->zero[0] == 0 && w->quant->type.grain != GRAIN_BLOCK
-        && value_used_once(w) && qlayer_row_length(l) <= MAX_K;
+        && value_used_once(w) && qlayer_row_length(l) <= MAX_K && !is_on_grid(w);
 }
 
 /* The results move into the model's arena: the jobs' arenas end here. */
@@ -179,6 +192,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
     TRY(round_all(m, ctx, result, err));
     int changes = exchange(p, result);
+    if (!changes)
+        return 0;
     TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &after, err));
     if (after >= ctx->sqnr) {
         str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);

@@ -4,6 +4,8 @@
  */
 #include "activation.h"
 
+#include "k_simd.h"
+
 #include <math.h>
 
 static double limit(const struct node *clip, int slot, const char *attr, double otherwise)
@@ -81,7 +83,7 @@ double activation_value(const struct activation *f, double y, double *slope)
     return y;
 }
 
-void activation_add(const struct activation *f, const float *y, int64_t n, float *restrict value,
+K_CLONES void activation_add(const struct activation *f, const float *y, int64_t n, float *restrict value,
                     float *restrict slope)
 {
     float lo = (float)f->lo, hi = (float)f->hi, alpha = (float)f->alpha;

@@ -97,10 +97,12 @@ static struct bounds rule_join(const struct pass_on *p, const struct node *n)
     struct bounds b = bounds_new(p->arena, to.n ? to.n : 1, INFINITY, -INFINITY);
     for (int slot = 0; slot < n->n_in; slot++) {
         struct bounds part = operand(p, n, slot, 0);
-        struct channel_map map = {0, 0, b.n, 1};
-        if (!node_constant(n, slot) && !channel_map_find(p->channels, n, slot, 0, &map))
-            map = (struct channel_map){0, 0, b.n, 1};
-        for (int64_t c = map.to; c < map.to + map.count; c++) {
+        int64_t from = 0, count = b.n;
+        if (!to.n || !channel_part(n, slot, to.axis, &from, &count)) {
+            from = 0;
+            count = b.n;
+        }
+        for (int64_t c = from; c < from + count; c++) {
             b.lo[c] = fmin(b.lo[c], part.lo[c]);
             b.hi[c] = fmax(b.hi[c], part.hi[c]);
         }
@@ -185,6 +187,20 @@ static struct bounds rule_padded(const struct pass_on *p, const struct node *n)
     return b;
 }
 
+/* Is something known of the input, or is there a Relu behind that tiny weights cannot reach? Without
+ * either, going through a large weight would tell nothing. */
+static bool linear_is_worth(const struct pass_on *p, const struct linear *l)
+{
+    struct bounds whole = bounds_whole(p->arena, &p->all[node_input(l->node, 0)->id]);
+    double lo, hi;
+    if (isfinite(whole.lo[0]) || isfinite(whole.hi[0]))
+        return true;
+    value_each_use(l->out, u)
+        if (bounds_of_clip(u->user, &lo, &hi))
+            return true;
+    return false;
+}
+
 /* By channel, the smallest and largest sum of weights times inputs. Where a kernel may hang over
  * the border, each input may also be zero. */
 static struct bounds rule_linear(const struct pass_on *p, const struct linear *l)
@@ -263,7 +279,7 @@ struct bounds *bounds_find(const struct graph *g, const struct channels *channel
         p.all[i] = unknown;
     graph_each(g, n) {
         struct linear l;
-        bool linear = linear_find(n, &l) && l.batch == 1;
+        bool linear = linear_find(n, &l) && l.batch == 1 && linear_is_worth(&p, &l);
         for (int out = 0; out < n->n_out; out++)
             if (n->out[out])
                 p.all[n->out[out]->id] = linear ? rule_linear(&p, &l)

@@ -78,26 +78,35 @@ static bool carry_broadcast(const struct node *n, struct channels in, int slot, 
         && (n->op != OP_PRelu || slot == 0);
 }
 
+bool channel_part(const struct node *concat, int slot, int axis, int64_t *from, int64_t *count)
+{
+    *from = *count = 0;
+    for (int i = 0; i <= slot; i++) {
+        const struct shape *s = shape_in(concat, i);
+        if (shape_axis(s, node_int(concat, "axis", 1)) != axis || s->dim[axis] < 0)
+            return false;
+        *from += *count;
+        *count = s->dim[axis];
+    }
+    return true;
+}
+
 static bool carry_concat(const struct node *n, struct channels in, int slot, int out,
                          struct channels *to, struct channel_map *map)
 {
     int axis = shape_axis(shape_in(n, slot), node_int(n, "axis", 1));
+    int64_t last, from;
     *to = in;
     *map = (struct channel_map){0, 0, in.n, 1};
     if (axis < 0 || out)
         return false;
     if (axis != in.axis)
         return true;
-    to->n = 0;
-    for (int i = 0; i < n->n_in; i++) {
-        const struct shape *s = shape_in(n, i);
-        if (s->rank <= axis || s->dim[axis] < 0)
-            return false;
-        if (i == slot)
-            map->to = to->n;
-        to->n += s->dim[axis];
-    }
-    return true;
+    if (!channel_part(n, n->n_in - 1, axis, &from, &last)
+        || !channel_part(n, slot, axis, &map->to, &map->count))
+        return false;
+    to->n = from + last;
+    return map->count == in.n;
 }
 
 static bool carry_split(const struct node *n, struct channels in, int slot, int out,

@@ -26,6 +26,10 @@ struct channel_map {
 bool channel_map_find(const struct channels *all, const struct node *n, int slot, int out,
                       struct channel_map *map);
 
+/* Where the channels of part `slot` of a Concat lie among those of its output; false: it joins
+ * another axis, or the parts are of unknown size. */
+bool channel_part(const struct node *concat, int slot, int axis, int64_t *from, int64_t *count);
+
 /* Does a constant that takes part in an elementwise operation with a value of this rank hold one
  * number for each of the n channels on `axis`, or one for all? Then they are written to v. */
 bool channel_vector(const struct tensor *t, int rank, int axis, int64_t n, double *v);

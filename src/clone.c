@@ -178,6 +178,13 @@ void model_restore(struct model *m, struct model *from)
     m->opset = from->opset;
     m->n_opset = from->n_opset;
     m->facts = from->facts;
+    if (from->n_values > m->n_values)
+        m->n_values = from->n_values;
+    if (from->n_nodes > m->n_nodes)
+        m->n_nodes = from->n_nodes;
+    for (size_t i = 0; i < from->names.room; i++)
+        if (from->names.slot[i].key)
+            map_set(&m->names, from->names.slot[i].key, from->names.slot[i].value);
     graph_adopt(m->graph, m);
     struct held_clone *h = NEW(m->arena, struct held_clone);
     *h = (struct held_clone){{NULL, held_clone_release}, from};

@@ -79,8 +79,7 @@ static const struct option_page quantize_page = {
     .examples =
         "  quern quantize model.onnx --data samples/ -o model.int8.onnx\n"
         "  quern quantize model.onnx --data photos/ -o model.int8.onnx \\\n"
-        "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255 "
-        "mean=.485,.456,.406 std=.229,.224,.225\"\n"
+        "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255 mean=.5 std=.25\"\n"
         "  quern quantize model.onnx --data samples/ -o model.ov.onnx --target openvino\n"
         "  quern quantize model.onnx --data samples/ -o m.onnx --weights int8,tensor "
         "--skip-node '/head/*'\n",
@@ -224,20 +223,18 @@ static int run_passes(const struct quantize_options *o, struct model *m, struct 
     return pass_run_all(list + n - 1, 1, m, ctx, &how, err);
 }
 
-static int quantize_model(const struct quantize_options *o, struct model *m, struct dataset *d,
+static int quantize_model(const struct quantize_options *o, const struct target *t,
+                          enum format format, struct model *m, struct dataset *d,
                           struct report *r, struct err *err)
 {
-    struct target target;
-    enum format format = FORMAT_QDQ;
-    TRY(choose_target(o, &target, &format, err));
     struct str skip = {0};
     for (int i = 0; i < o->skip_node.n; i++)
         str_printf(&skip, "%s%s", i ? "," : "", o->skip_node.at[i]);
     struct arena arena = {0}, scratch = {0};
-    struct pass_ctx ctx = {.jobs = o->common.jobs, .target = &target, .data = d,
+    struct pass_ctx ctx = {.jobs = o->common.jobs, .target = t, .data = d,
                            .observer = o->observer, .skip_nodes = skip.text, .sqnr = NAN,
                            .arena = &arena, .scratch = &scratch};
-    report_options(r, o, &target, format, d);
+    report_options(r, o, t, format, d);
     int status = run_passes(o, m, &ctx, format, r, err);
     if (status >= 0) {
         struct onnx_write_options how = {.stamp = true, .external = o->external};
@@ -255,6 +252,9 @@ static int quantize_model(const struct quantize_options *o, struct model *m, str
 
 static int quantize_files(const struct quantize_options *o, struct report *r, struct err *err)
 {
+    struct target target;
+    enum format format = FORMAT_QDQ;
+    TRY(choose_target(o, &target, &format, err));
     struct model *m = onnx_read(o->model, err);
     if (!m)
         return -1;
@@ -265,7 +265,7 @@ static int quantize_files(const struct quantize_options *o, struct report *r, st
         err_set(err, ERR_INPUT, "%s: already quantized: it has %s; give the float model, or "
                 "--requantize-rest to quantize only what is left", o->model, node_title(done));
     else if ((d = dataset_open(m->graph, &o->data, err)))
-        status = quantize_model(o, m, d, r, err);
+        status = quantize_model(o, &target, format, m, d, r, err);
     if (status >= 0 && o->report)
         status = report_write(r, o->report, err);
     if (status >= 0 && !o->common.quiet)

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 64 << 20 };
+enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 32 << 20 };
 static const double lowest_slope = 0.1;
 
 struct moment { /* of one channel in one sample */
@@ -236,17 +236,31 @@ static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
     return 0;
 }
 
+/* Decoding leaves more behind than the inputs, which must live as long as the run. */
+static int start_run(struct correct *c, int sample, struct err *err)
+{
+    const struct graph *g = c->model->graph;
+    struct arena decoding = {0};
+    const struct tensor **input = NEW_ARRAY(c->scratch, g->n_input, const struct tensor *);
+    int r = dataset_read(c->data, c->index[sample], g, &decoding, input, err);
+    for (int i = 0; i < g->n_input && r >= 0; i++)
+        if (input[i]) {
+            struct tensor *kept = arena_copy(c->scratch, input[i], sizeof *kept);
+            kept->data = arena_copy(c->scratch, kept->data, kept->size);
+            input[i] = kept;
+        }
+    arena_release(&decoding);
+    return r < 0 ? r : run_begin(c->run[sample], input, err);
+}
+
 static int start_runs(struct correct *c, struct exec *x, struct err *err)
 {
-    int n_input = c->model->graph->n_input;
     for (int i = 0; i < c->n; i++) {
         c->run[i] = i < c->jobs ? run_open(x) : run_open_beside(c->run[i - c->jobs]);
         struct sample_watch *w = NEW(c->scratch, struct sample_watch);
         *w = (struct sample_watch){c, i};
         run_watch(c->run[i], on_simulated, w);
-        const struct tensor **input = NEW_ARRAY(c->scratch, n_input, const struct tensor *);
-        TRY(dataset_read(c->data, c->index[i], c->model->graph, c->scratch, input, err));
-        TRY(run_begin(c->run[i], input, err));
+        TRY(start_run(c, i, err));
     }
     return 0;
 }

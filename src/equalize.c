@@ -14,7 +14,8 @@
  * order, again and again, because a layer's columns change the ranges of its rows. After M. Nagel
  * et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019), which
  * treats pairs of layers; Add, Concat, pools and depthwise layers between them come here for free.
- * ReLU6 does too: Clip(x, 0, 6) becomes Min(Relu(x), 6 / s), with a limit for each channel.
+ * ReLU6 does too: Clip(x, 0, 6) becomes Min(Clip(x, 0, max(6 / s)), 6 / s), with a limit for each
+ * channel.
  */
 #include "equalize.h"
 
@@ -66,14 +67,18 @@ static int64_t *classes_of(struct equalizer *e, const struct value *v, int axis,
     return class;
 }
 
+/* A side counts where one of its channels may be scaled. */
 static void side_add(struct equalizer *e, const struct member *m, bool rows)
 {
     const struct linear *l = &m->l;
     const struct value *v = rows ? l->out : node_input(l->node, 0);
     const int64_t *class = rows ? m->row : m->column;
-    if (class[0] >= 0)
-        *vec_add(&e->sides, e->scratch) = (struct side){m, rows, ties_group(&e->ties, v),
-                                                        rows ? l->n_out : l->n_in, class};
+    int64_t n = rows ? l->n_out : l->n_in, c = 0;
+    while (c < n && class[0] >= 0 && e->ties.fixed[class[c]])
+        c++;
+    if (c < n && class[0] >= 0)
+        *vec_add(&e->sides, e->scratch) =
+            (struct side){m, rows, ties_group(&e->ties, v), n, class};
 }
 
 static void members_find(struct equalizer *e, const struct graph *g)
@@ -86,13 +91,16 @@ static void members_find(struct equalizer *e, const struct graph *g)
         const struct value *x = node_input(n, 0);
         struct member *m = NEW(e->scratch, struct member);
         m->l = l;
-        m->top = NEW_ARRAY(e->scratch, l.major * l.minor, double);
-        linear_tops(&l, m->top);
         m->column = classes_of(e, x, linear_axis(&l, x), l.n_in);
         m->row = classes_of(e, l.out, linear_axis(&l, l.out), l.n_out);
-        *vec_add(&e->members, e->scratch) = m;
+        int known = e->sides.n;
         side_add(e, m, false);
         side_add(e, m, true);
+        if (e->sides.n == known)
+            continue;
+        m->top = NEW_ARRAY(e->scratch, l.major * l.minor, double);
+        linear_tops(&l, m->top);
+        *vec_add(&e->members, e->scratch) = m;
         longest = l.n_in > longest ? l.n_in : longest;
         longest = l.n_out > longest ? l.n_out : longest;
     }
@@ -196,22 +204,29 @@ static bool member_prepare(struct equalizer *e, struct member *m)
     return m->weight != NULL;
 }
 
-/* Min(Relu(x), limit * inverse) in the place of Clip(x, 0, limit). */
+/* Min(Clip(x, 0, L), limit * inverse) in the place of Clip(x, 0, limit), with the largest of the
+ * limits as L: it changes nothing, but a quantized Clip is not given a range that nobody reads. */
 static void clip_apply(struct node *n, double limit, const double *inverse, struct channels c)
 {
-    struct value *y = n->out[0], *x = node_input(n, 0);
+    struct value *y = n->out[0];
     struct arena *a = n->graph->model->arena;
     struct shape s = channel_shape(y->type.shape.rank, c.axis, c.n);
     struct tensor *t = tensor_new(a, y->type.dtype, &s);
-    for (int64_t i = 0; i < c.n; i++)
+    double largest = 0;
+    for (int64_t i = 0; i < c.n; i++) {
         dtype_store(t->dtype, t->data, i, limit * inverse[i]);
-    struct build at = build_before(n);
-    struct node *relu = build_node(&at, OP_Relu, 1, &x, 1);
-    struct value *in[] = {relu->out[0], build_constant(&at, "limit", t)};
-    struct node *min = build_node(&at, OP_Min, 2, in, 1);
-    relu->out[0]->type = min->out[0]->type = y->type;
+        largest = fmax(largest, tensor_get(t, i));
+    }
+    struct build before = build_before(n), after = build_after(n);
+    struct value *in[] = {NULL, build_constant(&after, "limit", t)};
+    struct node *min = build_node(&after, OP_Min, 2, in, 1);
+    min->out[0]->type = y->type;
     value_replace(y, min->out[0]);
-    node_remove(n);
+    node_set_input(min, 0, y);
+    if (node_attr(n, "max"))
+        node_set_float(n, "max", (float)largest);
+    else
+        node_set_input(n, 2, build_constant(&before, "limit", tensor_scalar(a, t->dtype, largest)));
 }
 
 /* Divides the numbers that a node holds by its channels' scales; a layer's bias is done there. */

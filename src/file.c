@@ -221,7 +221,7 @@ static void on_signal(int sig)
     for (int i = 0; i < MAX_OUT; i++)
         if (outs[i].open)
             unlink(outs[i].temp);
-    static const char text[] = "\nquern: interrupted; nothing was written\n";
+    static const char text[] = "\nquern: interrupted; no unfinished file is left\n";
     ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
     _exit(128 + sig);

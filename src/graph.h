@@ -139,7 +139,7 @@ struct model {
     unsigned facts;       /* what passes have established: enum fact in pass.h */
     int n_values, n_nodes; /* ids in use are below these */
     struct map names;     /* every name of a value or a node ever used */
-    const void *origin;   /* ModelProto */
+    const void *origin;   /* of the reader; only onnx_* looks */
     struct model_resource *resources; /* mappings; given back by model_close() */
 };
 
@@ -156,7 +156,7 @@ void model_close(struct model *m);
 /* A copy of graphs, nodes, values and quants with the same ids and the same names, in an arena of
  * its own. Constants, attributes' data and origins are shared, so the original must outlive it. */
 struct model *model_clone(const struct model *m);
-/* Makes m what `from` is (a clone of an earlier state of m); `from` is used up. */
+/* Makes m what `from` is (a clone of m, maybe edited since); `from` is used up. */
 void model_restore(struct model *m, struct model *from);
 /* The version of a domain's operators; 0: not imported. "ai.onnx" is "". */
 int64_t model_opset(const struct model *m, const char *domain);

@@ -83,22 +83,32 @@ static double round_24(double v)
     return isfinite(t) ? t - (t - v) : v;
 }
 
-void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n)
+static void count_block(struct stats *s, const float *x, int64_t n)
 {
     struct k_stats k;
     k_stats(x, n, &k);
-    s->bad += n - k.n;
-    if (!k.n)
-        return;
-    stats_reach(s, a, k.min, k.max);
     k_histogram(x, n, ldexpf(1, -s->exponent), (int32_t)s->first, s->bin);
-    s->samples++;
     s->n += k.n;
     s->zeros += k.zeros;
-    s->sum_min += (double)k.min;
-    s->sum_max += (double)k.max;
     s->sum += round_24(k.sum);
     s->sum2 += round_24(k.sum2);
+}
+
+void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n)
+{
+    float min, max;
+    int64_t bad = k_extremes(x, n, &min, &max);
+    s->bad += bad;
+    if (bad == n)
+        return;
+    stats_reach(s, a, min, max);
+    s->samples++;
+    s->sum_min += (double)min;
+    s->sum_max += (double)max;
+    int64_t blocks = n <= STATS_COUNTED ? 1 : STATS_COUNTED / STATS_BLOCK;
+    int64_t size = n <= STATS_COUNTED ? n : STATS_BLOCK;
+    for (int64_t i = 0; i < blocks; i++)
+        count_block(s, x + (blocks == 1 ? 0 : i * (n - size) / (blocks - 1)), size);
 }
 
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from)

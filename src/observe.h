@@ -12,11 +12,15 @@
 
 #include "quant.h"
 
-enum { STATS_BINS = 2048 };
+enum {
+    STATS_BINS = 2048,
+    STATS_COUNTED = 1 << 15, /* elements of one value in one sample that are counted */
+    STATS_BLOCK = 256,       /* where there are more: blocks of so many, spread evenly */
+};
 
 struct stats {
     int64_t samples; /* calls of stats_add with at least one finite element */
-    int64_t n;       /* finite elements */
+    int64_t n;       /* finite elements that were counted */
     int64_t zeros;   /* of these, exact zeros: they cost no rounding error at any scale */
     int64_t bad;     /* NaN and infinite elements, left out of everything else */
     float min, max;

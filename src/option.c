@@ -255,9 +255,11 @@ int option_parse(const struct option *rows, void *into, int argc, char **argv, s
 
 const char *option_missing(const struct option *rows, const void *into)
 {
-    for (; rows->type != OPT_END; rows++)
-        if (rows->type == OPT_POSITION && !*(const char *const *)((const char *)into + rows->offset))
+    for (; rows->type != OPT_END; rows++) {
+        const void *field = (const char *)into + rows->offset;
+        if (rows->type == OPT_POSITION && !*(const char *const *)field)
             return rows->name;
+    }
     return NULL;
 }
 

@@ -62,7 +62,10 @@ int64_t qlayer_weight_at(const struct qlayer *l, int64_t o, int64_t k)
 struct value *constant_replace(struct value *old, const struct tensor *t)
 {
     struct build at = {.graph = old->graph, .stem = old->name};
-    struct value *v = build_constant(&at, "adjusted", t);
+    struct value *v = build_constant(&at, "replaced", t);
+    const char *name = v->name;
+    v->name = old->name;
+    old->name = name;
     v->quant = old->quant;
     old->quant = NULL;
     value_replace(old, v);

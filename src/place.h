@@ -58,7 +58,7 @@ int64_t qlayer_row_length(const struct qlayer *l);
 int64_t qlayer_groups(const struct qlayer *l);
 int64_t qlayer_weight_at(const struct qlayer *l, int64_t o, int64_t k);
 
-/* A new constant in the place of `old`, with its quant and its uses. */
+/* A new constant in the place of `old`, with its name, its quant and its uses. */
 struct value *constant_replace(struct value *old, const struct tensor *t);
 
 #endif

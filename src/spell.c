@@ -16,7 +16,7 @@ char *spell_type(const struct tensor *t, char buf[TYPE_TEXT])
 {
     char shape[SHAPE_TEXT] = "";
     if (t->dtype == DTYPE_NONE && t->shape.rank < 0)
-        return strcpy(buf, "?");
+        return memcpy(buf, "?", sizeof "?");
     if (t->shape.rank)
         shape_text(&t->shape, shape);
     snprintf(buf, TYPE_TEXT, "%s%s", t->dtype == DTYPE_NONE ? "?" : dtype_info(t->dtype)->name,

@@ -42,7 +42,8 @@ void str_printf(struct str *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    char probe[1];
+    int n = vsnprintf(probe, sizeof probe, fmt, ap);
     va_end(ap);
     str_reserve(s, (size_t)n);
     va_start(ap, fmt);

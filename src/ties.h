@@ -9,7 +9,7 @@
  * would change: an output of the graph, Sigmoid, LayerNormalization, an operator without a rule.
  * Two values are in one group when any of their channels are tied.
  *
- * Three operators hold numbers that must be divided as well, see ties_has_numbers(): Add, Sub, Min
+ * Some operators hold numbers that must be divided as well, see ties_has_numbers(): Add, Sub, Min
  * and Max with a constant, and Clip from 0, whose limit becomes one for each channel.
  */
 #ifndef TIES_H

@@ -24,10 +24,11 @@ const char *scan_name(struct scan *t, struct arena *a);
 const char *scan_string(struct scan *t, struct arena *a);
 int64_t scan_integer(struct scan *t);
 double scan_number(struct scan *t);
-/* "float[1,?,N]", "float" (rank 0), "float[...]" (any rank), "?" (nothing is known); false: the next
- * word is none, or it is a name, with "=" or "," behind it. */
+/* "float[1,?,N]", "float" (rank 0), "float[...]" (any rank), "?" (nothing is known); false: the
+ * next word is none, or it is a name, with "=" or "," behind it. */
 bool scan_type(struct scan *t, struct tensor *type);
-/* "{1, 2.5}", "fill(0.5)", "random(seed)" between -1 and 1, "random(seed, lo, hi)"; "3" for rank 0. */
+/* "{1, 2.5}", "fill(0.5)", "random(seed)" between -1 and 1, "random(seed, lo, hi)", and "3" for
+ * rank 0. */
 struct tensor *scan_data(struct scan *t, struct arena *a, const struct tensor *type);
 
 #endif

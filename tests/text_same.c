@@ -124,7 +124,8 @@ static bool same_node(struct pairs *p, const struct node *a, const struct node *
         return differ(p, a, "another number of outputs", "");
     for (int i = 0; i < outputs_of(e); i++) {
         if (!a->out[i] != !e->out[i])
-            return differ(p, a, "another output in place of ", e->out[i] ? e->out[i]->name : "none");
+            return differ(p, a, "another output in place of ",
+                          e->out[i] ? e->out[i]->name : "none");
         if (e->out[i])
             p->actual[e->out[i]->id] = a->out[i];
     }

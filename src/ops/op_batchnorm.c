@@ -5,6 +5,7 @@
  */
 #include "ops.h"
 
+#include "k_affine.h"
 #include "real.h"
 
 #include <math.h>
@@ -60,15 +61,11 @@ int eval_batchnorm(struct call *c, struct err *err)
         a[i] = scale[i] / sqrtf(var[i] + epsilon);
         b[i] = bias[i] - mean[i] * a[i];
     }
-    /* Plain data has rows of one channel, channels-last data rows of all. */
-    bool last = t->layout == LAYOUT_CHANNELS_LAST;
-    int64_t row = last ? n : t->shape.rank < 2 ? count : shape_span(&t->shape, 2, t->shape.rank);
-    for (int64_t r = 0; r < count / row; r++, x += row, y += row) {
-        for (int64_t i = 0; i < row; i++) {
-            int64_t k = last ? i : r % n;
-            y[i] = a[k] * x[i] + b[k];
-        }
-    }
-    real_store(c, 0, y - count);
+    int64_t span = t->shape.rank < 2 ? count : shape_span(&t->shape, 2, t->shape.rank);
+    if (t->layout == LAYOUT_CHANNELS_LAST || span == 1)
+        k_affine_last(a, b, n, x, y, count / n);
+    else
+        k_affine_plain(a, b, n, x, y, count / n / span, span);
+    real_store(c, 0, y);
     return 0;
 }

@@ -199,7 +199,7 @@ int eval_bit_shift(struct call *c, struct err *err)
     bool left = node_string_is(c->node, "direction", "", "LEFT");
     if (!left && !node_string_is(c->node, "direction", "", "RIGHT"))
         return err_set(err, ERR_INPUT, "attribute direction must be LEFT or RIGHT");
-    if (!dtype_info(c->in[0]->dtype)->is_integer || dtype_info(c->in[0]->dtype)->min < 0)
+    if (!dtype_info(c->in[0]->dtype)->is_integer)
         return call_refuse_dtype(c->in[0]->dtype, err);
     return binary_run(left ? K_SHIFT_LEFT : K_SHIFT_RIGHT, c->in[0], c->in[1], c->out[0], err);
 }
@@ -207,8 +207,6 @@ int eval_bit_shift(struct call *c, struct err *err)
 int eval_mod(struct call *c, struct err *err)
 {
     bool as_c = node_int(c->node, "fmod", 0);
-    if (!as_c && dtype_info(c->in[0]->dtype)->is_float)
-        return err_set(err, ERR_INPUT, "attribute fmod must be 1 for floating types");
     return binary_run(as_c ? K_FMOD : K_MOD, c->in[0], c->in[1], c->out[0], err);
 }
 

@@ -74,6 +74,29 @@ static void cast_from_float(const struct tensor *x, struct tensor *y, int64_t n,
     }
 }
 
+/* Powers of two: the rounded exponent, upwards unless round_mode says otherwise; half-way goes up.
+ * What is below the smallest becomes that, above the largest the largest or NaN. */
+static int cast_to_power(const struct call *c, const struct tensor *x, struct tensor *y,
+                         struct err *err)
+{
+    bool up = node_string_is(c->node, "round_mode", "up", "up");
+    bool down = node_string_is(c->node, "round_mode", "up", "down");
+    bool saturate = node_int(c->node, "saturate", 1);
+    if (!up && !down && !node_string_is(c->node, "round_mode", "up", "nearest"))
+        return err_set(err, ERR_INPUT, "attribute round_mode must be up, down or nearest");
+    for (int64_t i = 0, n = tensor_count(x); i < n; i++) {
+        int e;
+        double v = fabs(tensor_get(x, i)), m = frexp(v, &e); /* v = m * 2^e, 0.5 <= m < 1 */
+        int code = e - 1 + 127 + (up ? m > 0.5 : !down && m >= 0.75);
+        if (v == 0 || code < 0)
+            code = 0;
+        if (!isfinite(v) || (code > 254 && !saturate))
+            code = 255;
+        ((uint8_t *)y->data)[i] = (uint8_t)(code > 254 && isfinite(v) && saturate ? 254 : code);
+    }
+    return 0;
+}
+
 static bool is_number(enum dtype t)
 {
     return dtype_info(t)->is_integer || dtype_info(t)->is_float || t == DTYPE_BOOL;
@@ -86,8 +109,8 @@ int eval_cast(struct call *c, struct err *err)
     int64_t n = tensor_count(x);
     if (!is_number(x->dtype) || !is_number(y->dtype))
         return call_refuse_dtype(is_number(x->dtype) ? y->dtype : x->dtype, err);
-    if (y->dtype == DTYPE_F8E8M0 && !node_string_is(c->node, "round_mode", "up", "nearest"))
-        return err_set(err, ERR_INPUT, "round_mode other than nearest is not supported");
+    if (y->dtype == DTYPE_F8E8M0 && x->dtype != y->dtype)
+        return cast_to_power(c, x, y, err);
     if (x->dtype == y->dtype)
         memcpy(y->data, x->data, dtype_size(x->dtype, n));
     else if (dtype_info(x->dtype)->is_float)

@@ -10,6 +10,7 @@
 #include "real.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* An element type is computed in one of three ways; see k_convert.h. */
 enum way { WAY_F32, WAY_F64, WAY_I64 };
@@ -163,10 +164,25 @@ static int64_t matrix_of(const struct shape *stack, const struct shape *result, 
     return at;
 }
 
+/* What the result is added to, where the tail wants a sum: brings it to y. */
+static bool begin_sum(const struct call *c, void *y)
+{
+    const struct tensor *t = call_out(c, 0);
+    if (!c->tail || !c->tail->add)
+        return false;
+    if (c->tail->add != y)
+        memcpy(y, c->tail->add, t->size);
+    return true;
+}
+
+/* The rest of the tail. */
 static void finish(const struct call *c, void *y, int64_t rows, int64_t n)
 {
-    if (c->tail && call_out(c, 0)->dtype == DTYPE_F32)
-        k_tail(c->tail, y, rows, n);
+    if (!c->tail)
+        return;
+    struct tail rest = *c->tail;
+    rest.add = NULL;
+    k_tail(&rest, y, rows, n);
 }
 
 int eval_matmul(struct call *c, struct err *err)
@@ -180,11 +196,14 @@ int eval_matmul(struct call *c, struct err *err)
     void *y = result(c, way);
     int64_t m = s.y.dim[s.y.rank - 2], n = s.y.dim[s.y.rank - 1], k = s.a.dim[s.a.rank - 1];
     int64_t count = shape_span(&s.y, 0, s.y.rank - 2);
+    float beta = begin_sum(c, y) ? 1 : 0;
     if (s.b.rank == 2) { /* one matrix on the right: all rows at once */
         struct gemm g = gemm_dense(count * m, n, k);
+        g.beta = beta;
         multiply(way, &g, a, 0, b, 0, y, 0);
     } else {
         struct gemm g = gemm_dense(m, n, k);
+        g.beta = beta;
         for (int64_t i = 0; i < count; i++)
             multiply(way, &g, a, matrix_of(&s.a, &s.y, i) * m * k, b,
                      matrix_of(&s.b, &s.y, i) * k * n, y, i * m * n);
@@ -240,9 +259,9 @@ int infer_gemm(struct call *c, struct err *err)
     return 0;
 }
 
-/* y = input 2, repeated as needed; items of 4 or 8 bytes. */
-static void spread(const struct tensor *t, const void *from, size_t item, const struct gemm *g,
-                   void *y)
+/* y += beta * input 2, repeated as needed. */
+static void add_repeated(const struct tensor *t, enum way way, const void *from,
+                         const struct gemm *g, void *y)
 {
     struct shape s = {.rank = 2, .dim = {g->m, g->n}};
     int64_t stride[MAX_RANK];
@@ -250,10 +269,10 @@ static void spread(const struct tensor *t, const void *from, size_t item, const 
     for (int64_t i = 0; i < g->m; i++) {
         for (int64_t j = 0; j < g->n; j++) {
             int64_t at = i * stride[0] + j * stride[1];
-            if (item == sizeof(float))
-                ((float *)y)[i * g->n + j] = ((const float *)from)[at];
+            if (way == WAY_F32)
+                ((float *)y)[i * g->n + j] += g->beta * ((const float *)from)[at];
             else
-                ((double *)y)[i * g->n + j] = ((const double *)from)[at];
+                ((double *)y)[i * g->n + j] += (double)g->beta * ((const double *)from)[at];
         }
     }
 }
@@ -269,10 +288,14 @@ int eval_gemm(struct call *c, struct err *err)
     const void *a = load(c, call_in(c, 0), way), *b = load(c, call_in(c, 1), way);
     void *y = result(c, way);
     const struct tensor *bias = call_in(c, 2);
-    if (bias && g.beta != 0)
-        spread(bias, load(c, bias, way), way_size(way), &g, y);
-    else
-        g.beta = 0;
+    bool sum = begin_sum(c, y);
+    if (bias && g.beta != 0) {
+        if (!sum)
+            memset(y, 0, way_size(way) * (size_t)(g.m * g.n));
+        add_repeated(bias, way, load(c, bias, way), &g, y);
+        sum = true;
+    }
+    g.beta = sum ? 1 : 0;
     multiply(way, &g, a, 0, b, 0, y, 0);
     finish(c, y, g.m, g.n);
     store(c, way, y);

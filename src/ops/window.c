@@ -128,15 +128,14 @@ static int fit_transposed(struct conv_dims *d, int a, enum auto_pad p, int64_t e
         d->out[a] = shape;
         return 0;
     }
-    bool same = p == PAD_SAME_UPPER || p == PAD_SAME_LOWER;
     int64_t full = (in - 1) * stride + reach(d, a);
-    if (same && shape < 0)
-        shape = in * stride;
-    if (shape >= 0) {
-        int64_t total = full + extra - shape;
-        total = total < 0 ? 0 : total;
+    int64_t wish = p == PAD_SAME_UPPER || p == PAD_SAME_LOWER ? in * stride : -1;
+    if (shape >= 0)
+        wish = shape;
+    if (wish >= 0) {
+        int64_t total = full + extra > wish ? full + extra - wish : 0;
         d->pad[a] = p == PAD_SAME_UPPER ? total / 2 : total - total / 2;
-        d->out[a] = shape;
+        d->out[a] = shape >= 0 ? shape : full + extra - total;
     } else {
         d->out[a] = full + extra - d->pad[a] - d->pad_end[a];
     }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests in this directory share: the program, and files to give to it.
 
-$QUERN names the program; without it, the nearest build is taken. A test says exactly what it expects
-on standard output and standard error; only what a machine decides (seconds, processors) is cut out.
+$QUERN names the program; without it, the nearest build is taken. A test says exactly what it
+expects on standard output and standard error; only what a machine decides (seconds) is not looked
+at.
 """
 import os
 import pathlib

@@ -7,8 +7,9 @@ from cli import helper, np, value
 
 
 
-ACCEPTED = ("accepted are a directory of .npz files, a .npz or .npy file, a directory of .npy files named "
-            "after the inputs, test_data_set_* directories, or a directory of JPEG or PNG images")
+ACCEPTED = ("accepted are a directory of .npz files, a .npz or .npy file, a directory of .npy "
+            "files named after the inputs, test_data_set_* directories, or a directory of JPEG or "
+            "PNG images")
 
 
 class Models(cli.Case):
@@ -16,53 +17,69 @@ class Models(cli.Case):
         self.fails(1, message, "show", name)
 
     def test_missing(self):
-        self.show_fails("nowhere.onnx: cannot open: No such file or directory", "nowhere.onnx")
+        self.show_fails(
+            "nowhere.onnx: cannot open: No such file or directory",
+            "nowhere.onnx")
 
     def test_directory(self):
         (self.directory / "models").mkdir()
         self.show_fails("models: not a regular file", "models")
 
     def test_empty(self):
-        self.show_fails("empty.onnx: not a valid ONNX file: it is empty", self.write("empty.onnx", ""))
+        self.show_fails(
+            "empty.onnx: not a valid ONNX file: it is empty",
+            self.write("empty.onnx", ""))
 
     def test_text(self):
-        self.show_fails("notes.txt: not a valid ONNX file: a field of a kind that ONNX does not have at byte 0, in "
-                        "a ModelProto", self.write("notes.txt", "This is no model at all.\n" * 9))
+        self.show_fails(
+            "notes.txt: not a valid ONNX file: a field of a kind that ONNX does not have at byte "
+            "0, in a ModelProto",
+            self.write("notes.txt", "This is no model at all.\n" * 9))
 
     def test_truncated(self):
         whole = cli.make_model().SerializeToString()
-        self.show_fails("cut.onnx: not a valid ONNX file: a field longer than the rest of the message at byte 3, "
-                        "in a ModelProto", self.write("cut.onnx", whole[:-20]))
+        self.show_fails(
+            "cut.onnx: not a valid ONNX file: a field longer than the rest of the message at byte "
+            "3, in a ModelProto",
+            self.write("cut.onnx", whole[:-20]))
 
     def test_cycle(self):
         nodes = [helper.make_node("Add", ["x", "b"], ["a"], "first"),
                  helper.make_node("Relu", ["a"], ["b"], "second"),
                  helper.make_node("Relu", ["b"], ["y"], "third")]
-        self.show_fails("cycle.onnx: node 'second' (Relu) needs its own output: the graph has a cycle", self.model("cycle.onnx", nodes=nodes))
+        self.show_fails(
+            "cycle.onnx: node 'second' (Relu) needs its own output: the graph has a cycle",
+            self.model("cycle.onnx", nodes=nodes))
 
     def test_undefined_value(self):
         nodes = [helper.make_node("Relu", ["z"], ["y"], "first")]
-        self.show_fails("hole.onnx: node 'first' (Relu): input 0 'z' is not defined", self.model("hole.onnx", nodes=nodes))
+        self.show_fails(
+            "hole.onnx: node 'first' (Relu): input 0 'z' is not defined",
+            self.model("hole.onnx", nodes=nodes))
 
     def test_value_defined_twice(self):
         nodes = [helper.make_node("Relu", ["x"], ["y"], "first"),
                  helper.make_node("Relu", ["x"], ["y"], "second")]
-        self.show_fails("twice.onnx: node 'second' (Relu): output 0: 'y' is defined twice", self.model("twice.onnx", nodes=nodes))
+        self.show_fails(
+            "twice.onnx: node 'second' (Relu): output 0: 'y' is defined twice",
+            self.model("twice.onnx", nodes=nodes))
 
     def test_external_data_missing(self):
         model = cli.make_model()
         cli.onnx.save(model, self.directory / "outside.onnx", save_as_external_data=True,
                       location="weights.bin", size_threshold=0)
         (self.directory / "weights.bin").unlink()
-        self.show_fails("outside.onnx: initializer 'w': its data is in the file './weights.bin', which is not "
-                        "there", "outside.onnx")
+        self.show_fails(
+            "outside.onnx: initializer 'w': its data is in the file './weights.bin', which is not "
+            "there",
+            "outside.onnx")
 
     def test_unknown_operator(self):
         nodes = [helper.make_node("Frob", ["x"], ["h"], "one", domain="my.ops"),
                  helper.make_node("Frob", ["h"], ["y"], "two", domain="my.ops")]
         self.model(nodes=nodes, domains=["my.ops"])
-        self.fails(1, "model.onnx: operators that cannot be executed: node 'one' (my.ops.Frob), node "
-                   "'two' (my.ops.Frob)", "run", "model.onnx", "--data", "random")
+        self.fails(1, "model.onnx: operators that cannot be executed: node 'one' (my.ops.Frob), "
+                      "node 'two' (my.ops.Frob)", "run", "model.onnx", "--data", "random")
 
 
 class Data(cli.Case):
@@ -82,15 +99,18 @@ class Data(cli.Case):
 
     def test_no_data_in_directory(self):
         self.write("data/readme.txt", "nothing")
-        self.run_fails(f"data: no data found among 1 files ('readme.txt'); {ACCEPTED}", "--data", "data")
+        self.run_fails(f"data: no data found among 1 files ('readme.txt'); {ACCEPTED}",
+                       "--data", "data")
 
     def test_wrong_shape(self):
         self.samples(x=[np.zeros((1, 4))])
-        self.run_fails("data/0.npz: input 'x': expected float[1,3], got float[1,4]", "--data", "data")
+        self.run_fails("data/0.npz: input 'x': expected float[1,3], got float[1,4]",
+                       "--data", "data")
 
     def test_wrong_name(self):
         self.samples(z=[np.zeros((1, 3))])
-        self.run_fails("data/0.npz: array 'z' is not an input of the model; the model's input is 'x'", "--data", "data")
+        self.run_fails("data/0.npz: array 'z' is not an input of the model; the model's input is "
+                       "'x'", "--data", "data")
 
     def test_images_without_preprocessing(self):
         self.model(nodes=[helper.make_node("Relu", ["x"], ["y"])],

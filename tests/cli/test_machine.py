@@ -52,7 +52,7 @@ class Output(cli.Case):
         self.assertEqual(self.files(), ["data", "data/0.npz", "model.onnx"])
 
     def test_file_too_large(self):
-        """The nearest thing to a full disk: what was written so far is gone, the old file is not."""
+        """The nearest thing to a full disk: the new part is gone, the old file is not."""
         self.write("o.onnx", "old")
         command = f"ulimit -f 0; trap '' XFSZ; exec '{cli.PROGRAM}' convert model.onnx -o o.onnx"
         done = subprocess.run(["bash", "-c", command], cwd=self.directory, capture_output=True,
@@ -84,7 +84,7 @@ class Interrupted(cli.Case):
         err = self.interrupt("quantize", cli.DIGITS / "digits_torchscript.onnx", "--data", "random",
                              "--samples", 1000000, "-o", "int8.onnx",
                              when=lambda start=time.monotonic(): time.monotonic() > start + 0.5)
-        self.assertTrue(err.endswith("quern: interrupted; nothing was written\n"), err)
+        self.assertTrue(err.endswith("quern: interrupted; no unfinished file is left\n"), err)
         self.assertEqual(self.files(), [])
 
     def test_run_leaves_whole_files_only(self):

@@ -93,7 +93,7 @@ class Convert(cli.Case):
         self.assertEqual((self.directory / "model.onnx").read_bytes(), before)
 
     def test_other_bytes_are_explained(self):
-        """The opset stands before the graph; protobuf writes fields in the order of their numbers."""
+        """The opset stands before the graph; protobuf orders fields by their numbers."""
         model = cli.make_model()
         opset = cli.onnx.ModelProto(opset_import=model.opset_import).SerializeToString()
         model.ClearField("opset_import")
@@ -248,7 +248,8 @@ last   Add         12.49     23.7          1
 """)
 
     def test_long_list(self):
-        names = ["x", *(f"a_rather_long_name_of_a_value_in_a_larger_model_{i}" for i in range(29)), "y"]
+        inner = [f"a_rather_long_name_of_a_value_in_a_larger_model_{i}" for i in range(29)]
+        names = ["x", *inner, "y"]
         nodes = [helper.make_node("Relu", [a], [b]) for a, b in zip(names, names[1:])]
         self.model(nodes=nodes, outputs=[value("y", [1, 3])])
         models = "compare", "model.onnx", "model.onnx", "--data", "data"

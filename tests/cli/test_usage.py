@@ -138,7 +138,8 @@ class Options(cli.Case):
         self.fails(2, "run: --jobs: 0 is not between 1 and 256", "run", "m.onnx", "-j0")
 
     def test_data_is_asked_for(self):
-        for command, *models in ["run", "m.onnx"], ["compare", "a.onnx", "b.onnx"]:
+        for command, *models in ["run", "m.onnx"], ["compare", "a.onnx", "b.onnx"], \
+                ["quantize", "m.onnx", "-o", "int8.onnx"]:
             self.fails(2, f"{command}: no data: name the samples with --data PATH (.npz or .npy "
                           "files, test_data_set_* directories, or images with --image), or ask "
                           "for noise with --data random", command, *models)
@@ -146,6 +147,8 @@ class Options(cli.Case):
     def test_output_is_asked_for(self):
         self.fails(2, "convert: no output: name the model to write with -o FILE",
                    "convert", "m.onnx")
+        self.fails(2, "where to? name the quantized model: -o FILE",
+                   "quantize", "m.onnx", "--data", "random")
 
     def test_unknown_pass(self):
         self.fails(2, "convert: unknown pass 'fold-nb'; did you mean 'fold-bn'?",
@@ -165,6 +168,23 @@ class Options(cli.Case):
         self.fails(2, "list: 'operators' is none of: ops, passes, targets, observers",
                    "list", "operators")
         self.fails(2, "list: KIND is missing", "list")
+
+
+class Quantize(cli.Case):
+    def test_settings(self):
+        self.model()
+        for message, *options in [
+                ("unknown target 'toaster'; see 'quern list targets'", "--target", "toaster"),
+                ("target onnxruntime has no format 'fakequantize'; it has: qdq",
+                 "--format", "fakequantize"),
+                ("unknown observer 'oracle'; see 'quern list observers'", "--observer", "oracle"),
+                ("--weights: unknown word 'int9'; known are int8, uint8, tensor, channel, "
+                 "symmetric, asymmetric", "--weights", "int9"),
+                ("--activations: unknown word 'tensor'; known are int8, uint8, symmetric, "
+                 "asymmetric", "--activations", "int8,tensor")]:
+            self.fails(2, message, "quantize", "model.onnx", "--data", "random", "-o", "o.onnx",
+                       *options)
+        self.assertEqual(self.files(), ["model.onnx"])
 
 
 if __name__ == "__main__":

@@ -120,13 +120,25 @@ static void check(const struct trial *t, const char *way)
                  (int)t->tail.kind);
 }
 
-static void run_own(struct arena *a, struct trial *t)
+/* The tail; where asked, with what is to be added in the place of the result. */
+static struct tail tail_in_place(struct trial *t, bool in_place)
 {
+    struct tail tail = t->last_tail;
+    if (in_place && tail.add) {
+        memcpy(t->got, tail.add, sizeof *t->got * (size_t)t->n_out);
+        tail.add = t->got;
+    }
+    return tail;
+}
+
+static void run_own(struct arena *a, struct trial *t, bool in_place)
+{
+    struct tail tail = tail_in_place(t, in_place);
     float *packed = NEW_ARRAY(a, k_conv_packed(&t->d), float);
     float *scratch = NEW_ARRAY(a, k_conv_scratch(&t->d), float);
     k_conv_pack(&t->d, t->w, packed);
-    k_conv(&t->d, t->x_last, packed, &t->last_tail, t->got, scratch);
-    check(t, "own");
+    k_conv(&t->d, t->x_last, packed, &tail, t->got, scratch);
+    check(t, in_place ? "own in place" : "own");
 }
 
 /* False: oneDNN has nothing for this. */
@@ -136,12 +148,8 @@ static bool run_dnnl(struct arena *a, struct trial *t, bool in_place)
     if (!k_dnnl_conv_init(&p, &t->d, &t->last_tail))
         return false;
     void *packed = arena_alloc(a, p.packed), *scratch = arena_alloc(a, p.scratch);
-    struct tail tail = t->last_tail;
+    struct tail tail = tail_in_place(t, in_place);
     k_dnnl_conv_pack(&p, &t->d, t->w, packed);
-    if (in_place && tail.add) {
-        memcpy(t->got, tail.add, sizeof *t->got * (size_t)t->n_out);
-        tail.add = t->got;
-    }
     k_dnnl_conv_run(&p, t->x_last, packed, &tail, t->got, scratch);
     k_dnnl_conv_release(&p);
     check(t, in_place ? "oneDNN in place" : "oneDNN");
@@ -166,7 +174,8 @@ static void each_trial(int times, void (*fn)(struct arena *a, struct trial *t, v
 static void try_own(struct arena *a, struct trial *t, void *data)
 {
     (void)data;
-    run_own(a, t);
+    run_own(a, t, false);
+    run_own(a, t, true);
 }
 
 static void test_own(void **state)

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Identity, Dropout and operators of one input go, in front of an output as well
 run clean-up
 g (float[2,3] x) => (float[2,3] y)
@@ -78,7 +80,8 @@ expect { y = Relu(x)  z = Slice(x, from, cut, axis) }
 # Adding 0 and multiplying by 1 go where the shape stays
 run clean-up
 g (float[2,3] x) => (float y, float[1,2,3] z, float w)
-<float zero = 0, float[3] ones = fill(1), float[1,1,1] high = fill(1), float[2,3] some = {0,0,0,0,0,1}>
+<float zero = 0, float[3] ones = fill(1), float[1,1,1] high = fill(1),
+ float[2,3] some = {0,0,0,0,0,1}>
 {
     a = Add(x, zero)
     b = Mul(ones, a)

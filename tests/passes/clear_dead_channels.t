@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # b + 6 sum|w| <= 0 in channel 1 only: its row, its bias and the column that reads it become zero
 run clear-dead-channels
 g (float[1,1,2,2] x) => (float y)

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # rows {4, 1} and columns {1, 4}: s = {2, 1/2}
 run equalize
 g (float[1,1,2,2] x) => (float y)
@@ -17,8 +19,8 @@ g (float[1,1,2,2] x) => (float y)
 expect same-result
 expect g (float[1,1,2,2] x) => (float y)
 <float[2,1,1,1] w = {-2, 2}, float[2] b = {1, 6}, float[1,2,1,1] v = {2, -2},
- float[2,1,1] limit = {3, 12}>
-{ c = Conv(x, w, b) d = Relu(c) e = Min(d, limit) y = Conv(e, v) }
+ float zero = 0, float largest = 12, float[2,1,1] limit = {3, 12}>
+{ c = Conv(x, w, b) d = Clip(c, zero, largest) e = Min(d, limit) y = Conv(e, v) }
 
 # the attributes of an older Clip; before opset 8 a Min does not broadcast
 run equalize
@@ -27,7 +29,7 @@ g (float[1,1,2,2] x) => (float y)
 <float[2,1,1,1] w = {-4, 1}, float[1,2,1,1] v = {1, -4}>
 { c = Conv(x, w) d = Clip <min = 0.0, max = 6.0> (c) y = Conv(d, v) }
 expect same-result
-expect { c = Conv(x, w1) d = Relu(c) e = Min(d, limit) y = Conv(e, v1) }
+expect { c = Conv(x, w1) d = Clip <min = 0.0, max = 12.0> (c) e = Min(d, limit) y = Conv(e, v1) }
 
 # a Clip that does not start at zero is not scaled
 run equalize
@@ -46,11 +48,11 @@ expect unchanged
 # a channel without weights keeps its scale
 run equalize
 g (float[1,1,2,2] x) => (float y)
-<float[3,1,1,1] w = {4, 1, 0}, float[3] b = {2, 3, 5}, float[1,3,1,1] v = {1, 4, 4}>
+<float[3,1,1,1] w = {4, 1, 0}, float[3] b = {2, 3, 5}, float[1,3,1,1] v = {1, 4, 1}>
 { c = Conv(x, w, b) d = Relu(c) y = Conv(d, v) }
 expect same-result
 expect g (float[1,1,2,2] x) => (float y)
-<float[3,1,1,1] w = {2, 2, 0}, float[3] b = {1, 6, 5}, float[1,3,1,1] v = {2, 2, 4}>
+<float[3,1,1,1] w = {2, 2, 0}, float[3] b = {1, 6, 5}, float[1,3,1,1] v = {2, 2, 1}>
 { c = Conv(x, w, b) d = Relu(c) y = Conv(d, v) }
 
 # a depthwise Conv is scaled on both sides

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Constant nodes become initializers
 run fold-constants
 g (float[2] x) => (float y)
@@ -75,7 +77,8 @@ g (bool p, float[2] x) => (float y)
 {
     k = Constant <value_float = 3.0> ()
     y = If(p) <then_branch = t () => (float a) { h = Exp(k)  a = Mul(x, h) },
-               else_branch = e () => (float b) { o = Constant <value_float = 1.0> ()  b = Add(x, o) }>
+               else_branch = e () => (float b)
+               { o = Constant <value_float = 1.0> ()  b = Add(x, o) }>
 }
 expect
 {

@@ -10,8 +10,8 @@
  *     expect unchanged
  *
  * The comment in front is the name of the case. `run` takes names of passes up to the end of the
- * line; `target NAME` may follow, or `wants 21`: a target of that opset. Then the model, see text.h.
- * Then any number of
+ * line; `target NAME` may follow, or `wants 21`: a target of that opset. Then the model, see
+ * text.h. Then any number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's

@@ -86,6 +86,19 @@ static void constant_inputs_are_not_fed(void **state)
     dataset_close(d);
 }
 
+static void inputs_are_found_by_name_later(void **state)
+{
+    struct fixture *f = *state;
+    INPUT(f, "x", DTYPE_F32, 3);
+    INPUT(f, "y", DTYPE_F32, 3);
+    write_npz(f, "a.npz", "x", COUNTING(f, DTYPE_F32, 0, 3), "y", COUNTING(f, DTYPE_F32, 5, 3));
+    struct dataset *d = open_data(f, "a.npz", NULL, 0);
+    f->model->graph->input[0] = f->model->graph->input[1]; /* a pass found x unused */
+    f->model->graph->n_input = 1;
+    assert_true(tensor_get(read_input(f, d, 0, 0), 0) == 5);
+    dataset_close(d);
+}
+
 static void misfits_name_file_and_input(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(npz_files_are_samples),
         TEST(constant_inputs_are_not_fed),
+        TEST(inputs_are_found_by_name_later),
         TEST(misfits_name_file_and_input),
         TEST(values_that_would_change_are_refused),
         TEST(a_stack_has_a_sample_a_row),

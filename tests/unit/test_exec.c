@@ -278,6 +278,32 @@ static void a_sum_does_not_destroy_what_is_still_read(void **state)
     fixture_free(&f);
 }
 
+/* The same with matrix products, and with a Gemm that has something of its own to add. */
+static void a_sum_can_be_written_over_its_operand(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(
+        "opset 13\n"
+        "g (float[1,2,4,4] x) => (float[...] y, float[...] z)\n"
+        "<float[4,4] w = random(1), int64[2] s = {8, 4}, float[4] b = random(2)>\n"
+        "{ a = Abs(x)  m = MatMul(x, w)  y = Add(m, a)\n"
+        "  n = Neg(x)  u = Reshape(n, s)  v = Exp(u)  g = Gemm(u, w, b) <beta = 0.5>\n"
+        "  t = Add(g, v)  z = Relu(t) }");
+    const struct tensor *x = image(&f.arena, 2, 4);
+    struct exec *fused = open_exec(&f, NULL);
+    struct exec *plain = open_exec(&f, exec_want_all(&f.arena, f.m));
+    struct run *a = run_open(fused), *b = run_open(plain);
+    run_one(a, x, &f.err);
+    run_one(b, x, &f.err);
+    for (int i = 0; i < 2; i++)
+        assert_close(run_output(a, i), run_output(b, i));
+    run_close(a);
+    run_close(b);
+    exec_close(fused);
+    exec_close(plain);
+    fixture_free(&f);
+}
+
 /* The plan hoped for a sum of equal shapes; with N = 1 one side is repeated. */
 static void a_sum_that_broadcasts_is_not_fused(void **state)
 {
@@ -405,6 +431,7 @@ int main(void)
         cmocka_unit_test(the_number_of_workers_changes_nothing),
         cmocka_unit_test(exchanged_constants_count_from_the_next_run_on),
         cmocka_unit_test(a_sum_does_not_destroy_what_is_still_read),
+        cmocka_unit_test(a_sum_can_be_written_over_its_operand),
         cmocka_unit_test(a_sum_that_broadcasts_is_not_fused),
         cmocka_unit_test(shapes_are_computed_from_data),
         cmocka_unit_test(what_cannot_run_is_told_at_once),

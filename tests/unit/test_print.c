@@ -38,7 +38,7 @@ static void nodes_and_constants(void **state)
 {
     (void)state;
     struct model *m = text_model(small);
-    assert_prints(m, &(struct print_options){0},
+    assert_prints(m, &(struct print_options){.width = 84},
         "# text: IR version 8, opset 13, com.microsoft 1\n"
         "g (float[1,2,?] x, bool p) => (? y, ?[1] z = s)\n"
         "<\n"
@@ -49,9 +49,10 @@ static void nodes_and_constants(void **state)
         ">\n"
         "{\n"
         "  float[1,2,?]  [conv] c = Conv(x, w) <pads = [0,0], auto_pad = \"NOTSET\">\n"
-        "  ?             d, , e = com.microsoft.Thing(c, , big) <alpha = 1.0, ratio = 0.25, list = [1.5,2.0],\n"
-        "                    t = int64[2] {3,4}, names = [\"a\",\"b\"]>\n"
-        "  ?[1]          [long] s = Sum(c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, d)\n"
+        "  ?             d, , e = com.microsoft.Thing(c, , big) <alpha = 1.0, ratio = 0.25,\n"
+        "                    list = [1.5,2.0], t = int64[2] {3,4}, names = [\"a\",\"b\"]>\n"
+        "  ?[1]          [long] s = Sum(c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c,\n"
+        "                    c, c, c, c, d)\n"
         "  ?             y = If(p) <\n"
         "    then_branch = t () => (float c1)\n"
         "    {\n"
