@@ -45,8 +45,8 @@ static bool data_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, int64_t
     return !dnnl_memory_desc_init_by_tag(md, 2 + d->axes, dim, dnnl_f32, tag[d->axes - 1]);
 }
 
-/* The weight as oneDNN counts its dims: groups (where more than 1), m, c, axes. `plain` says that it
- * is stored as ONNX stores it, otherwise the library chooses. */
+/* The weight as oneDNN counts its dims: groups (where more than 1), m, c, axes. `plain` says that
+ * it is stored as ONNX stores it, otherwise the library chooses. */
 static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool plain)
 {
     dnnl_dims_t dim, stride;

@@ -2,8 +2,8 @@
  *
  * k_dnnl: the one place that meets oneDNN's API (2.x). Data is channels-last as in k_conv.h.
  *
- * A k_dnnl_conv is generated code for one geometry and one tail. Once made it never changes: threads
- * may run it at the same time, each with scratch of its own.
+ * A k_dnnl_conv is generated code for one geometry and one tail. Once made it never changes:
+ * threads may run it at the same time, each with scratch of its own.
  */
 #ifndef K_DNNL_H
 #define K_DNNL_H

@@ -89,8 +89,8 @@ void k_gram_taps(const struct conv_dims *d, const float *x, bool last, int64_t p
 }
 
 /* a += x y, element by element: this is what compilers make vectors of. */
-K_CLONES static void add_products(float *restrict a, const float *restrict x, const float *restrict y,
-                         int64_t n)
+K_CLONES static void add_products(float *restrict a, const float *restrict x,
+                                  const float *restrict y, int64_t n)
 {
     for (int64_t c = 0; c < n; c++)
         a[c] += x[c] * y[c];

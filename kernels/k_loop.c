@@ -9,8 +9,8 @@ static int64_t magnitude(int64_t v)
     return v < 0 ? -v : v;
 }
 
-/* Does the order of the axes want `a` before `b`? Ties of the first operand (0 where it repeats) are
- * broken by the next ones. */
+/* Does the order of the axes want `a` before `b`? Ties of the first operand (0 where it repeats)
+ * are broken by the next ones. */
 static bool goes_before(const struct k_loop *l, int a, int b)
 {
     for (int k = 0; k < l->n_operands; k++) {

@@ -7,7 +7,7 @@
 
 enum { NAME(LANES) = 16, NAME(BLOCK) = 128 };
 
-/* One run of n elements: `step` takes element v into accumulator a, `join` two accumulators a, v. */
+/* One run of n elements: `step` takes element v into accumulator a, `join` accumulator v. */
 #define ROW(init, step, join)                                                                      \
     {                                                                                              \
         for (int k = 0; k < NAME(LANES); k++)                                                      \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_simd: K_CLONES before a kernel makes the compiler write it several times, for plain x86-64, AVX2
- * and AVX-512, and choose by processor when the program starts. All versions do the same operations
- * in the same order (no contraction to fused multiply-add), so their results agree to the bit.
+ * k_simd: K_CLONES before a kernel makes the compiler write it several times, for plain x86-64,
+ * AVX2 and AVX-512, and choose by processor when the program starts. All versions do the same
+ * operations in the same order (no contraction to fused multiply-add), so their results agree to
+ * the bit.
  */
 #ifndef K_SIMD_H
 #define K_SIMD_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_startup: OpenBLAS and oneDNN use one thread, and OpenBLAS the core that the processor has.
+ * k_startup: OpenBLAS uses the core that the processor has, and the calling thread only.
  */
 #include "k_startup.h"
 
@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+enum { FLUSH_RESULTS = 1 << 15, FLUSH_OPERANDS = 1 << 6 }; /* bits of the control register */
+#endif
 
 static int cpu_has_avx512(void)
 {
@@ -41,8 +45,24 @@ int kernels_startup(char **argv)
     return 0;
 }
 
-void kernels_single_thread(void)
+unsigned kernels_enter(void)
 {
     openblas_set_num_threads(1);
     k_dnnl_single_thread();
+#if defined(__SSE__)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | FLUSH_RESULTS | FLUSH_OPERANDS);
+    return before;
+#else
+    return 0;
+#endif
+}
+
+void kernels_leave(unsigned before)
+{
+#if defined(__SSE__)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
 }

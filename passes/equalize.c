@@ -17,8 +17,8 @@
 
 static const double GAIN = 0.1;
 
-/* Lets `m` become `equalized` if that is the better one; uses `equalized` up, and with it the weights
- * that nobody wants. */
+/* Lets `m` become `equalized` if that is the better one; uses `equalized` up, and with it the
+ * weights that nobody wants. */
 static int keep_better(struct model *m, struct model *equalized, struct pass_ctx *ctx, int changes,
                        struct err *err)
 {

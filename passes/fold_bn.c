@@ -122,6 +122,7 @@ static bool take_back(struct arena *scratch, struct linear *l, struct node *n,
         return false;
     if (!same_weight)
         linear_set_weight(l, "folded", w);
+    value_swap_names(n->out[0], l->out); /* what readers know by that name stays the same */
     value_replace(n->out[0], l->out);
     node_remove(n);
     return true;
@@ -240,6 +241,7 @@ static bool bn_lower(struct arena *scratch, struct node *bn)
         result = build_arithmetic(&at, OP_Add, result, y.t, y.n);
     if (!result)
         return false;
+    value_swap_names(bn->out[0], result);
     value_replace(bn->out[0], result);
     node_remove(bn);
     return true;

@@ -6,6 +6,7 @@
  *     a node whose inputs are constant    =>  its outputs as initializers
  *     Shape, Size of a known shape        =>  its numbers
  *     Gather(Shape(x), 1) and the like    =>  the dim, where that one is known
+ *     an If whose condition is constant   =>  the branch that it takes
  *
  * For the last form, shapes that are known in part are followed through operators that only move
  * elements; in them DIM_UNKNOWN stands for what is not known.
@@ -13,6 +14,8 @@
  * Left alone are random operators, bodies, DequantizeLinear (the weights of a quantized model stay
  * quantized), and what would blow the file up.
  */
+#include "infer.h"
+#include "inline.h"
 #include "op.h"
 #include "pass.h"
 
@@ -74,7 +77,8 @@ static bool gather_inputs(struct fold *f, const struct node *n, const struct ten
         in[i] = NULL;
         if (!v)
             continue;
-        const struct tensor *p = moves && (i == 0 || n->op == OP_Concat) ? f->partial[v->id] : NULL;
+        bool followed = moves && (i == 0 || n->op == OP_Concat) && !v->constant;
+        const struct tensor *p = followed ? f->partial[v->id] : NULL;
         if (v->constant)
             in[i] = v->constant;
         else if (p)
@@ -209,7 +213,7 @@ static void fold_node(struct fold *f, struct node *n)
         replace(f, n, (struct tensor *[]){arena_copy(f->model->arena, value->t, sizeof *value->t)});
         return;
     }
-    if (!is_foldable(n))
+    if (!is_foldable(n) || !n->n_out || !n->out[0])
         return;
     bool partial = false;
     const struct tensor **in = NEW_ARRAY(&f->scratch, n->n_in, const struct tensor *);
@@ -240,14 +244,21 @@ static void fold_graph(struct fold *f, struct graph *g)
     }
 }
 
+/* A branch that moved out lets more become known: again, until none does. */
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    (void)err;
-    struct fold f = {.model = m, .partial_arena = ctx->scratch, .notes = &ctx->notes};
-    f.partial = NEW_ARRAY(ctx->scratch, m->n_values, const struct tensor *);
-    fold_graph(&f, m->graph);
-    arena_release(&f.scratch);
-    return f.changes + graph_sweep(m->graph);
+    int changes = 0;
+    for (int inlined = 1; inlined;) {
+        struct fold f = {.model = m, .partial_arena = ctx->scratch, .notes = &ctx->notes};
+        f.partial = NEW_ARRAY(ctx->scratch, m->n_values, const struct tensor *);
+        fold_graph(&f, m->graph);
+        arena_release(&f.scratch);
+        inlined = graph_inline_ifs(m->graph);
+        changes += f.changes + inlined + graph_sweep(m->graph);
+        if (inlined)
+            TRY(graph_infer(m->graph, err));
+    }
+    return changes;
 }
 
 const struct pass pass_fold_constants = {

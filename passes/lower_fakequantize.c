@@ -13,7 +13,8 @@
 #include "lower.h"
 #include "pass.h"
 
-static struct value *limit(struct build *at, const struct quant *q, int64_t code, const char *suffix)
+static struct value *limit(struct build *at, const struct quant *q, int64_t code,
+                           const char *suffix)
 {
     double v = (double)(code - q->zero[0]) * (double)q->scale[0];
     return build_constant(at, suffix, tensor_scalar(at->graph->model->arena, DTYPE_F32, v));

@@ -66,7 +66,8 @@ enum { N_STEPS = sizeof steps / sizeof steps[0] };
 static int raise_node(struct node *n, int64_t version, struct err *err)
 {
     int changes = 0;
-    for (int i = 0; i < N_STEPS && !*n->domain; i++)
+    bool idle = !n->n_out || !n->out[0];
+    for (int i = 0; i < N_STEPS && !*n->domain && !idle; i++)
         if (steps[i].version == version && !strcmp(steps[i].type, n->type)) {
             if (steps[i].raise(n, err) < 0)
                 return err_at(err, "%s cannot be raised to opset %d", node_title(n),

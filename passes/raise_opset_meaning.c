@@ -86,8 +86,9 @@ int raise_resize(struct node *n, struct err *err)
  * the rows; the new one works along one axis. They agree where all later axes are 1 long. */
 int raise_softmax(struct node *n, struct err *err)
 {
-    (void)err;
     struct value *x = node_input(n, 0), *y = n->out[0];
+    if (!x)
+        return err_set(err, ERR_INPUT, "it has no input");
     const struct shape *s = &x->type.shape;
     int64_t old = node_int(n, "axis", 1);
     int axis = s->rank < 0 ? -1 : shape_axis(s, old);
@@ -134,6 +135,8 @@ int raise_quantize(struct node *n, struct err *err)
 /* Scale and bias, one a group, become one a channel. */
 int raise_groupnorm(struct node *n, struct err *err)
 {
+    if (!node_input(n, 0))
+        return err_set(err, ERR_INPUT, "it has no input");
     const struct shape *s = &node_input(n, 0)->type.shape;
     int64_t groups = node_int(n, "num_groups", 1), channels = s->rank > 1 ? s->dim[1] : -1;
     for (int i = 1; i <= 2; i++) {

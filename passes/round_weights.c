@@ -35,7 +35,8 @@ static void add_to_bias(const struct k_rounding *r, const struct gram *g, int64_
     for (int64_t o = 0; o < r->rows; o++) {
         double shift = 0;
         for (int64_t i = 0; i < r->k; i++) {
-            double e = (double)r->w[o * r->k + i] - (double)r->q[o * r->k + i] * (double)r->scale[o];
+            int64_t at = o * r->k + i;
+            double e = (double)r->w[at] - (double)r->q[at] * (double)r->scale[o];
             shift += e * g->x[group * r->k + i] / (double)g->columns;
         }
         bias[group * r->rows + o] += (float)shift;
@@ -56,7 +57,8 @@ static void round_group(const struct qlayer *l, const struct gram *g, int64_t gr
         for (int64_t i = 0; i < k; i++)
             row[o * k + i] = tensor_f32(w->constant)[qlayer_weight_at(l, channel, i)];
     }
-    if (!k_rounding_moments(k, g->columns, g->xx + group * k * k, g->x + group * k, bias != NULL, c))
+    if (!k_rounding_moments(k, g->columns, g->xx + group * k * k, g->x + group * k, bias != NULL,
+                            c))
         return;
     struct k_rounding r = {rows, k, row, scale, (float)quant_min(&w->quant->type),
                            (float)quant_max(&w->quant->type), c, q};
@@ -127,7 +129,8 @@ static int round_batch(struct model *m, struct pass_ctx *ctx, const struct qlaye
 {
     struct arena a = {0};
     struct gram *gram = NEW_ARRAY(&a, n, struct gram);
-    struct batch b = {layer, gram, NEW_ARRAY(&a, n, struct rounded), NEW_ARRAY(&a, n, struct arena)};
+    struct batch b = {layer, gram, NEW_ARRAY(&a, n, struct rounded),
+                      NEW_ARRAY(&a, n, struct arena)};
     int r = gram_gather(m, layer, n, ctx->data, SAMPLES, ctx->jobs, &a, gram, err);
     if (r >= 0)
         threads_for(ctx->jobs, n, round_layer, &b);

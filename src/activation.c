@@ -83,8 +83,8 @@ double activation_value(const struct activation *f, double y, double *slope)
     return y;
 }
 
-K_CLONES void activation_add(const struct activation *f, const float *y, int64_t n, float *restrict value,
-                    float *restrict slope)
+K_CLONES void activation_add(const struct activation *f, const float *y, int64_t n,
+                             float *restrict value, float *restrict slope)
 {
     float lo = (float)f->lo, hi = (float)f->hi, alpha = (float)f->alpha;
     if (f->kind == ACTIVATION_NONE || f->kind == ACTIVATION_CLIP) {

@@ -187,8 +187,8 @@ static struct bounds rule_padded(const struct pass_on *p, const struct node *n)
     return b;
 }
 
-/* Is something known of the input, or is there a Relu behind that tiny weights cannot reach? Without
- * either, going through a large weight would tell nothing. */
+/* Is something known of the input, or is there a Relu behind that tiny weights cannot reach?
+ * Without either, going through a large weight would tell nothing. */
 static bool linear_is_worth(const struct pass_on *p, const struct linear *l)
 {
     struct bounds whole = bounds_whole(p->arena, &p->all[node_input(l->node, 0)->id]);

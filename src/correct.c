@@ -61,8 +61,8 @@ static void add_plane(const struct activation *f, const float *x, int64_t n, str
 }
 
 /* Means of f and f' per channel over the positions of one tensor. */
-static void channel_means(const struct qlayer *l, const struct activation *f, const struct tensor *t,
-                          struct moment *out)
+static void channel_means(const struct qlayer *l, const struct activation *f,
+                          const struct tensor *t, struct moment *out)
 {
     enum { ROWS = 64 };
     int64_t channels = qlayer_channels(l), n = tensor_count(t) / channels;

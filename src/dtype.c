@@ -115,7 +115,8 @@ static unsigned small_store(enum dtype t, double v)
     unsigned top = (1u << f.exponent) - 1, ones = (1u << f.mantissa) - 1;
     if (isnan(v))
         return f.unsigned_zero ? sign_bit
-                               : sign | top << f.mantissa | (f.infinite ? 1u << (f.mantissa - 1) : ones);
+                               : sign | top << f.mantissa
+                                     | (f.infinite ? 1u << (f.mantissa - 1) : ones);
     /* largest finite code */
     unsigned e_max = f.infinite ? top - 1 : top, m_max = f.has_nan ? ones - 1 : ones;
     unsigned code_max = e_max << f.mantissa | m_max;
@@ -228,7 +229,9 @@ void dtype_store(enum dtype t, void *data, int64_t i, double v)
         ((uint8_t *)data)[i] = v != 0;
     } else if (t == DTYPE_U64) {
         v = nearbyint(v);
-        ((uint64_t *)data)[i] = !(v > 0) ? 0 : v >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)v;
+        ((uint64_t *)data)[i] = !(v > 0)                       ? 0
+                              : v >= 18446744073709551615.0 ? UINT64_MAX
+                                                            : (uint64_t)v;
     } else {
         v = nearbyint(v);
         double lo = (double)info->min, hi = (double)info->max;

@@ -60,7 +60,8 @@ enum dtype dtype_find(const char *name);
 /* Bytes of n elements, packed; 0 for types without a fixed size. */
 size_t dtype_size(enum dtype t, int64_t n);
 
-/* Element i of packed data as a double or an int64_t, and back (rounded half to even, saturated). */
+/* Element i of packed data as a double or an int64_t, and back (rounded half to even,
+ * saturated). */
 double dtype_load(enum dtype t, const void *data, int64_t i);
 int64_t dtype_load_int(enum dtype t, const void *data, int64_t i);
 void dtype_store(enum dtype t, void *data, int64_t i, double v);

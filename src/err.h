@@ -24,7 +24,7 @@ struct err {
     char text[1024];
 };
 
-/* Sets code and text (no full stop, no newline); returns -1, so `return err_set(...)` reads well. */
+/* Sets code and text (no full stop, no newline); returns -1: `return err_set(...)` reads well. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "context: " in front of the text; returns -1. */

@@ -2,6 +2,8 @@
  *
  * exec: opening a graph for execution, and exchanging its constants.
  */
+#include "exec.h"
+
 #include "exec_run.h"
 
 #include <string.h>

@@ -33,8 +33,8 @@ struct exec_options {
 struct exec *exec_open(const struct graph *g, const struct exec_options *o, struct err *err);
 void exec_close(struct exec *x);
 const struct graph *exec_graph(const struct exec *x);
-/* From the next run on, constant `v` has this tensor (same dtype and shape) instead of its own.
- * No run may be under way. */
+/* From the next step on, constant `v` has this tensor (same dtype and shape) instead of its own;
+ * the tensor must live as long as the exec. Not while another thread executes a step. */
 void exec_override(struct exec *x, const struct value *v, const struct tensor *t);
 /* For exec_options.want: every value of the model. */
 const bool *exec_want_all(struct arena *a, const struct model *m);
@@ -53,7 +53,7 @@ int run_sample(struct run *r, const struct tensor *const *input, struct err *err
 const struct tensor *run_output(const struct run *r, int i);
 
 /* The same, a node at a time: begin, then step until it returns 0 (1: more to do, -1: error).
- * run_next() is the node that the next step executes (its fused followers included); NULL at the end.
+ * run_next() is the node that the next step executes, maybe with fused followers; NULL at the end.
  * Buffers that become free are shared by the runs that were opened with run_open_beside(). */
 int run_begin(struct run *r, const struct tensor *const *input, struct err *err);
 int run_step(struct run *r, struct err *err);

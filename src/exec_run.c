@@ -76,7 +76,31 @@ void run_watch(struct run *r, watch_fn *fn, void *data)
 static int feed(struct run *r, int value, const struct tensor *t, struct err *err)
 {
     cell_share(r->pool, &r->forms[value], FACE_COMPUTED, t, NULL);
-    return run_settle(r, value, err);
+    unsigned before = kernels_enter();
+    int result = run_settle(r, value, err);
+    kernels_leave(before);
+    return result;
+}
+
+/* Other layouts of constants that were exchanged since are not theirs any more. */
+static void refresh(struct run *r)
+{
+    const struct exec *x = r->exec;
+    if (r->version == x->version || r == x->setup)
+        return;
+    for (int v = 0; v < x->n_values; v++)
+        if (x->place[v].fixed)
+            cells_free(r->pool, &r->forms[v]);
+    r->version = x->version;
+}
+
+static int execute(struct run *r, struct step *s, struct err *err)
+{
+    refresh(r);
+    unsigned before = kernels_enter();
+    int result = run_execute(r, s, err);
+    kernels_leave(before);
+    return result;
 }
 
 static int check_input(const struct value *v, const struct tensor *t, struct err *err)
@@ -97,22 +121,18 @@ static int check_input(const struct value *v, const struct tensor *t, struct err
                    shape_text(have, a), shape_text(want, b));
 }
 
-/* What earlier runs left: values, and layouts of constants that were exchanged since. */
 static void clear(struct run *r)
 {
-    struct exec *x = r->exec;
-    bool stale = r->version != x->version;
+    const struct exec *x = r->exec;
     for (int v = 0; v < x->n_values; v++)
-        if (stale || !x->place[v].fixed)
+        if (!x->place[v].fixed)
             cells_free(r->pool, &r->forms[v]);
-    r->version = x->version;
     memset(r->output, 0, (size_t)x->n_outputs * sizeof *r->output);
 }
 
 int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
 {
     const struct graph *g = r->exec->graph;
-    kernels_single_thread();
     clear(r);
     r->at = 0;
     for (int i = 0; i < g->n_input; i++) {
@@ -147,9 +167,11 @@ int run_peek(struct run *r, struct err *err)
     if (r->at == r->exec->n_steps)
         return 0;
     struct step *s = &r->exec->step[r->at];
-    TRY(run_execute(r, s, err));
+    r->peeking = true;
+    int result = execute(r, s, err);
+    r->peeking = false;
     drop_outputs(r, s);
-    return 0;
+    return result;
 }
 
 int run_step(struct run *r, struct err *err)
@@ -157,7 +179,7 @@ int run_step(struct run *r, struct err *err)
     const struct exec *x = r->exec;
     if (r->at < x->n_steps) {
         struct step *s = &x->step[r->at++];
-        TRY(run_execute(r, s, err));
+        TRY(execute(r, s, err));
         for (int i = 0; i < s->n_dead; i++)
             cells_free(r->pool, &r->forms[s->dead[i]]);
     }
@@ -197,7 +219,6 @@ static bool is_stale(const struct step *s, const bool *stale)
 int setup_run(struct exec *x, bool *stale, struct err *err)
 {
     struct run *r = x->setup;
-    kernels_single_thread();
     for (int v = 0; v < x->n_values; v++) {
         if (!stale[v] || !x->place[v].constant)
             continue;
@@ -215,7 +236,7 @@ int setup_run(struct exec *x, bool *stale, struct err *err)
             cells_free(r->pool, &r->forms[s->out[k]]);
         }
         step_forget(s);
-        TRY(run_execute(r, s, err));
+        TRY(execute(r, s, err));
     }
     for (int i = 0; i < x->n_steps; i++)
         if (is_stale(&x->step[i], stale))

@@ -23,6 +23,7 @@ struct run {
     struct memo *memo;           /* by index of the step */
     const struct tensor **output;
     int at;                      /* the next step */
+    bool peeking;                /* it will be executed again, so its inputs must stay */
     unsigned version;            /* exec's, when the last run began */
     watch_fn *watch;
     void *watch_data;

@@ -179,7 +179,7 @@ static enum layout output_layout(const struct step *s, int i, const struct tenso
 /* The cell whose buffer the sum may be written over: it dies here and nobody else uses it. */
 static struct cell *sum_target(const struct run *r, const struct step *s, struct cell *add)
 {
-    if (!add->buffer || add->buffer->cells != 1 || r->exec->place[s->add.value].fixed)
+    if (r->peeking || !add->buffer || add->buffer->cells != 1)
         return NULL;
     for (int i = 0; i < s->n_in; i++)
         if (r->in[i] && r->in[i]->data == add->t.data)
@@ -219,7 +219,8 @@ static bool tail_fits(const struct run *r, const struct step *s)
     return axis < y->shape.rank && y->shape.dim[axis] == n;
 }
 
-/* Output 0 is input 0's memory with another shape. */
+/* Output 0 is input 0's memory with another shape; a copy of it where it is a constant, which may
+ * be exchanged while the view is in use. */
 static int make_view(struct run *r, const struct step *s, struct err *err)
 {
     struct operand o = s->in[0];
@@ -231,8 +232,13 @@ static int make_view(struct run *r, const struct step *s, struct err *err)
     t.data = from->t.data;
     if (s->out[0] < 0)
         return 0;
-    bool own = !r->exec->place[o.value].fixed || r == r->exec->setup;
-    cell_share(r->pool, &r->forms[s->out[0]], FACE_COMPUTED, &t, own ? from : NULL);
+    struct cell **forms = &r->forms[s->out[0]];
+    if (r->exec->place[o.value].fixed && r != r->exec->setup) {
+        struct cell *copy = cell_new(r->pool, forms, FACE_COMPUTED, &t);
+        memcpy(copy->t.data, from->t.data, copy->t.size);
+    } else {
+        cell_share(r->pool, forms, FACE_COMPUTED, &t, from);
+    }
     return run_settle(r, s->out[0], err);
 }
 

@@ -252,6 +252,16 @@ void value_replace(struct value *old, struct value *with)
     }
 }
 
+void value_swap_names(struct value *a, struct value *b)
+{
+    const char *name = a->name;
+    const void *origin = a->origin;
+    a->name = b->name;
+    a->origin = b->origin;
+    b->name = name;
+    b->origin = origin;
+}
+
 void node_remove(struct node *n)
 {
     struct graph *g = n->graph;

@@ -192,10 +192,15 @@ const char *name_fresh(struct model *m, const char *stem);
 /* Remembers a name from a file. */
 void name_use(struct model *m, const char *name);
 
-/* Rewriting: these four keep every rule; passes use nothing else. */
-void node_set_input(struct node *n, int i, struct value *v); /* grows the list where slot i is new */
-void value_replace(struct value *old, struct value *with);   /* all uses, graph outputs included */
-void node_remove(struct node *n);                            /* its outputs have no uses left */
+/* Rewriting: these keep every rule; passes use nothing else. */
+/* Slot i may be new. */
+void node_set_input(struct node *n, int i, struct value *v);
+/* In all uses, graph outputs included. */
+void value_replace(struct value *old, struct value *with);
+/* Exchanges names and where they were read from: for a value that becomes another one. */
+void value_swap_names(struct value *a, struct value *b);
+/* Its outputs have no uses left. */
+void node_remove(struct node *n);
 int graph_sweep(struct graph *g); /* removes what nobody uses, bodies included; returns how many */
 
 /* Attributes; the setters put a new attribute in the place of the old one. */
@@ -217,7 +222,7 @@ void node_drop_attr(struct node *n, const char *name);
 /* Asking. */
 struct value *node_input(const struct node *n, int i);          /* NULL: absent */
 const struct tensor *node_constant(const struct node *n, int i); /* NULL: absent or not constant */
-struct node *value_def(const struct value *v, enum op op); /* NULL: v is NULL or defined otherwise */
+struct node *value_def(const struct value *v, enum op op); /* NULL: v is NULL, or another op's */
 struct node *value_only_user(const struct value *v);       /* NULL: no use, or more than one */
 bool value_used_once(const struct value *v);
 bool value_is_output(const struct value *v);               /* of its own graph */

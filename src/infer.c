@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * infer: a walk over the nodes in order. Beside each value's type stands, where it is small, its
- * data: fully known, or as a vector of int64 of which some elements are DIM_UNKNOWN. The latter goes
- * only through operators that move data, and into those that read it as a shape.
+ * data: fully known, or as a vector of int64 of which some elements are DIM_UNKNOWN. The latter
+ * goes only through operators that move data, and into those that read it as a shape.
  */
 #include "infer.h"
 
@@ -213,9 +213,11 @@ static void data_follow(struct inference *f, struct node *n, struct call *c)
 static int inputs_check(const struct call *c, const struct op_info *info, struct err *err)
 {
     int needed = info->max_in == INT_MAX ? c->n_in : info->min_in;
-    if (c->n_in < info->min_in || c->n_in > info->max_in)
-        return err_set(err, ERR_INPUT, "%d inputs, where %d to %d are expected", c->n_in,
-                       info->min_in, info->max_in);
+    if (c->n_in < info->min_in)
+        return err_set(err, ERR_INPUT, "it has %d inputs and needs %d", c->n_in, info->min_in);
+    if (c->n_in > info->max_in)
+        return err_set(err, ERR_INPUT, "it has %d inputs, at most %d can be", c->n_in,
+                       info->max_in);
     for (int i = 0; i < needed; i++)
         if (!c->in[i])
             return err_set(err, ERR_INPUT, "input %d is left out", i);

@@ -87,7 +87,7 @@ bool op_weight(const struct node *n, struct op_weight *w);
 /* The operator's infer, after a check that the inputs it needs are there. */
 int op_infer(struct call *c, struct err *err);
 /* infer on a node of a graph: fills the types of its outputs from values' types and constants.
- * Returns -1 where the model contradicts itself, 0 otherwise (also where nothing could be known). */
+ * Returns -1 where the model contradicts itself, 0 otherwise, also where nothing could be known. */
 int op_infer_node(struct node *n, struct err *err);
 
 #endif

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LONG_ENOUGH = 64 }; /* a height, a width or a length that nobody knows */
+
 /* splitmix64: 64 good bits from a counter. */
 static uint64_t random_bits(uint64_t *state)
 {
@@ -37,7 +39,8 @@ static int sample_invent(struct sample *s, const struct graph *g, struct err *er
         if (!d->bits || shape.rank < 0)
             return err_set(err, ERR_INPUT, "input '%s' has no known type", v->name);
         for (int k = 0; k < shape.rank; k++)
-            shape.dim[k] = shape.dim[k] < 0 ? 1 : shape.dim[k];
+            if (shape.dim[k] < 0)
+                shape.dim[k] = k ? LONG_ENOUGH : 1;
         struct tensor *t = tensor_new(&s->arena, v->type.dtype, &shape);
         for (int64_t k = 0, n = tensor_count(t); k < n; k++)
             dtype_store(t->dtype, t->data, k,

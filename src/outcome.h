@@ -18,7 +18,8 @@ struct sample {
     const struct tensor **tensor;
 };
 /* The first sample of `data`; NULL: normal noise from a fixed seed (0 or 1 for integers), with 1 in
- * place of unknown dims. -1: an input has no known type, or the data cannot be read. */
+ * place of a first dim that is not known and 64 in place of others. -1: an input has no known type,
+ * or the data cannot be read. */
 int sample_take(struct sample *s, const struct graph *g, const struct dataset *data,
                 struct err *err);
 void sample_release(struct sample *s);

@@ -150,11 +150,24 @@ static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *er
     return changes ? pipeline_check(g, p, err) : 0;
 }
 
+/* What breaks a rule before any pass has run came with the file. */
+static int pipeline_verify_input(const struct model *m, struct err *err)
+{
+    struct str complaints = {0};
+    int n = model_verify(m, &complaints);
+    if (n)
+        err_set(err, ERR_INPUT, "the model is not sound (%d complaint%s): %.*s", n,
+                n > 1 ? "s" : "", (int)strcspn(complaints.text, "\n"), complaints.text);
+    str_release(&complaints);
+    return n ? -1 : 0;
+}
+
 int pass_run_all(const struct pass *const *passes, int n, struct model *m, struct pass_ctx *ctx,
                  const struct pass_options *o, struct err *err)
 {
     struct pipeline g = {.model = m, .ctx = ctx, .options = o};
     struct err why = {0};
+    TRY(pipeline_verify_input(m, err));
     g.can_check = o->check_result && sample_take(&g.sample, m->graph, ctx->data, &why) == 0;
     if (o->check_result && !g.can_check)
         log_info("results are not checked: %s", why.text);

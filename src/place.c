@@ -63,9 +63,7 @@ struct value *constant_replace(struct value *old, const struct tensor *t)
 {
     struct build at = {.graph = old->graph, .stem = old->name};
     struct value *v = build_constant(&at, "replaced", t);
-    const char *name = v->name;
-    v->name = old->name;
-    old->name = name;
+    value_swap_names(v, old);
     v->quant = old->quant;
     old->quant = NULL;
     value_replace(old, v);
@@ -326,11 +324,14 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
         place_bias(m, &out->layer[i]);
     out->left = p.left.at;
     out->n_left = p.left.n;
-    if (!out->n_layer)
-        return err_set(err, ERR_INPUT, out->n_left
-                       ? "no layer can be quantized for target %s; `quern check` tells why"
-                       : "the model has no layer that target %s runs in integers", t->name);
-    return 0;
+    if (out->n_layer)
+        return 0;
+    if (!out->n_left)
+        return err_set(err, ERR_INPUT, "the model has no layer that target %s runs in integers",
+                       t->name);
+    return err_set(err, ERR_INPUT, "no layer can be quantized for target %s: %s: %s%s", t->name,
+                   node_title(out->left[0].node), out->left[0].reason,
+                   out->n_left > 1 ? "; 'quern check' tells of the others" : "");
 }
 
 /* Behind a layer: the activation that is computed before anything reads the sum. */

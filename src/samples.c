@@ -39,7 +39,7 @@ static int run_one(struct samples *s, struct worker *w, int i, struct err *err)
 {
     arena_reset(&w->arena);
     w->current = i;
-    const struct tensor **input = NEW_ARRAY(&w->arena, s->graph->n_input + 1, const struct tensor *);
+    const struct tensor **input = NEW_ARRAY(&w->arena, s->graph->n_input, const struct tensor *);
     TRY(dataset_read(s->data, s->index[i], s->graph, &w->arena, input, err));
     if (run_sample(w->run, input, err) < 0)
         return err_at(err, "%s", dataset_name(s->data, s->index[i]));

@@ -56,7 +56,7 @@ struct shape shape_of(int rank, const int64_t *dim)
 char *shape_text(const struct shape *s, char buf[SHAPE_TEXT])
 {
     if (s->rank < 0) {
-        strcpy(buf, "[...]");
+        snprintf(buf, SHAPE_TEXT, "[...]");
         return buf;
     }
     int n = 1;

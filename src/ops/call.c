@@ -174,7 +174,9 @@ static bool overflows(enum dtype t, double v)
 
 void store_small(enum dtype t, void *data, int64_t i, double v, bool saturate)
 {
-    if (saturate || !overflows(t, v))
+    if (v != v && dtype_info(t)->bits < 8) /* these have no NaN; ONNX makes it -0 */
+        dtype_store(t, data, i, -0.0);
+    else if (saturate || !overflows(t, v))
         dtype_store(t, data, i, v);
     else if (t == DTYPE_F8E5M2)
         ((uint8_t *)data)[i] = v < 0 ? 0xfc : 0x7c;

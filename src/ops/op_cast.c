@@ -65,7 +65,7 @@ static void cast_from_float(const struct tensor *x, struct tensor *y, int64_t n,
             for (int64_t k = 0; k < m; k++)
                 whole[k] = to_int ? cut(real[k]) : real[k] != 0;
             k_store_i64(y->dtype, y->data, i, m, whole);
-        } else if (saturate) {
+        } else if (saturate && dtype_info(y->dtype)->bits >= 8) {
             k_store_f64(y->dtype, y->data, i, m, real);
         } else {
             for (int64_t k = 0; k < m; k++)

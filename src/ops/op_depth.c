@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * op_depth: DepthToSpace and SpaceToDepth: blocks of pixels trade places with channels. Both are one
- * k_move() over six axes, in any layout.
+ * op_depth: DepthToSpace and SpaceToDepth: blocks of pixels trade places with channels. Both are
+ * one k_move() over six axes, in any layout.
  */
 #include "ops.h"
 

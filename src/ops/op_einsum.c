@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * op_einsum: Einsum as a sequence of matrix products. The first two factors become matrices
- * [batch, m, k] and [batch, k, n], by what happens to each label; their product is a factor in turn,
- * until one is left. Labels that only one factor has and nobody needs are summed first.
+ * [batch, m, k] and [batch, k, n], by what happens to each label; their product is a factor in
+ * turn, until one is left. Labels that only one factor has and nobody needs are summed first.
  */
 #include "ops.h"
 
@@ -48,8 +48,8 @@ int infer_einsum(struct call *c, struct err *err)
     return 0;
 }
 
-/* Input i as a factor. A label that is there twice is one axis along the diagonal; an axis of 1 under
- * an ellipsis stands still. */
+/* Input i as a factor. A label that is there twice is one axis along the diagonal; an axis of 1
+ * under an ellipsis stands still. */
 static struct factor factor_open(struct call *c, const struct einsum *e, int i, enum dtype t)
 {
     const struct tensor *x = c->in[i];

@@ -6,8 +6,9 @@
  */
 #include "ops.h"
 
-#include "k_convert.h"
 #include "k_softmax.h"
+
+#include <math.h>
 
 struct view { /* x[outer][n][inner] */
     int64_t outer, n, inner;
@@ -31,12 +32,38 @@ static int view_open(const struct call *c, struct view *v, struct err *err)
     return 0;
 }
 
+/* The nearest number of a half type. */
+static double rounded(enum dtype t, double v)
+{
+    uint16_t code;
+    dtype_store(t, &code, 0, v);
+    return dtype_load(t, &code, 0);
+}
+
+/* Half types are rounded after each step, as in the body that ONNX gives for the operator: maximum,
+ * difference, exp, sum, and quotient or logarithm. */
+static void half_line(const struct tensor *x, struct tensor *y, int64_t at, const struct view *v,
+                      bool logs)
+{
+    enum dtype t = x->dtype;
+    double largest = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < v->n; i++)
+        largest = fmax(largest, tensor_get(x, at + i * v->inner));
+    for (int64_t i = 0; i < v->n; i++)
+        sum += rounded(t, exp(rounded(t, tensor_get(x, at + i * v->inner) - largest)));
+    sum = rounded(t, sum);
+    for (int64_t i = 0; i < v->n; i++) {
+        double d = rounded(t, tensor_get(x, at + i * v->inner) - largest);
+        dtype_store(t, y->data, at + i * v->inner,
+                    logs ? d - rounded(t, log(sum)) : rounded(t, exp(d)) / sum);
+    }
+}
+
 int eval_softmax(struct call *c, struct err *err)
 {
     const struct tensor *x = c->in[0];
     struct tensor *y = c->out[0];
     bool logs = c->node->op == OP_LogSoftmax;
-    int64_t n = tensor_count(x);
     struct view v;
     TRY(view_open(c, &v, err));
     if (x->dtype == DTYPE_F32) {
@@ -44,10 +71,8 @@ int eval_softmax(struct call *c, struct err *err)
     } else if (x->dtype == DTYPE_F64) {
         k_softmax_f64(x->data, y->data, v.outer, v.n, v.inner, logs);
     } else if (x->dtype == DTYPE_F16 || x->dtype == DTYPE_BF16) {
-        float *buf = NEW_ARRAY(c->scratch, n + 1, float);
-        k_load_f32(x->dtype, x->data, 0, 1, n, buf);
-        k_softmax_f32(buf, buf, v.outer, v.n, v.inner, logs);
-        k_store_f32(y->dtype, y->data, 0, n, buf);
+        for (int64_t i = 0; i < v.outer * v.inner; i++)
+            half_line(x, y, i / v.inner * v.n * v.inner + i % v.inner, &v, logs);
     } else {
         return call_refuse_dtype(x->dtype, err);
     }

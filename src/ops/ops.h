@@ -29,8 +29,9 @@ int call_same_dtype(const struct call *c, int i, int j, struct err *err);
 /* "type string is not supported" */
 int call_refuse_dtype(enum dtype dtype, struct err *err);
 
-/* Marks an element of a shape vector that static inference does not know, where it knows others. */
-#define DIM_UNKNOWN INT64_MIN
+/* Marks an element of a shape vector that static inference does not know, where it knows others: a
+ * number that no model has (Slice has the lowest one, for "from the start"). */
+#define DIM_UNKNOWN (INT64_MIN + 0x6b6e6f776e)
 
 /* Integers that older opsets give as an attribute and newer ones as an input. */
 struct ints {
@@ -66,8 +67,8 @@ void tensor_strides(const struct tensor *t, int64_t stride[MAX_RANK]);
 /* The same seen from a broadcast result of this shape: 0 along axes that are repeated. */
 void tensor_strides_in(const struct tensor *t, const struct shape *result,
                        int64_t stride[MAX_RANK]);
-/* As dtype_store(); but where not `saturate`, what is too large for an 8-bit float becomes infinity,
- * or NaN in types without one. */
+/* As dtype_store(); but where not `saturate`, what is too large for an 8-bit float becomes
+ * infinity, or NaN in types without one. NaN is -0 in floats below 8 bits. */
 void store_small(enum dtype t, void *data, int64_t i, double v, bool saturate);
 /* Bytes of an element; 0 for types below 8 bits and strings. */
 static inline size_t tensor_item(const struct tensor *t)

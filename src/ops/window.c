@@ -61,7 +61,7 @@ static int read_pads(const struct node *n, struct conv_dims *d, struct err *err)
     return 0;
 }
 
-/* Batch, channels and extents of an input of rank 3 to 5; a rank that is not known leaves axes 0. */
+/* Batch, channels and extents of an input of rank 3 to 5; a rank not known leaves axes 0. */
 static int start(const struct shape *x, struct conv_dims *d, struct err *err)
 {
     memset(d, 0, sizeof *d);

@@ -11,9 +11,9 @@
 #include "graph.h"
 #include "k_conv.h"
 
-/* Conv or ConvTranspose `n` with inputs of these shapes. In a transposed convolution pad_end is what
- * makes the sizes agree, out = (in - 1) * stride + reach - pad - pad_end with reach = (kernel - 1) *
- * dilation + 1; so output_padding makes it smaller, maybe negative. */
+/* Conv or ConvTranspose `n` with inputs of these shapes. In a transposed convolution pad_end is
+ * what makes the sizes agree, out = (in - 1) * stride + reach - pad - pad_end with reach =
+ * (kernel - 1) * dilation + 1; so output_padding makes it smaller, maybe negative. */
 int conv_geometry(const struct node *n, const struct shape *x, const struct shape *w,
                   struct conv_dims *d, struct err *err);
 /* MaxPool, AveragePool or LpPool; m = c and groups = c. */

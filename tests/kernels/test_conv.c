@@ -218,7 +218,7 @@ static void test_packs_alike(void **state)
 
 int main(void)
 {
-    kernels_single_thread();
+    kernels_enter();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_dnnl),

@@ -137,7 +137,7 @@ static void test_tail_in_place(void **state)
 
 int main(void)
 {
-    kernels_single_thread();
+    kernels_enter();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f32),  cmocka_unit_test(test_f64),
         cmocka_unit_test(test_i64),  cmocka_unit_test(test_tail),

@@ -60,8 +60,8 @@ expect same-result
 
 # Random operators, the weights of a quantized model, and nodes with bodies stay
 run fold-constants
-g (float[2,2] x) => (float y, float r)
-<int8[2,2] q = {1, 2, 3, 4}, float s = 0.5, bool p = 1>
+g (float[2,2] x, bool p) => (float y, float r)
+<int8[2,2] q = {1, 2, 3, 4}, float s = 0.5>
 {
     r = RandomNormal <shape = [2,2]> ()
     w = DequantizeLinear(q, s)
@@ -127,3 +127,41 @@ g (float[1,2,3,3] x) => (float y) <float[3,2,2,2] w = random(1)>
 }
 expect { y = Conv(x, v) }
 expect same-result
+
+# An If whose condition is known becomes the branch that it takes, in a body as well
+run fold-constants
+g (bool q, float[N,4] x) => (float y, float z)
+<int64 one = 1, int64 four = 4>
+{
+    s = Shape(x)
+    c = Gather(s, one)
+    p = Equal(c, four)
+    h = If(p) <then_branch = t () => (float a) <float k = 2> { a = Mul(x, k) },
+               else_branch = e () => (float b) { b = Exp(x) }>
+    u = Shape(h)
+    d = Gather(u, one)
+    n = Cast <to = 1> (d)
+    y = Add(h, n)
+    z = If(q) <then_branch = t2 () => (float f) { f = If(p) <
+                   then_branch = t3 () => (float a) { a = Relu(x) },
+                   else_branch = e3 () => (float b) { b = Exp(x) }> },
+               else_branch = e2 () => (float r) { a = Sin(x)  r = Cos(a) }>
+}
+expect <float k = 2, float n = 4>
+{
+    h = Mul(x, k)
+    y = Add(h, n)
+    z = If(q) <then_branch = t2 () => (float f = a) { a = Relu(x) },
+               else_branch = e2 () => (float r) { a = Sin(x)  r = Cos(a) }>
+}
+
+# A branch that only hands on, and one that is the output
+run fold-constants
+g (float[2] x) => (float y, float z) <bool[1] yes = {1}>
+{
+    y = If(yes) <then_branch = t () => (float w = x) { },
+                 else_branch = e () => (float b) { b = Exp(x) }>
+    z = If(yes) <then_branch = t2 () => (float c) { c = Relu(x) },
+                 else_branch = e2 () => (float d = x) { }>
+}
+expect g (float[2] x) => (float y = x, float z = c) { c = Relu(x) }

@@ -166,6 +166,8 @@ static void accept_graph(struct file *f, const struct test_case *c, const char *
     struct str printed = {0};
     const char *sep = " <";
     const struct graph *g = c->after->graph, *old = c->before->graph;
+    while (start[-1] == ' ')
+        start--;
     str_add_n(&f->accepted, f->copied, (size_t)(start - f->copied));
     for (int i = 0; i < g->n_constant; i++) {
         const struct value *v = g->constant[i];

@@ -177,6 +177,74 @@ static void steps_in_turns_give_what_a_whole_run_gives(void **state)
     fixture_free(&f);
 }
 
+/* Looking ahead changes nothing, not even where a sum could be written over its operand. */
+static void peeking_leaves_everything_as_it_was(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new(block);
+    const struct tensor *in[] = {image(&f.arena, 3, 9)};
+    bool *want = NEW_ARRAY(&f.arena, f.m->n_values, bool);
+    int *seen = NEW_ARRAY(&f.arena, f.m->n_values, int);
+    const struct value *y = f.m->graph->result->in[0].value;
+    want[y->id] = true;
+    struct exec *e = open_exec(&f, want);
+    struct run *r = run_open(e);
+    run_watch(r, count_value, seen);
+    run_one(r, in[0], &f.err);
+    struct tensor expected = kept(&f.arena, run_output(r, 0));
+    int more;
+    assert_int_equal(run_begin(r, in, &f.err), 0);
+    do {
+        assert_int_equal(run_peek(r, &f.err), 0);
+        more = run_step(r, &f.err);
+    } while (more > 0);
+    assert_int_equal(more, 0);
+    assert_same(run_output(r, 0), &expected);
+    assert_int_equal(seen[y->id], 1 + 2);
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static struct value *find(const struct model *m, const char *name)
+{
+    for (int i = 0; i < m->graph->n_constant; i++)
+        if (!strcmp(m->graph->constant[i]->name, name))
+            return m->graph->constant[i];
+    fail_msg("no constant %s", name);
+    return NULL;
+}
+
+/* In the middle of a run; k is also read in another layout than its own. */
+static void constants_can_be_exchanged_between_steps(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[1,2,2,2] x) => (float[...] y)\n"
+                                   "<float[2,2,1,1] w = random(1), float[1,2,2,2] k = fill(2)>\n"
+                                   "{ c = Conv(x, w)  a = Mul(c, k)  n = Neg(a)  y = Mul(n, k) }");
+    const struct tensor *in[] = {image(&f.arena, 2, 2)};
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    run_one(r, in[0], &f.err);
+    struct tensor want = kept(&f.arena, run_output(r, 0));
+    struct tensor *k = tensor_new(&f.arena, DTYPE_F32, &in[0]->shape);
+    for (int i = 0; i < 8; i++)
+        tensor_f32(k)[i] = (float)i;
+    assert_int_equal(run_begin(r, in, &f.err), 0);
+    while (run_next(r)->op != OP_Neg)
+        assert_int_equal(run_step(r, &f.err), 1);
+    exec_override(e, find(f.m, "k"), k);
+    while (run_step(r, &f.err) > 0)
+        ;
+    for (int i = 0; i < 8; i++)
+        tensor_f32(&want)[i] *= (float)i / 2;
+    assert_close(run_output(r, 0), &want);
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
 struct shared {
     struct exec *exec;
     const struct tensor *in[8][1];
@@ -218,15 +286,6 @@ static void the_number_of_workers_changes_nothing(void **state)
         exec_close(s[workers - 1].exec);
     }
     fixture_free(&f);
-}
-
-static struct value *find(const struct model *m, const char *name)
-{
-    for (int i = 0; i < m->graph->n_constant; i++)
-        if (!strcmp(m->graph->constant[i]->name, name))
-            return m->graph->constant[i];
-    fail_msg("no constant %s", name);
-    return NULL;
 }
 
 /* w2 goes through a constant sub-expression; the packed weight must be forgotten. */
@@ -428,6 +487,8 @@ int main(void)
         cmocka_unit_test(followers_run_with_their_head),
         cmocka_unit_test(the_watcher_sees_each_wanted_value_once),
         cmocka_unit_test(steps_in_turns_give_what_a_whole_run_gives),
+        cmocka_unit_test(peeking_leaves_everything_as_it_was),
+        cmocka_unit_test(constants_can_be_exchanged_between_steps),
         cmocka_unit_test(the_number_of_workers_changes_nothing),
         cmocka_unit_test(exchanged_constants_count_from_the_next_run_on),
         cmocka_unit_test(a_sum_does_not_destroy_what_is_still_read),

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { N = 40000 };
+enum { N = 30000 };
 
 static const struct qtype uint8 = {.dtype = DTYPE_U8}, uint4 = {.dtype = DTYPE_U4};
 static const struct qtype int8 = {.dtype = DTYPE_I8, .symmetric = true};
@@ -112,6 +112,24 @@ static void figures_are_those_of_the_data(void **state)
         assert_in_range(k, 0, STATS_BINS - 1);
         assert_true(s.bin[k] > 0);
     }
+    arena_release(&a);
+}
+
+static void large_tensors_are_counted_in_part(void **state)
+{
+    (void)state;
+    enum { LARGE = 10 * STATS_COUNTED + 7 };
+    struct arena a = {0};
+    float *x = NEW_ARRAY(&a, LARGE, float);
+    for (int i = 0; i < LARGE; i++)
+        x[i] = (float)i / LARGE;
+    x[LARGE / 2 + 1] = -3;
+    x[LARGE - 1] = NAN;
+    struct stats s = stats_of(&a, x, LARGE);
+    assert_true(s.min == -3 && s.max == x[LARGE - 2]);
+    assert_int_equal(s.bad, 1);
+    assert_in_range(s.n, STATS_COUNTED - 1, STATS_COUNTED);
+    assert_float_equal(s.sum / (double)s.n, 0.5, 0.01);
     arena_release(&a);
 }
 
@@ -323,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_those_of_the_data),
+        cmocka_unit_test(large_tensors_are_counted_in_part),
         cmocka_unit_test(stats_of_nothing_are_empty),
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(extreme_magnitudes_have_bins),

@@ -45,10 +45,6 @@ OV_COMPUTE = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
 COMPUTE = {"Conv", "ConvTranspose", "Gemm", "MatMul"}     # as the report calls them
 
 
-class QuernFailed(Exception):
-    pass
-
-
 class Ort:
     """A model in ONNX Runtime."""
 
@@ -108,7 +104,7 @@ def quantize(model, data, out, options):
     done = subprocess.run([QUERN, "quantize", model, "--data", data, "-o", out, "--report", report,
                            *options], capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
-        raise QuernFailed(f"exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+        raise RuntimeError(f"quern: exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return json.loads(report.read_text())
 
 
@@ -171,7 +167,7 @@ def show(row):
 
 def line(*columns):
     widths = (-32, 7, 8, 8, 8, 8, 10, 5, 8, 8, 8)
-    print(" ".join(f"{text:{'<' if w < 0 else '>'}{abs(w)}}" for text, w in zip(columns, widths)),
+    print(*(f"{text:<{-w}}" if w < 0 else f"{text:>{w}}" for text, w in zip(columns, widths)),
           flush=True)
 
 
@@ -190,8 +186,8 @@ def arguments():
 def main():
     args = arguments()
     rows, float_results = [], {}
-    line("model", "float", "float-ov", "int8-ort", "ov-qdq", "ov-fq", "goal", "met", "ort", "ov-qdq",
-         "ov-fq")
+    line("model", "float", "float-ov", "int8-ort", "ov-qdq", "ov-fq", "goal", "met",
+         "ort", "ov-qdq", "ov-fq")
     with tempfile.TemporaryDirectory() as scratch:
         directory = args.keep or pathlib.Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
@@ -204,9 +200,9 @@ def main():
             try:
                 rows.append(measure(task, args.quick, directory, float_results))
                 show(rows[-1])
-            except QuernFailed as failure:
+            except Exception as failure:    # of quern or of a runtime: the other rows still count
                 rows.append({"name": task.name, "missed": [str(failure)]})
-                print(f"{task.name}: quern failed: {failure}")
+                print(f"{task.name}: {type(failure).__name__}: {failure}", flush=True)
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(rows, indent=2) + "\n")
     met = sum(not row["missed"] for row in rows)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmarks measure: models, the data to calibrate and to evaluate with, and the goals.
 
-    python tools/bench/tasks.py NAME DIRECTORY    writes NAME's calibration samples as .npz files and
-                                                  prints the path of the model; nothing without it
+    python tools/bench/tasks.py NAME DIRECTORY
+
+writes NAME's calibration samples as .npz files and prints the path of the model; without the
+model it does nothing.
 
 The digits network is part of the repository. The other models and all other pictures are found in
 $MATERIAL (default: ../shared/material beside the checkout); without them their tasks are skipped.
@@ -19,7 +21,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MATERIAL = pathlib.Path(os.environ.get("MATERIAL", ROOT.parent / "shared/material"))
-CACHE = pathlib.Path(os.environ.get("QUERN_BENCH_CACHE", pathlib.Path.home() / ".cache/quern-bench"))
+CACHE = pathlib.Path(os.environ.get("QUERN_BENCH_CACHE", "~/.cache/quern-bench")).expanduser()
 DIGITS = ROOT / "tests/data/digits"
 CALIBRATION = 300     # samples at most
 
