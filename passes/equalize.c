@@ -1,58 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * equalize: scales channels between layers so that one scale serves a whole weight better.
+ * equalize: scales channels between layers so that one scale serves a whole tensor better.
  *
  *     W2 f(W1 x + b1)  =>  (W2 s) f((W1 / s) x + b1 / s)           f = Relu, pools, Add, ...
  *     Clip(x, 0, 6)    =>  Min(Clip(x, 0, max(6 / s)), 6 / s)      between scaled channels
+ *     x * Sigmoid(x)   =>  x * Sigmoid(s x)
  *
- * The arithmetic is in src/equalize.c. Weights with a scale for each channel gain nothing by it and
- * activations may lose, so it is tried: where there is calibration data, the float model is
- * quantized the plain way with and without, and equalization is taken back unless it wins by GAIN
- * decibels.
+ * Which s, is said in src/equalize.c. There are two ways: for weights, and for activations by what
+ * the calibration data shows. Each helps some networks and harms others, so both are tried: the
+ * float model is quantized the plain way as it is and in both forms, and one of these is kept if it
+ * wins by GAIN decibels. Without data or a target there is nothing to try: weights are equalized.
  */
 #include "equalize.h"
 
+#include "channel.h"
 #include "pass.h"
+#include "peaks.h"
 #include "trial.h"
 
-static const double GAIN = 0.1;
+enum { PEAK_SAMPLES = 64 };
+static const double GAIN = 0.5;
 
-/* Lets `m` become `equalized` if that is the better one; uses `equalized` up, and with it the
- * weights that nobody wants. */
-static int keep_better(struct model *m, struct model *equalized, struct pass_ctx *ctx, int changes,
-                       struct err *err)
+struct attempt {
+    struct model *model;
+    int changes;
+    double db;
+};
+
+/* A clone of the model, equalized and measured; changes = 0 where there is nothing to do. */
+static int attempt_make(const struct model *m, float *const *peak, struct pass_ctx *ctx,
+                        struct attempt *a, struct err *err)
 {
-    double without, with;
-    if (trial_sqnr(m, ctx, &without, err) < 0 || trial_sqnr(equalized, ctx, &with, err) < 0) {
-        model_close(equalized);
+    struct arena scratch = {0};
+    a->model = model_clone(m);
+    a->changes = peak ? equalize_activations(a->model, peak, &scratch)
+                      : equalize_weights(a->model, &scratch);
+    arena_release(&scratch);
+    return a->changes ? trial_sqnr(a->model, ctx, &a->db, err) : 0;
+}
+
+static int attempts_make(const struct model *m, struct pass_ctx *ctx, double *without,
+                         struct attempt attempt[2], struct err *err)
+{
+    const struct channels *channels = channels_find(m->graph, ctx->scratch);
+    float **peak = peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch, err);
+    if (!peak)
         return -1;
-    }
-    bool keep = with >= without + GAIN;
-    str_printf(&ctx->notes, "%d layers: %.1f dB with, %.1f dB without: %s\n", changes, with,
-               without, keep ? "kept" : "taken back");
-    if (keep)
-        model_restore(m, equalized);
-    else
-        model_close(equalized);
-    return keep ? changes : 0;
+    TRY(attempt_make(m, NULL, ctx, &attempt[0], err));
+    TRY(attempt_make(m, peak, ctx, &attempt[1], err));
+    return attempt[0].changes || attempt[1].changes ? trial_sqnr(m, ctx, without, err) : 0;
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
+    static const char *const name[] = {"for weights", "for activations"};
     if (!ctx->data || !ctx->target)
-        return equalize_graph(m, ctx->scratch);
-    struct model *equalized = model_clone(m);
-    int changes = equalize_graph(equalized, ctx->scratch);
-    arena_reset(ctx->scratch);
-    if (changes)
-        return keep_better(m, equalized, ctx, changes, err);
-    model_close(equalized);
-    return 0;
+        return equalize_weights(m, ctx->scratch);
+    struct attempt attempt[2] = {{0}, {0}};
+    double without = 0;
+    int r = attempts_make(m, ctx, &without, attempt, err), best = -1;
+    for (int i = 0; i < 2 && r >= 0; i++) {
+        if (!attempt[i].changes)
+            continue;
+        str_printf(&ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", name[i],
+                   attempt[i].changes, attempt[i].db, without);
+        if (attempt[i].db >= without + GAIN && (best < 0 || attempt[i].db > attempt[best].db))
+            best = i;
+    }
+    for (int i = 0; i < 2; i++)
+        if (i != best)
+            model_close(attempt[i].model);
+    if (best < 0)
+        return r;
+    str_printf(&ctx->notes, "kept %s\n", name[best]);
+    model_restore(m, attempt[best].model);
+    return attempt[best].changes;
 }
 
 const struct pass pass_equalize = {
     .name = "equalize",
-    .summary = "scale channels between layers so that one scale serves a whole weight",
+    .summary = "scale channels between layers so that one scale serves a whole tensor",
     .needs = FACT_TYPES,
     .flags = PASS_SAME_RESULT,
     .run = run,

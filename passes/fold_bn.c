@@ -241,7 +241,8 @@ static bool bn_lower(struct arena *scratch, struct node *bn)
         result = build_arithmetic(&at, OP_Add, result, y.t, y.n);
     if (!result)
         return false;
-    value_swap_names(bn->out[0], result);
+    if (result != x)
+        value_swap_names(bn->out[0], result);
     value_replace(bn->out[0], result);
     node_remove(bn);
     return true;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * equalize: scales channels so that the weights of layers use the range of their tensors evenly.
+ * equalize: scales channels so that one scale serves all channels of a weight, or of an activation.
+ * Both rewrite the main graph; what the float model computes stays the same. They return how many
+ * layers got other weights.
  */
 #ifndef EQUALIZE_H
 #define EQUALIZE_H
 
 #include "graph.h"
 
-/* Rewrites the main graph; what the float model computes stays the same. Returns how many layers
- * got other weights. */
-int equalize_graph(struct model *m, struct arena *scratch);
+/* For weights with one scale: largest weights alike, from the weights alone. */
+int equalize_weights(struct model *m, struct arena *scratch);
+/* For activations with one scale: peak[id][channel] is the largest |x| of each channel on data, for
+ * the values that have channels (channel.h), as peaks_measure() gives it. */
+int equalize_activations(struct model *m, float *const *peak, struct arena *scratch);
 
 #endif

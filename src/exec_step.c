@@ -86,6 +86,22 @@ static void memo_keep(struct run *r, const struct step *s, struct memo *m)
     m->valid = true;
 }
 
+/* Nobody computes a tensor of so many elements, but a model can ask for it. */
+static int check_sizes(const struct run *r, const struct step *s, struct err *err)
+{
+    for (int i = 0; i < s->node->n_out; i++) {
+        int64_t n = 16; /* bytes of the largest element */
+        bool huge = false;
+        for (int k = 0; s->node->out[i] && k < r->type[i].shape.rank; k++)
+            huge |= __builtin_mul_overflow(n, r->type[i].shape.dim[k], &n);
+        char text[SHAPE_TEXT];
+        if (huge)
+            return err_set(err, ERR_INPUT, "an output of shape %s is too large",
+                           shape_text(&r->type[i].shape, text));
+    }
+    return 0;
+}
+
 /* The types of the outputs of the step's node, into r->type. First without the data of inputs that
  * are not fixed: what can be told so is true for every run with these types. */
 static int infer_step(struct run *r, const struct step *s, struct err *err)
@@ -108,6 +124,7 @@ static int infer_step(struct run *r, const struct step *s, struct err *err)
         }
         TRY(infer(r, s, r->hidden_in, &known, err));
         if (known) {
+            TRY(check_sizes(r, s, err));
             memo_keep(r, s, m);
             return 0;
         }
@@ -116,7 +133,7 @@ static int infer_step(struct run *r, const struct step *s, struct err *err)
     TRY(infer(r, s, r->in, &known, err));
     if (!known)
         return err_set(err, ERR_INPUT, "the shape of an output cannot be told");
-    return 0;
+    return check_sizes(r, s, err);
 }
 
 static bool has_layouts(const struct tensor *t)

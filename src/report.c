@@ -26,13 +26,26 @@ static double seconds_of(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
 }
 
+/* Not ru_maxrss: that one begins with the peak of the process that started this one. */
+static int64_t peak_bytes(void)
+{
+    enum { KIB = 1024 };
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long long peak = 0;
+    while (f && !peak && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %lld kB", &peak) != 1)
+            peak = 0;
+    if (f)
+        fclose(f);
+    return peak * KIB;
+}
+
 struct cost cost_now(void)
 {
-    enum { KIB = 1024 }; /* the unit of ru_maxrss on Linux */
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    return (struct cost){seconds_of(u.ru_utime) + seconds_of(u.ru_stime),
-                         (int64_t)u.ru_maxrss * KIB};
+    return (struct cost){seconds_of(u.ru_utime) + seconds_of(u.ru_stime), peak_bytes()};
 }
 
 const char *bytes_text(int64_t bytes, char buf[BYTES_TEXT])

@@ -14,7 +14,8 @@ typedef void threads_fn(void *data, int item, int worker);
  * are done. worker is below n_workers: use it to pick a worker's own buffers. */
 void threads_for(int n_workers, int n, threads_fn *fn, void *data);
 /* The same, and after each item `merge`, one at a time and in the order of the items: for sums
- * whose value depends on the order. A worker waits with its item until all earlier ones are merged. */
+ * whose value depends on the order. A worker waits with its item until all earlier ones are
+ * merged. */
 void threads_ordered(int n_workers, int n, threads_fn *fn, threads_fn *merge, void *data);
 /* The processors this process may use. */
 int threads_available(void);

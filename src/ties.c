@@ -96,6 +96,8 @@ static bool numbers_divide(const struct ties *t, const struct node *n, struct ar
     if (!ties_has_numbers(n, &slot, &limit))
         return n->op != OP_Clip || (bounds_of_clip(n, &lo, &limit) && (lo == 0 || isinf(lo)));
     struct channels c = t->channels[n->out[0]->id];
+    if (slot < 0 && !t->options.limits)
+        return false;
     if (slot < 0) /* opset 8 is the first whose Min repeats a constant along other axes */
         return bounds_of_clip(n, &lo, &limit) && lo == 0 && limit > 0 && rank > c.axis && is_float
             && model_opset(n->graph->model, "") >= 8;
@@ -103,14 +105,50 @@ static bool numbers_divide(const struct ties *t, const struct node *n, struct ar
         && channel_vector(node_constant(n, slot), rank, c.axis, c.n, NEW_ARRAY(a, c.n, double));
 }
 
-/* The factor of a product that has one number for a whole channel, or lies in 0..1: it keeps its
- * scale, and the other factor hands its own on. -1: neither is so. */
-static int gate_slot(const struct node *n)
+/* The Mul at the end of a gate that begins with n; NULL: a chain from n does not lead to one. */
+static struct node *gate_end(const struct node *n)
+{
+    struct value *x = node_input(n, 0), *v = n->out[0];
+    struct node *user = value_only_user(v);
+    while (user && (user->op == OP_Clip || user->op == OP_HardSigmoid || user->op == OP_Sigmoid
+                    || ((user->op == OP_Mul || user->op == OP_Div) && node_constant(user, 1)))) {
+        v = user->out[0];
+        user = value_only_user(v);
+    }
+    bool both = user && user->op == OP_Mul && (node_input(user, 0) == x || node_input(user, 1) == x);
+    return both ? user : NULL;
+}
+
+bool ties_is_gate(const struct ties *t, const struct node *n)
+{
+    const struct value *x = node_input(n, 0);
+    bool begins = n->op == OP_Sigmoid || n->op == OP_HardSigmoid
+               || (n->op == OP_Add && node_constant(n, 1));
+    return t->options.gates && begins && t->channels[x->id].n && gate_end(n)
+        && x->type.shape.rank > t->channels[x->id].axis && dtype_info(x->type.dtype)->is_float;
+}
+
+/* Is this the value that a gate of x ends with? */
+static bool ends_gate(const struct ties *t, const struct value *v, const struct value *x)
+{
+    value_each_use(x, u)
+        if (u == &u->user->in[0] && ties_is_gate(t, u->user))
+            for (int i = 0; i < 2; i++)
+                if (gate_end(u->user)->in[i].value == v)
+                    return true;
+    return false;
+}
+
+/* The factor of a product that has one number for a whole channel, or lies in 0..1, or is a gate
+ * of the other: it keeps its scale, and the other factor hands its own on. -1: neither is so. */
+static int gate_slot(const struct ties *t, const struct node *n)
 {
     bool flat[2];
     for (int i = 0; i < 2; i++) {
-        const struct shape *s = &n->in[i].value->type.shape;
-        if (n->in[i].value->def && op_table[n->in[i].value->def->op].role == ROLE_FIXED)
+        const struct value *v = n->in[i].value;
+        const struct shape *s = &v->type.shape;
+        if ((v->def && op_table[v->def->op].role == ROLE_FIXED)
+            || ends_gate(t, v, n->in[!i].value))
             return i;
         flat[i] = s->rank > 2;
         for (int k = 2; k < s->rank; k++)
@@ -125,7 +163,7 @@ static bool tie_product(struct ties *t, const struct node *n, struct arena *a)
         tie_slots(t, n, 2, a);
         return n->op == OP_Mul || node_constant(n, 1);
     }
-    int gate = n->op == OP_Mul ? gate_slot(n) : -1;
+    int gate = n->op == OP_Mul ? gate_slot(t, n) : -1;
     if (gate < 0)
         return false;
     fix(t, n->in[gate].value);
@@ -149,6 +187,10 @@ static bool tie_node(struct ties *t, struct node *n, struct arena *a)
     const struct tensor *value;
     if (linear_find(n, &l))
         return tie_linear(t, &l, a);
+    if (ties_is_gate(t, n)) {
+        fix(t, n->out[0]);
+        return true;
+    }
     switch (n->op) {
     case OP_Shape: case OP_Size: return true;
     case OP_Mul: case OP_Div: return tie_product(t, n, a);
@@ -188,10 +230,11 @@ static bool is_seen_outside(const struct value *v)
     return false;
 }
 
-struct ties ties_find(const struct graph *g, const struct channels *channels, struct arena *a)
+struct ties ties_find(const struct graph *g, const struct channels *channels,
+                      struct ties_options options, struct arena *a)
 {
     int n_values = g->model->n_values;
-    struct ties t = {.channels = channels, .base = NEW_ARRAY(a, n_values, int64_t),
+    struct ties t = {.options = options, .channels = channels, .base = NEW_ARRAY(a, n_values, int64_t),
                      .group = NEW_ARRAY(a, n_values, int)};
     for (int v = 0; v < n_values; v++) {
         t.base[v] = t.n;

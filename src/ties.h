@@ -11,13 +11,21 @@
  *
  * Some operators hold numbers that must be divided as well, see ties_has_numbers(): Add, Sub, Min
  * and Max with a constant, and Clip from 0, whose limit becomes one for each channel.
+ *
+ * x * Sigmoid(x) and x * Clip(x + 3, 0, 6) / 6 can hand a factor on when the gate, the second
+ * factor, gets the old x back:  x' * Sigmoid(s x') = y / s  for  x' = x / s. See ties_is_gate().
  */
 #ifndef TIES_H
 #define TIES_H
 
 #include "channel.h"
 
+struct ties_options {
+    bool limits; /* a Clip may get a limit for each channel */
+    bool gates;  /* a gate may get the old value back by a Mul */
+};
 struct ties {
+    struct ties_options options;
     const struct channels *channels;
     int64_t *base; /* by value id: the number of its first channel */
     int64_t n;     /* channels of all values */
@@ -26,7 +34,8 @@ struct ties {
     int *group;  /* by value id */
 };
 
-struct ties ties_find(const struct graph *g, const struct channels *channels, struct arena *a);
+struct ties ties_find(const struct graph *g, const struct channels *channels,
+                      struct ties_options options, struct arena *a);
 /* The class of a channel, a number below n. */
 int64_t ties_class(const struct ties *t, const struct value *v, int64_t channel);
 /* The group of a value, the id of one of its members. */
@@ -35,5 +44,7 @@ int ties_group(const struct ties *t, const struct value *v);
 /* Does the node hold numbers of its own that have to be divided with its output? `slot` is the
  * constant input; -1: the upper limit of a Clip, in `limit`. */
 bool ties_has_numbers(const struct node *n, int *slot, double *limit);
+/* Is the node the beginning of a gate, whose input 0 has to be multiplied by s again? */
+bool ties_is_gate(const struct ties *t, const struct node *n);
 
 #endif

@@ -7,6 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Products of sizes within these stay within int64. */
+enum { MAX_STEP = 1 << 20, MAX_DIM = INT32_MAX };
+
 enum auto_pad { PAD_EXPLICIT, PAD_VALID, PAD_SAME_UPPER, PAD_SAME_LOWER };
 
 static int read_auto_pad(const struct node *n, enum auto_pad *p, struct err *err)
@@ -22,9 +25,9 @@ static int read_auto_pad(const struct node *n, enum auto_pad *p, struct err *err
                                    "SAME_LOWER");
 }
 
-/* One number for each axis, into the last `axes` entries of v; the lowest allowed is `low`. */
-static int read_axes(const struct node *n, const char *name, int axes, int64_t low, int64_t *v,
-                     struct err *err)
+/* One number from low to high for each axis, into the last `axes` entries of v. */
+static int read_axes(const struct node *n, const char *name, int axes, int64_t low, int64_t high,
+                     int64_t *v, struct err *err)
 {
     size_t count;
     const int64_t *at = node_ints(n, name, &count);
@@ -34,7 +37,7 @@ static int read_axes(const struct node *n, const char *name, int axes, int64_t l
         return err_set(err, ERR_INPUT, "attribute %s has %zu numbers for %d axes", name, count,
                        axes);
     for (int i = 0; i < axes; i++) {
-        if (at[i] < low || at[i] > INT32_MAX)
+        if (at[i] < low || at[i] > high)
             return err_set(err, ERR_INPUT, "attribute %s: %" PRId64 " is out of range", name,
                            at[i]);
         v[CONV_AXES - axes + i] = at[i];
@@ -53,7 +56,7 @@ static int read_pads(const struct node *n, struct conv_dims *d, struct err *err)
                        d->axes);
     for (int i = 0; i < d->axes; i++) {
         int64_t begin = at[i], end = at[d->axes + i];
-        if (begin < -INT32_MAX || begin > INT32_MAX || end < -INT32_MAX || end > INT32_MAX)
+        if (begin < -MAX_STEP || begin > MAX_STEP || end < -MAX_STEP || end > MAX_STEP)
             return err_set(err, ERR_INPUT, "attribute pads is out of range");
         d->pad[CONV_AXES - d->axes + i] = begin;
         d->pad_end[CONV_AXES - d->axes + i] = end;
@@ -73,6 +76,10 @@ static int start(const struct shape *x, struct conv_dims *d, struct err *err)
         return 0;
     if (x->rank < 3 || x->rank > 2 + CONV_AXES)
         return err_set(err, ERR_INPUT, "input 0 has rank %d; ranks 3 to 5 are supported", x->rank);
+    for (int i = 0; i < x->rank; i++)
+        if (x->dim[i] > MAX_DIM)
+            return err_set(err, ERR_INPUT, "input 0 has a dim of %" PRId64 ", which is too large",
+                           x->dim[i]);
     d->axes = x->rank - 2;
     d->batch = x->dim[0];
     d->c = x->dim[1];
@@ -151,7 +158,7 @@ static int read_kernel(const struct node *n, const struct shape *w, struct conv_
 {
     for (int i = 0; i < d->axes; i++)
         d->kernel[CONV_AXES - d->axes + i] = -1;
-    TRY(read_axes(n, "kernel_shape", d->axes, 1, d->kernel, err));
+    TRY(read_axes(n, "kernel_shape", d->axes, 1, MAX_STEP, d->kernel, err));
     if (w->rank < 0)
         return 0;
     for (int i = 0; i < d->axes; i++) {
@@ -173,10 +180,14 @@ static int read_channels(const struct node *n, const struct shape *w, struct con
                          struct err *err)
 {
     d->groups = node_int(n, "group", 1);
-    if (d->groups < 1)
+    if (d->groups < 1 || d->groups > MAX_DIM)
         return err_set(err, ERR_INPUT, "attribute group is %" PRId64, d->groups);
     if (w->rank < 0)
         return 0;
+    for (int i = 0; i < w->rank; i++)
+        if (w->dim[i] > (i < 2 ? MAX_DIM : MAX_STEP))
+            return err_set(err, ERR_INPUT,
+                           "the weight has a dim of %" PRId64 ", which is too large", w->dim[i]);
     int64_t outer = w->dim[0], inner = w->dim[1];
     int64_t c = d->transposed ? outer : inner < 0 ? -1 : inner * d->groups;
     d->m = !d->transposed ? outer : inner < 0 ? -1 : inner * d->groups;
@@ -196,15 +207,15 @@ static int fit_all_transposed(const struct node *n, enum auto_pad p, struct conv
                               struct err *err)
 {
     int64_t extra[CONV_AXES] = {0}, shape[2 + CONV_AXES] = {-1, -1, -1, -1, -1};
-    TRY(read_axes(n, "output_padding", d->axes, 0, extra, err));
+    TRY(read_axes(n, "output_padding", d->axes, 0, MAX_STEP, extra, err));
     size_t count;
     const int64_t *at = node_ints(n, "output_shape", &count);
     /* Some exporters write batch and channels as well. */
     if (at && count == 2 + (size_t)d->axes)
         for (int i = 0; i < d->axes; i++)
-            shape[CONV_AXES - d->axes + i] = at[2 + i];
+            shape[CONV_AXES - d->axes + i] = at[2 + i] >= 0 && at[2 + i] <= MAX_DIM ? at[2 + i] : -1;
     else
-        TRY(read_axes(n, "output_shape", d->axes, 0, shape, err));
+        TRY(read_axes(n, "output_shape", d->axes, 0, MAX_DIM, shape, err));
     for (int a = CONV_AXES - d->axes; a < CONV_AXES; a++)
         TRY(fit_transposed(d, a, p, extra[a], shape[a], err));
     return 0;
@@ -230,8 +241,8 @@ int conv_geometry(const struct node *n, const struct shape *x, const struct shap
     if (!d->axes)
         return 0;
     TRY(read_kernel(n, w, d, err));
-    TRY(read_axes(n, "strides", d->axes, 1, d->stride, err));
-    TRY(read_axes(n, "dilations", d->axes, 1, d->dilation, err));
+    TRY(read_axes(n, "strides", d->axes, 1, MAX_STEP, d->stride, err));
+    TRY(read_axes(n, "dilations", d->axes, 1, MAX_STEP, d->dilation, err));
     TRY(read_pads(n, d, err));
     TRY(read_auto_pad(n, &p, err));
     if (d->transposed)
@@ -252,9 +263,9 @@ int pool_geometry(const struct node *n, const struct shape *x, struct conv_dims 
         return err_set(err, ERR_INPUT, "attribute kernel_shape is missing");
     if (!d->axes)
         return 0;
-    TRY(read_axes(n, "kernel_shape", d->axes, 1, d->kernel, err));
-    TRY(read_axes(n, "strides", d->axes, 1, d->stride, err));
-    TRY(read_axes(n, "dilations", d->axes, 1, d->dilation, err));
+    TRY(read_axes(n, "kernel_shape", d->axes, 1, MAX_STEP, d->kernel, err));
+    TRY(read_axes(n, "strides", d->axes, 1, MAX_STEP, d->stride, err));
+    TRY(read_axes(n, "dilations", d->axes, 1, MAX_STEP, d->dilation, err));
     TRY(read_pads(n, d, err));
     TRY(read_auto_pad(n, &p, err));
     bool ceil_mode = node_int(n, "ceil_mode", 0) != 0;
