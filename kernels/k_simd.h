@@ -29,6 +29,9 @@
 #define K_CLONES
 #endif
 
+/* For helpers of such kernels, so that each version has its own. */
+#define K_INLINE static inline __attribute__((always_inline))
+
 /* Before a loop whose iterations are independent although its arrays may be the same one. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* a loop that calls libm stays as it is */

@@ -5,7 +5,7 @@
 
 enum { NAME(BLOCK) = 64, NAME(LANES) = 16 };
 
-static T NAME(largest)(const T *x, int64_t n)
+K_INLINE T NAME(largest)(const T *x, int64_t n)
 {
     T lane[NAME(LANES)], m;
     int64_t i = 0;
@@ -22,7 +22,7 @@ static T NAME(largest)(const T *x, int64_t n)
 }
 
 /* Sum of exp(x - m), in a fixed number of interleaved parts; the terms go to y. */
-static T NAME(terms)(const T *x, T *y, int64_t n, T m)
+K_INLINE T NAME(terms)(const T *x, T *y, int64_t n, T m)
 {
     T lane[NAME(LANES)] = {0}, sum = 0;
     int64_t i = 0;

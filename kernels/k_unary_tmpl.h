@@ -15,7 +15,7 @@
     break
 
 /* log(1 + exp(x)) without overflow. */
-static inline T NAME(softplus)(T x)
+K_INLINE T NAME(softplus)(T x)
 {
     return (x > 0 ? x : 0) + M(log1p)(EXP(x > 0 ? -x : x));
 }

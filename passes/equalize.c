@@ -28,15 +28,15 @@ struct attempt {
 };
 
 /* A clone of the model, equalized and measured; changes = 0 where there is nothing to do. */
-static int attempt_make(const struct model *m, float *const *peak, struct pass_ctx *ctx,
-                        struct attempt *a, struct err *err)
+static int attempt_make(const struct model *m, float *const *peak, const struct measure *reference,
+                        struct pass_ctx *ctx, struct attempt *a, struct err *err)
 {
     struct arena scratch = {0};
     a->model = model_clone(m);
     a->changes = peak ? equalize_activations(a->model, peak, &scratch)
                       : equalize_weights(a->model, &scratch);
     arena_release(&scratch);
-    return a->changes ? trial_sqnr(a->model, ctx, &a->db, err) : 0;
+    return a->changes ? trial_sqnr(a->model, reference, ctx, &a->db, err) : 0;
 }
 
 static int attempts_make(const struct model *m, struct pass_ctx *ctx, double *without,
@@ -44,11 +44,14 @@ static int attempts_make(const struct model *m, struct pass_ctx *ctx, double *wi
 {
     const struct channels *channels = channels_find(m->graph, ctx->scratch);
     float **peak = peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch, err);
-    if (!peak)
+    const struct measure *reference =
+        measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch, err);
+    if (!peak || !reference)
         return -1;
-    TRY(attempt_make(m, NULL, ctx, &attempt[0], err));
-    TRY(attempt_make(m, peak, ctx, &attempt[1], err));
-    return attempt[0].changes || attempt[1].changes ? trial_sqnr(m, ctx, without, err) : 0;
+    TRY(attempt_make(m, NULL, reference, ctx, &attempt[0], err));
+    TRY(attempt_make(m, peak, reference, ctx, &attempt[1], err));
+    bool any = attempt[0].changes || attempt[1].changes;
+    return any ? trial_sqnr(m, reference, ctx, without, err) : 0;
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)

@@ -115,6 +115,8 @@ static int choose_observer(struct model *m, const struct placement *p, const str
     for (int i = 0; i < N_OBSERVERS; i++) {
         const struct observer *o = &observer_table[i];
         double db;
+        if (o->only_by_name)
+            continue;
         set_ranges(m, g, o);
         solve_model(m, p);
         TRY(measure_sqnr(measure, m, jobs, &db, err));

@@ -11,7 +11,7 @@
 #include "place.h"
 
 /* Fills the range of every activation's quant from `n` samples (0: all) with one observer: a name
- * of observer_table, or "auto": the observers take turns for the whole network, and the one whose
+ * of observer_table, or "auto": most observers take turns for the whole network, and the one whose
  * simulated outputs are nearest to the float ones (by `measure`) is kept. The name of the observer
  * and the SQNR of the last simulation are returned where the pointers are not NULL; the SQNR is NAN
  * where nothing was simulated. */

@@ -27,7 +27,8 @@ static bool fixed_scalar(const struct exec *x, const struct step *s, int i, floa
     return true;
 }
 
-bool tail_limits(const struct exec *x, const struct step *s, struct tail *t)
+/* An activation that a kernel can do along the way. */
+static bool tail_limits(const struct exec *x, const struct step *s, struct tail *t)
 {
     t->lo = 0;
     t->hi = INFINITY;

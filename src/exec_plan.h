@@ -37,13 +37,13 @@ struct step {
     int64_t opset;
     int index;
     int n_in, n_out;
-    struct operand *in;      /* n_in of the node; then `bias` and `add` of the tail */
+    struct operand *in;
     int *out;                /* ids; of the last follower where there are any; -1: left out */
     unsigned constant;       /* bit i: input i is fixed */
     struct step *part;       /* a step for each node; NULL: no followers */
     int n_parts;
-    struct tail tail;        /* kind and limits; bias and add only say "there is one" */
-    struct operand bias, add;
+    struct tail tail;        /* kind and limits */
+    struct operand bias, add; /* of the tail; value -1: none */
     int *dead;               /* ids that nobody reads after this step */
     int n_dead;
     struct op_state *state;
@@ -68,11 +68,8 @@ struct exec {
 int plan_setup(struct exec *x, const struct exec_options *o, struct err *err);
 void plan_steps(struct exec *x);
 
-/* exec_fuse.c: a step and its followers. Takes `step`, one for each node in `first` .. , in order;
- * returns how many steps are left. */
+/* exec_fuse.c: joins steps with what follows them; returns how many of the n are left. */
 int plan_fuse(struct exec *x, struct step *step, int n);
-/* Limits of an activation; false: not one that a kernel can do along the way. */
-bool tail_limits(const struct exec *x, const struct step *s, struct tail *t);
 
 /* exec_run.c: computes what is fixed and depends on the stale values (by id; more are marked), and
  * forgets what was prepared from them. */

@@ -45,7 +45,7 @@ static struct call call_of(struct run *r, const struct step *s, const struct ten
                          .constant = s->constant};
 }
 
-/* Calls infer; false: something stays unknown. */
+/* Calls infer; *known: it could tell everything. */
 static int infer(struct run *r, const struct step *s, const struct tensor *const *in, bool *known,
                  struct err *err)
 {

@@ -41,6 +41,7 @@ struct observer {
     struct range (*range)(const struct stats *s, const struct qtype *t, double parameter);
     double parameter;           /* default: percentile 99.99 ... */
     const char *parameter_help; /* NULL: the observer has none */
+    bool only_by_name;          /* 'auto' leaves it out: it costs a turn and hardly ever wins */
 };
 enum { N_OBSERVERS = 5 };
 /* min-max, mean-min-max, percentile, entropy, mse. */

@@ -78,14 +78,15 @@ static struct range observe_percentile(const struct stats *s, const struct qtype
 }
 
 const struct observer observer_table[N_OBSERVERS] = {
-    {"min-max", "smallest and largest element of all samples", observe_min_max, 0, NULL},
+    {"min-max", "smallest and largest element of all samples", observe_min_max, 0, NULL,
+     false},
     {"mean-min-max", "mean over samples of their smallest and largest element",
-     observe_mean_min_max, 0, NULL},
+     observe_mean_min_max, 0, NULL, false},
     {"percentile", "leaves out the same small share of elements on each side",
-     observe_percentile, 99.99, "percent of the elements kept"},
+     observe_percentile, 99.99, "percent of the elements kept", false},
     {"entropy", "least Kullback-Leibler divergence between the histograms before and after",
-     observe_entropy, 0, NULL},
-    {"mse", "least mean squared error of rounding and clipping", observe_mse, 0, NULL},
+     observe_entropy, 0, NULL, true},
+    {"mse", "least mean squared error of rounding and clipping", observe_mse, 0, NULL, false},
 };
 
 const struct observer *observer_find(const char *name)

@@ -5,6 +5,7 @@
 #include "peaks.h"
 
 #include "exec.h"
+#include "k_simd.h"
 #include "samples.h"
 
 #include <math.h>
@@ -14,6 +15,21 @@ struct session {
     int n_values;
     float ***peak; /* [worker][id][channel] */
 };
+
+K_CLONES static void raise_each(float *restrict peak, const float *restrict x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float a = fabsf(x[i]);
+        peak[i] = a > peak[i] ? a : peak[i];
+    }
+}
+
+static float raised(float peak, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+    return peak;
+}
 
 static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
@@ -26,13 +42,12 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
     bool last = t->layout == LAYOUT_CHANNELS_LAST && c.axis == 1;
     int64_t inner = last ? 1 : shape_span(&t->shape, c.axis + 1, t->shape.rank);
     const float *x = tensor_f32(t);
-    for (int64_t at = 0, n = tensor_count(t), channel = 0; at < n; at += inner) {
-        float top = peak[channel];
-        for (int64_t k = at; k < at + inner; k++)
-            top = fmaxf(top, fabsf(x[k]));
-        peak[channel] = top;
-        channel = channel + 1 == c.n ? 0 : channel + 1;
-    }
+    for (int64_t at = 0, n = tensor_count(t); at < n; at += c.n * inner)
+        if (inner == 1)
+            raise_each(peak, x + at, c.n);
+        else
+            for (int64_t channel = 0; channel < c.n; channel++)
+                peak[channel] = raised(peak[channel], x + at + channel * inner, inner);
 }
 
 static float **peaks_new(struct arena *a, const struct channels *channels, int n_values)

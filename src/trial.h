@@ -6,10 +6,15 @@
 #ifndef TRIAL_H
 #define TRIAL_H
 
+#include "measure.h"
 #include "pass.h"
 
-/* Quantizes a clone of `m` the plain way (min-max, nearest rounding, a few samples) for the target
- * in ctx and measures the SQNR of its simulated outputs. ctx->data and ctx->target must be set. */
-int trial_sqnr(const struct model *m, struct pass_ctx *ctx, double *db, struct err *err);
+enum { TRIAL_SAMPLES = 8 };
+
+/* Quantizes a clone of `m` for the target in ctx on a few samples (ranges by min-max, weights as
+ * finely as refining passes will make them) and measures its outputs against `reference`: those of
+ * the float model, by measure_open() on TRIAL_SAMPLES. ctx->data and ctx->target must be set. */
+int trial_sqnr(const struct model *m, const struct measure *reference, struct pass_ctx *ctx,
+               double *db, struct err *err);
 
 #endif

@@ -25,17 +25,19 @@ static int read_auto_pad(const struct node *n, enum auto_pad *p, struct err *err
                                    "SAME_LOWER");
 }
 
-/* One number from low to high for each axis, into the last `axes` entries of v. */
-static int read_axes(const struct node *n, const char *name, int axes, int64_t low, int64_t high,
-                     int64_t *v, struct err *err)
+/* One number from low to high for each axis, behind `skip` others, into the last `axes` entries of
+ * v. */
+static int read_axes(const struct node *n, const char *name, int axes, size_t skip, int64_t low,
+                     int64_t high, int64_t *v, struct err *err)
 {
     size_t count;
     const int64_t *at = node_ints(n, name, &count);
     if (!at)
         return 0;
-    if (count != (size_t)axes)
+    if (count != (size_t)axes + skip)
         return err_set(err, ERR_INPUT, "attribute %s has %zu numbers for %d axes", name, count,
                        axes);
+    at += skip;
     for (int i = 0; i < axes; i++) {
         if (at[i] < low || at[i] > high)
             return err_set(err, ERR_INPUT, "attribute %s: %" PRId64 " is out of range", name,
@@ -158,7 +160,7 @@ static int read_kernel(const struct node *n, const struct shape *w, struct conv_
 {
     for (int i = 0; i < d->axes; i++)
         d->kernel[CONV_AXES - d->axes + i] = -1;
-    TRY(read_axes(n, "kernel_shape", d->axes, 1, MAX_STEP, d->kernel, err));
+    TRY(read_axes(n, "kernel_shape", d->axes, 0, 1, MAX_STEP, d->kernel, err));
     if (w->rank < 0)
         return 0;
     for (int i = 0; i < d->axes; i++) {
@@ -206,16 +208,13 @@ static int read_channels(const struct node *n, const struct shape *w, struct con
 static int fit_all_transposed(const struct node *n, enum auto_pad p, struct conv_dims *d,
                               struct err *err)
 {
-    int64_t extra[CONV_AXES] = {0}, shape[2 + CONV_AXES] = {-1, -1, -1, -1, -1};
-    TRY(read_axes(n, "output_padding", d->axes, 0, MAX_STEP, extra, err));
+    int64_t extra[CONV_AXES] = {0}, shape[CONV_AXES] = {-1, -1, -1};
+    TRY(read_axes(n, "output_padding", d->axes, 0, 0, MAX_STEP, extra, err));
     size_t count;
     const int64_t *at = node_ints(n, "output_shape", &count);
     /* Some exporters write batch and channels as well. */
-    if (at && count == 2 + (size_t)d->axes)
-        for (int i = 0; i < d->axes; i++)
-            shape[CONV_AXES - d->axes + i] = at[2 + i] >= 0 && at[2 + i] <= MAX_DIM ? at[2 + i] : -1;
-    else
-        TRY(read_axes(n, "output_shape", d->axes, 0, MAX_DIM, shape, err));
+    size_t skip = at && count == 2 + (size_t)d->axes ? 2 : 0;
+    TRY(read_axes(n, "output_shape", d->axes, skip, 0, MAX_DIM, shape, err));
     for (int a = CONV_AXES - d->axes; a < CONV_AXES; a++)
         TRY(fit_transposed(d, a, p, extra[a], shape[a], err));
     return 0;
@@ -241,8 +240,8 @@ int conv_geometry(const struct node *n, const struct shape *x, const struct shap
     if (!d->axes)
         return 0;
     TRY(read_kernel(n, w, d, err));
-    TRY(read_axes(n, "strides", d->axes, 1, MAX_STEP, d->stride, err));
-    TRY(read_axes(n, "dilations", d->axes, 1, MAX_STEP, d->dilation, err));
+    TRY(read_axes(n, "strides", d->axes, 0, 1, MAX_STEP, d->stride, err));
+    TRY(read_axes(n, "dilations", d->axes, 0, 1, MAX_STEP, d->dilation, err));
     TRY(read_pads(n, d, err));
     TRY(read_auto_pad(n, &p, err));
     if (d->transposed)
@@ -263,9 +262,9 @@ int pool_geometry(const struct node *n, const struct shape *x, struct conv_dims 
         return err_set(err, ERR_INPUT, "attribute kernel_shape is missing");
     if (!d->axes)
         return 0;
-    TRY(read_axes(n, "kernel_shape", d->axes, 1, MAX_STEP, d->kernel, err));
-    TRY(read_axes(n, "strides", d->axes, 1, MAX_STEP, d->stride, err));
-    TRY(read_axes(n, "dilations", d->axes, 1, MAX_STEP, d->dilation, err));
+    TRY(read_axes(n, "kernel_shape", d->axes, 0, 1, MAX_STEP, d->kernel, err));
+    TRY(read_axes(n, "strides", d->axes, 0, 1, MAX_STEP, d->stride, err));
+    TRY(read_axes(n, "dilations", d->axes, 0, 1, MAX_STEP, d->dilation, err));
     TRY(read_pads(n, d, err));
     TRY(read_auto_pad(n, &p, err));
     bool ceil_mode = node_int(n, "ceil_mode", 0) != 0;

@@ -14,11 +14,9 @@
 
 #include <string.h>
 
-struct node *call_node(struct arena *a, const char *domain, const char *type, int n_in, int n_out,
-                       int64_t opset)
+struct node *call_node(const char *domain, const char *type, int n_in, int n_out, int64_t opset)
 {
     struct model *m = model_new("test");
-    (void)a;
     model_set_opset(m, domain, opset);
     return node_new(m->graph, domain, type, n_in, n_out);
 }

@@ -9,8 +9,7 @@
 #include "op.h"
 
 /* A node that is in no list, in a model of its own with this opset. */
-struct node *call_node(struct arena *a, const char *domain, const char *type, int n_in, int n_out,
-                       int64_t opset);
+struct node *call_node(const char *domain, const char *type, int n_in, int n_out, int64_t opset);
 void call_node_close(struct node *n);
 /* infer and eval; tests that all went well, and that infer without data says nothing else. Outputs
  * of as many axes as the input of most axes get its layout. */

@@ -50,7 +50,7 @@ static void test_unary(void **state)
         bool logic = !strcmp(info->name, "Not"), whole = !strncmp(info->name, "Bitwise", 7);
         enum dtype t = logic ? DTYPE_BOOL : whole ? DTYPE_I32 : DTYPE_F32;
         const struct tensor *in[] = {random_tensor(&a, &r, t, &s)};
-        struct node *n = call_node(&a, info->domain, info->name, 1, 1, 21);
+        struct node *n = call_node(info->domain, info->name, 1, 1, 21);
         compare_layouts(&a, n, in);
         call_node_close(n);
         arena_reset(&a);
@@ -77,7 +77,7 @@ static void test_binary(void **state)
         }
         const struct tensor *in[] = {random_tensor(&a, &r, DTYPE_F32, &s),
                                      random_tensor(&a, &r, DTYPE_F32, &b)};
-        struct node *n = call_node(&a, "", names[k % 8], 2, 1, 16);
+        struct node *n = call_node("", names[k % 8], 2, 1, 16);
         if (k % 3 == 0 && strcmp(n->type, "PRelu")) {
             const struct tensor *t = in[0];
             in[0] = in[1];
@@ -106,23 +106,50 @@ static void test_movers(void **state)
         const struct tensor *x = random_tensor(&a, &r, k % 2 ? DTYPE_F32 : DTYPE_I8, &s);
         const struct tensor *y = random_tensor(&a, &r, x->dtype, &t);
         int64_t axis = random_int(&r, 0, 3), step = random_int(&r, 0, 1) ? 1 : -2;
-        struct node *n = call_node(&a, "", "Concat", 2, 1, 13);
+        struct node *n = call_node("", "Concat", 2, 1, 13);
         node_set_int(n, "axis", 1);
         compare_layouts(&a, n, (const struct tensor *[]){x, y});
         call_node_close(n);
 
-        n = call_node(&a, "", "Slice", 5, 1, 13);
+        n = call_node("", "Slice", 5, 1, 13);
         compare_layouts(&a, n, (const struct tensor *[]){
             x, ints(&a, 1, (int64_t[]){step > 0 ? 1 : -1}),
             ints(&a, 1, (int64_t[]){step > 0 ? 9 : -9}), ints(&a, 1, &axis), ints(&a, 1, &step)});
         call_node_close(n);
 
-        n = call_node(&a, "", "Pad", 2, 1, 13);
+        n = call_node("", "Pad", 2, 1, 13);
         static const char *const modes[] = {"constant", "edge", "reflect"};
         node_set_string(n, "mode", modes[k % 3]);
         int64_t pads[8] = {0, random_int(&r, 0, 2), 0, random_int(&r, 0, 2), random_int(&r, 0, 1),
                            0, random_int(&r, 0, 2), 0};
         compare_layouts(&a, n, (const struct tensor *[]){x, ints(&a, 8, pads)});
+        call_node_close(n);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
+/* Channels that come apart, and that trade places with pixels. */
+static void test_channels(void **state)
+{
+    (void)state;
+    struct random r = {27};
+    struct arena a = {0};
+    for (int k = 0; k < 60; k++) {
+        int64_t b = random_int(&r, 1, 3), c = random_int(&r, 1, 3);
+        struct shape s = {4, {random_int(&r, 1, 2), c * b * b, b * random_int(&r, 1, 3),
+                              b * random_int(&r, 1, 3)}};
+        const struct tensor *x = random_tensor(&a, &r, k % 2 ? DTYPE_F32 : DTYPE_U8, &s);
+        static const char *const names[] = {"DepthToSpace", "SpaceToDepth"};
+        struct node *n = call_node("", names[k % 2], 1, 1, 13);
+        node_set_int(n, "blocksize", b);
+        node_set_string(n, "mode", k % 4 < 2 ? "DCR" : "CRD");
+        compare_layouts(&a, n, &x);
+        call_node_close(n);
+        int64_t parts[] = {c, c * b * b - c};
+        n = call_node("", "Split", 2, 2, 13);
+        node_set_int(n, "axis", -3);
+        compare_layouts(&a, n, (const struct tensor *[]){x, ints(&a, 2, parts)});
         call_node_close(n);
         arena_reset(&a);
     }
@@ -139,7 +166,7 @@ static void test_resize(void **state)
         struct shape s = random_shape(&r, 4, 6);
         const struct tensor *x = random_tensor(&a, &r, DTYPE_F32, &s);
         int64_t to[] = {s.dim[0], s.dim[1], random_int(&r, 1, 9), random_int(&r, 1, 9)};
-        struct node *n = call_node(&a, "", "Resize", 4, 1, 13);
+        struct node *n = call_node("", "Resize", 4, 1, 13);
         node_set_string(n, "mode", modes[k % 3]);
         compare_layouts(&a, n, (const struct tensor *[]){x, NULL, NULL, ints(&a, 4, to)});
         call_node_close(n);
@@ -162,7 +189,7 @@ static void test_quantize(void **state)
         struct shape vector = {1, {channels}};
         for (int64_t i = 0; i < channels; i++)
             scale[i] = 0.01f + 0.005f * (float)i;
-        struct node *n = call_node(&a, "", "QuantizeLinear", 3, 1, 13);
+        struct node *n = call_node("", "QuantizeLinear", 3, 1, 13);
         node_set_int(n, "axis", axis);
         const struct tensor *in[] = {x, tensor_from_f32(&a, scale, channels),
                                      random_tensor(&a, &r, DTYPE_U8, &vector)};
@@ -170,7 +197,7 @@ static void test_quantize(void **state)
         struct tensor *codes[1];
         call_run(&a, n, in, codes);
         call_node_close(n);
-        n = call_node(&a, "", "DequantizeLinear", 3, 1, 13);
+        n = call_node("", "DequantizeLinear", 3, 1, 13);
         node_set_int(n, "axis", axis);
         in[0] = codes[0];
         compare_layouts(&a, n, in);
@@ -194,7 +221,7 @@ static void test_reduce(void **state)
         for (int64_t i = 0; i < s.rank; i++)
             if (random_int(&r, 0, 1))
                 axes[n_axes++] = i - (random_int(&r, 0, 1) ? s.rank : 0);
-        struct node *n = call_node(&a, "", names[k % 4], 2, 1, 18);
+        struct node *n = call_node("", names[k % 4], 2, 1, 18);
         node_set_int(n, "keepdims", random_int(&r, 0, 1));
         compare_layouts(&a, n, (const struct tensor *[]){x, ints(&a, (int)n_axes, axes)});
         call_node_close(n);
@@ -209,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_unary),    cmocka_unit_test(test_binary),
         cmocka_unit_test(test_movers),   cmocka_unit_test(test_resize),
         cmocka_unit_test(test_quantize), cmocka_unit_test(test_reduce),
+        cmocka_unit_test(test_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
