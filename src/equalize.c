@@ -52,6 +52,7 @@ struct equalizer {
     VEC(struct side) sides;
     double *p, *q; /* by class, of the group at hand */
     double *range; /* by channel, of the side at hand */
+    double *row, *column; /* factors of its layer's rows and columns */
 };
 
 /* A side counts where one of its channels may be scaled. */
@@ -79,6 +80,8 @@ static void sides_find(struct equalizer *e)
         longest = k->l.n_out > longest ? k->l.n_out : longest;
     }
     e->range = NEW_ARRAY(e->scratch, longest, double);
+    e->row = NEW_ARRAY(e->scratch, longest, double);
+    e->column = NEW_ARRAY(e->scratch, longest, double);
     e->p = NEW_ARRAY(e->scratch, e->scaling.ties.n, double);
     e->q = NEW_ARRAY(e->scratch, e->scaling.ties.n, double);
 }
@@ -91,14 +94,23 @@ static void side_measure(struct equalizer *e, const struct side *side)
     double *share = side->rows ? e->p : e->q, largest = 0;
     for (int64_t c = 0; c < side->n; c++)
         e->range[c] = 0;
-    for (int64_t i = 0; i < l->major; i++)
+    for (int64_t c = 0; c < l->n_in; c++)
+        e->column[c] = scaling_factor(&e->scaling, k->column[c]);
+    for (int64_t o = 0; o < l->n_out; o++)
+        e->row[o] = 1 / scaling_factor(&e->scaling, k->row[o]);
+    const double *by_major = l->out_major ? e->row : e->column;
+    const double *by_minor = l->out_major ? e->column : e->row;
+    for (int64_t i = 0; i < l->major; i++) {
+        int64_t first = linear_minor(l, i, 0);
         for (int64_t j = 0; j < l->minor; j++) {
-            int64_t o = linear_out(l, i, j), c = linear_in(l, i, j), at = side->rows ? o : c;
-            double w = side->top[i * l->minor + j] * scaling_factor(&e->scaling, k->column[c])
-                     / scaling_factor(&e->scaling, k->row[o]);
-            e->range[at] = fmax(e->range[at], w);
-            largest = fmax(largest, w);
+            double w = side->top[i * l->minor + j] * by_major[i] * by_minor[first + j];
+            int64_t at = side->rows == l->out_major ? i : first + j;
+            if (w > e->range[at])
+                e->range[at] = w;
         }
+    }
+    for (int64_t c = 0; c < side->n; c++)
+        largest = fmax(largest, e->range[c]);
     for (int64_t c = 0; c < side->n && largest > 0; c++)
         share[side->class[c]] = fmax(share[side->class[c]], e->range[c] / largest);
 }

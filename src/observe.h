@@ -14,7 +14,7 @@
 
 enum {
     STATS_BINS = 2048,
-    STATS_COUNTED = 1 << 15, /* elements of one value in one sample that are counted */
+    STATS_COUNTED = 1 << 14, /* elements of one value in one sample that are counted */
     STATS_BLOCK = 256,       /* where there are more: blocks of so many, spread evenly */
 };
 

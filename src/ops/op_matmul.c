@@ -197,7 +197,7 @@ int eval_matmul(struct call *c, struct err *err)
     int64_t m = s.y.dim[s.y.rank - 2], n = s.y.dim[s.y.rank - 1], k = s.a.dim[s.a.rank - 1];
     int64_t count = shape_span(&s.y, 0, s.y.rank - 2);
     float beta = begin_sum(c, y) ? 1 : 0;
-    if (s.b.rank == 2) { /* one matrix on the right: all rows at once */
+    if (shape_span(&s.b, 0, s.b.rank - 2) == 1) { /* one matrix on the right: all rows at once */
         struct gemm g = gemm_dense(count * m, n, k);
         g.beta = beta;
         multiply(way, &g, a, 0, b, 0, y, 0);
