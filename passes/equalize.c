@@ -43,7 +43,8 @@ static int attempts_make(const struct model *m, struct pass_ctx *ctx, double *wi
                          struct attempt attempt[2], struct err *err)
 {
     const struct channels *channels = channels_find(m->graph, ctx->scratch);
-    float **peak = peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch, err);
+    float **peak = peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch,
+                                 err);
     const struct measure *reference =
         measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch, err);
     if (!peak || !reference)

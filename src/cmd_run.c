@@ -264,7 +264,7 @@ end:
 
 int cmd_run(int argc, char **argv, struct err *err)
 {
-    struct run_options o = {0};
+    struct run_options o = {.data.any_number = true};
     int todo = command_parse(&run_page, run_rows, &o, argc, argv, err);
     if (todo <= 0)
         return todo;

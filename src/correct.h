@@ -5,9 +5,9 @@
  * With all earlier layers quantized and corrected, per output channel
  *     b += (E f(y) - E f(yq)) / E f'(yq)
  * where y is the layer's float output, yq the quantized one and f the activation behind it
- * (identity where it is none of Relu, Clip, LeakyRelu, HardSwish, SiLU). Channels with
- * E f' < 0.1 are left alone; a correction is shrunk by max(0, 1 - se^2 / mean^2), its standard error over samples.
- * Means before the activation would count what the activation throws away.
+ * (identity where it is none of Relu, Clip, LeakyRelu, HardSwish, SiLU). Channels with E f' < 0.1
+ * are left alone; a correction is shrunk by max(0, 1 - se^2 / mean^2), with se its standard error
+ * over samples. Means before the activation would count what the activation throws away.
  */
 #ifndef CORRECT_H
 #define CORRECT_H

@@ -103,14 +103,16 @@ static int find_kind(struct dataset *d, struct err *err)
     return file_is_directory(d->path) ? find_kind_in_directory(d, err) : find_kind_of_path(d, err);
 }
 
-static int read_feeds(struct dataset *d, const struct graph *g, struct err *err)
+static int read_feeds(struct dataset *d, const struct graph *g, bool any_number,
+                      struct err *err)
 {
     d->feed = NEW_ARRAY(&d->arena, g->n_input, struct feed);
     for (int i = 0; i < g->n_input; i++) {
         const struct value *v = g->input[i];
         if (value_is_fed(v))
             d->feed[d->n_feeds++] =
-                (struct feed){arena_strdup(&d->arena, v->name), v->type.dtype, v->type.shape};
+                (struct feed){arena_strdup(&d->arena, v->name), v->type.dtype, v->type.shape,
+                              any_number};
     }
     if (!d->n_feeds)
         return err_set(err, ERR_INPUT, "the model has no inputs that data could be fed to");
@@ -143,7 +145,7 @@ static int pick_samples(struct dataset *d, int samples, struct err *err)
 static int open_parts(struct dataset *d, const struct graph *g, const struct dataset_options *o,
                       struct err *err)
 {
-    TRY(read_feeds(d, g, err));
+    TRY(read_feeds(d, g, o->any_number, err));
     TRY(find_kind(d, err));
     if (o->image && d->kind != &dataset_image)
         return err_set(err, ERR_USAGE, "%s: --image is for JPEG and PNG images only", d->path);

@@ -30,6 +30,7 @@ struct dataset_options {
     const char *path;
     const char *image; /* preprocessing line; NULL: none given */
     int samples;       /* at most so many, taken evenly over the whole; 0: all */
+    bool any_number;   /* let NaN and infinity through; otherwise they are an error */
 };
 
 struct dataset *dataset_open(const struct graph *g, const struct dataset_options *o,

@@ -15,6 +15,7 @@ struct feed {
     const char *name;
     enum dtype dtype;   /* DTYPE_NONE: not known */
     struct shape shape; /* as far as known */
+    bool any_number;    /* NaN and infinity as well */
 };
 
 struct dataset {

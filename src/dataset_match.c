@@ -102,7 +102,7 @@ int dataset_fit(const struct feed *f, const struct tensor *t, struct arena *a,
         TRY(convert(f, t, made, err));
         view = made;
     }
-    if (is_float && !all_finite(view))
+    if (is_float && !f->any_number && !all_finite(view))
         return err_set(err, ERR_INPUT, "input '%s': there are NaN or infinite elements", f->name);
     *out = view;
     return 0;

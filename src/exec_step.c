@@ -193,17 +193,35 @@ static enum layout output_layout(const struct step *s, int i, const struct tenso
     return t->shape.rank == common.rank ? common.layout : LAYOUT_PLAIN;
 }
 
-/* The cell whose buffer the sum may be written over: it dies here and nobody else uses it. */
-static struct cell *sum_target(const struct run *r, const struct step *s, struct cell *add)
+/* May the step write its output over this operand? It must die here, and nobody else use its
+ * memory; `reads` is how often the step itself reads it otherwise. */
+static bool is_spent(const struct run *r, const struct step *s, struct operand o,
+                     const struct cell *c, int reads)
 {
-    if (r->peeking || !add->buffer || add->buffer->cells != 1)
-        return NULL;
+    if (r->peeking || !c->buffer || c->buffer->cells != 1)
+        return false;
     for (int i = 0; i < s->n_in; i++)
-        if (r->in[i] && r->in[i]->data == add->t.data)
-            return NULL;
+        if (r->in[i] && r->in[i]->data == c->t.data && reads-- <= 0)
+            return false;
     for (int i = 0; i < s->n_dead; i++)
-        if (s->dead[i] == s->add.value)
-            return add;
+        if (s->dead[i] == o.value)
+            return true;
+    return false;
+}
+
+/* The operand of an elementwise operator that its output may be written over. */
+static struct cell *spent_operand(const struct run *r, const struct step *s, enum layout layout)
+{
+    if (!(s->op->flags & OP_IN_PLACE))
+        return NULL;
+    for (int i = 0; i < s->n_in && i < 2; i++) {
+        if (!r->in[i])
+            continue;
+        struct cell *c = run_form(r, s->in[i], layout);
+        if (c->t.layout == layout && same_type(&c->t, &r->type[0])
+            && is_spent(r, s, s->in[i], c, 1))
+            return c;
+    }
     return NULL;
 }
 
@@ -218,7 +236,7 @@ static struct cell *arrange_tail(struct run *r, const struct step *s, enum layou
         return NULL;
     struct cell *add = run_form_in(r, s->add, layout);
     tail->add = tensor_f32(&add->t);
-    return sum_target(r, s, add);
+    return is_spent(r, s, s->add, add, 0) ? add : NULL;
 }
 
 /* Types can differ from what the plan hoped for: a sum that broadcasts, another element type. */
@@ -286,11 +304,14 @@ int run_settle(struct run *r, int value, struct err *err)
 static int call_operator(struct run *r, struct step *s, struct err *err)
 {
     struct common common = find_common(r, s);
-    struct cell *target = NULL;
+    struct cell *target;
     struct tail tail;
     arrange_inputs(r, s, common);
+    enum layout layout = output_layout(s, 0, &r->type[0], common);
     if (s->n_parts)
-        target = arrange_tail(r, s, output_layout(s, 0, &r->type[0], common), &tail);
+        target = arrange_tail(r, s, layout, &tail);
+    else
+        target = spent_operand(r, s, layout);
     for (int i = 0; i < s->node->n_out; i++) {
         r->out[i] = NULL;
         r->cell[i] = NULL;
@@ -299,8 +320,8 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
         struct tensor t = r->type[i];
         t.layout = output_layout(s, i, &t, common);
         struct cell **forms = &r->forms[s->out[i]];
-        r->cell[i] = target ? cell_share(r->pool, forms, FACE_COMPUTED, &t, target)
-                            : cell_new(r->pool, forms, FACE_COMPUTED, &t);
+        r->cell[i] = target && i == 0 ? cell_share(r->pool, forms, FACE_COMPUTED, &t, target)
+                                      : cell_new(r->pool, forms, FACE_COMPUTED, &t);
         r->out[i] = &r->cell[i]->t;
     }
     struct call c = call_of(r, s, r->in);

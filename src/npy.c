@@ -285,8 +285,7 @@ static const char *descr_of(enum dtype t)
     case DTYPE_I16: return "<i2";
     case DTYPE_I32: return "<i4";
     case DTYPE_I64: return "<i8";
-    case DTYPE_U16:
-    case DTYPE_BF16: return "<u2";
+    case DTYPE_U16: return "<u2";
     case DTYPE_U32: return "<u4";
     case DTYPE_U64: return "<u8";
     case DTYPE_F16: return "<f2";
@@ -294,7 +293,7 @@ static const char *descr_of(enum dtype t)
     case DTYPE_F64: return "<f8";
     case DTYPE_C64: return "<c8";
     case DTYPE_C128: return "<c16";
-    default: return "|u1"; /* uint8, uint4, uint2, and the codes of small floats */
+    default: return dtype_info(t)->is_float ? "<f4" : "|u1";
     }
 }
 
@@ -315,34 +314,41 @@ void npy_header(const struct tensor *t, struct str *out)
     str_release(&dict);
 }
 
-/* One element a byte: integers by value, floats by code. */
-static void unpack(const struct tensor *t, struct str *made)
+static bool is_numpys(enum dtype t)
 {
-    const struct dtype_info *d = dtype_info(t->dtype);
-    const unsigned char *p = t->data;
+    const struct dtype_info *d = dtype_info(t);
+    return d->bits >= 8 && (!d->is_float || t == DTYPE_F16 || t == DTYPE_F32 || t == DTYPE_F64);
+}
+
+/* Elements of types that NumPy lacks: floats as float32, integers as one byte. Returns the size of
+ * one. */
+static size_t unpack(const struct tensor *t, struct str *made)
+{
+    bool is_float = dtype_info(t->dtype)->is_float;
     for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
-        size_t bit = (size_t)i * d->bits, k = bit / 8;
-        unsigned two = p[k] | (unsigned)(k + 1 < t->size ? p[k + 1] : 0) << 8;
-        unsigned v = d->is_integer ? (unsigned)dtype_load_int(t->dtype, p, i)
-                                   : two >> bit % 8 & ((1u << d->bits) - 1);
-        str_add_n(made, &(unsigned char){(unsigned char)v}, 1);
+        float v = (float)dtype_load(t->dtype, t->data, i);
+        signed char byte = (signed char)v;
+        str_add_n(made, is_float ? (void *)&v : (void *)&byte, is_float ? sizeof v : 1);
     }
+    return is_float ? sizeof(float) : 1;
 }
 
 const void *npy_body(const struct tensor *t, struct str *made, size_t *size)
 {
     size_t width = dtype_info(t->dtype)->bits / 8;
     *size = t->size;
-    if (width == 1 || (width && !HOST_IS_BIG))
+    bool known = is_numpys(t->dtype);
+    if (known && (width == 1 || !HOST_IS_BIG))
         return t->data;
     size_t start = made->n;
-    if (!width) {
-        unpack(t, made);
-    } else if (t->size) {
-        bool is_complex = t->dtype == DTYPE_C64 || t->dtype == DTYPE_C128;
+    if (!known)
+        width = unpack(t, made);
+    else if (t->size)
         str_add_n(made, t->data, t->size);
-        swap_bytes((unsigned char *)made->text + start, t->size, is_complex ? width / 2 : width);
-    }
+    bool is_complex = t->dtype == DTYPE_C64 || t->dtype == DTYPE_C128;
+    if (HOST_IS_BIG && made->n > start)
+        swap_bytes((unsigned char *)made->text + start, made->n - start,
+                   is_complex ? width / 2 : width);
     *size = made->n - start;
     return *size ? made->text + start : "";
 }

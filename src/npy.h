@@ -6,8 +6,8 @@
  * floats (f2 to f8) and complex numbers. Structured types, objects, strings and dates are refused.
  *
  * Written is version 1, little endian, C order. NumPy has no names for some of ONNX's types:
- * bfloat16 goes out as uint16 and 8-bit floats as uint8, bit for bit; types below 8 bits have one
- * element a byte, integers as uint8 or int8 by value, floats as uint8 by code.
+ * bfloat16 and floats of 8 bits and below go out as float32, which holds all their values; integers
+ * below 8 bits as uint8 or int8.
  */
 #ifndef NPY_H
 #define NPY_H

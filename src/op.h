@@ -61,6 +61,7 @@ enum op_flag {
     OP_RANDOM = 1 << 4,        /* not a function of its inputs: never folded */
     OP_VIEW = 1 << 5,          /* output 0 is input 0's bytes with another shape */
     OP_TAIL = 1 << 6,          /* eval obeys call.tail */
+    OP_IN_PLACE = 1 << 7,      /* output 0 may lie where input 0 or 1 lies, if they are alike */
 };
 
 struct op_info {

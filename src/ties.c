@@ -115,7 +115,8 @@ static struct node *gate_end(const struct node *n)
         v = user->out[0];
         user = value_only_user(v);
     }
-    bool both = user && user->op == OP_Mul && (node_input(user, 0) == x || node_input(user, 1) == x);
+    bool both = user && user->op == OP_Mul
+             && (node_input(user, 0) == x || node_input(user, 1) == x);
     return both ? user : NULL;
 }
 
@@ -234,7 +235,8 @@ struct ties ties_find(const struct graph *g, const struct channels *channels,
                       struct ties_options options, struct arena *a)
 {
     int n_values = g->model->n_values;
-    struct ties t = {.options = options, .channels = channels, .base = NEW_ARRAY(a, n_values, int64_t),
+    struct ties t = {.options = options, .channels = channels,
+                     .base = NEW_ARRAY(a, n_values, int64_t),
                      .group = NEW_ARRAY(a, n_values, int)};
     for (int v = 0; v < n_values; v++) {
         t.base[v] = t.n;

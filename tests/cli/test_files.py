@@ -127,8 +127,9 @@ class Data(cli.Case):
 
     def test_nan(self):
         self.samples(x=[np.array([[1, 2, 0]]), np.array([[1, np.nan, 0]])])
-        self.run_fails("data/1.npz: input 'x': there are NaN or infinite elements",
-                       "--data", "data")
+        self.fails(1, "data/1.npz: input 'x': there are NaN or infinite elements",
+                   "compare", "model.onnx", "model.onnx", "--data", "data")
+        self.quern("run", "model.onnx", "--data", "data", "-o", "out", out=None, err=None)
 
 
 class Labels(cli.Case):

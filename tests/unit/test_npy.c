@@ -139,7 +139,9 @@ static void what_is_written_is_read_again(void **state)
         [DTYPE_U16] = DTYPE_U16, [DTYPE_I16] = DTYPE_I16, [DTYPE_I32] = DTYPE_I32,
         [DTYPE_I64] = DTYPE_I64, [DTYPE_BOOL] = DTYPE_BOOL, [DTYPE_F16] = DTYPE_F16,
         [DTYPE_F64] = DTYPE_F64, [DTYPE_U32] = DTYPE_U32, [DTYPE_U64] = DTYPE_U64,
-        [DTYPE_U4] = DTYPE_U8, [DTYPE_I4] = DTYPE_I8, [DTYPE_U2] = DTYPE_U8, [DTYPE_I2] = DTYPE_I8};
+        [DTYPE_U4] = DTYPE_U8, [DTYPE_I4] = DTYPE_I8, [DTYPE_U2] = DTYPE_U8, [DTYPE_I2] = DTYPE_I8,
+        [DTYPE_BF16] = DTYPE_F32, [DTYPE_F8E4M3FN] = DTYPE_F32, [DTYPE_F8E5M2] = DTYPE_F32,
+        [DTYPE_F8E8M0] = DTYPE_F32, [DTYPE_F6E2M3] = DTYPE_F32, [DTYPE_F4E2M1] = DTYPE_F32};
     for (int d = 1; d < N_DTYPES; d++) {
         struct arena a = {0};
         struct str file = {0}, made = {0};
@@ -163,23 +165,6 @@ static void what_is_written_is_read_again(void **state)
         str_release(&made);
         arena_release(&a);
     }
-}
-
-static void small_floats_are_written_as_codes(void **state)
-{
-    (void)state;
-    struct arena a = {0};
-    struct str made = {0};
-    size_t size;
-    struct tensor *t = tensor_new(&a, DTYPE_F6E2M3, &(struct shape){1, {5}});
-    const double v[5] = {0, 1, -1, 7.5, -.125};
-    for (int i = 0; i < 5; i++)
-        dtype_store(t->dtype, t->data, i, v[i]);
-    const uint8_t *codes = npy_body(t, &made, &size);
-    assert_int_equal(size, 5);
-    assert_memory_equal(codes, ((uint8_t[]){0, 8, 40, 31, 33}), 5);
-    str_release(&made);
-    arena_release(&a);
 }
 
 static void write_archive(const char *path, struct arena *a)
@@ -283,7 +268,6 @@ int main(void)
         cmocka_unit_test(a_row_keeps_its_axis),
         cmocka_unit_test(bad_headers_are_refused),
         cmocka_unit_test(what_is_written_is_read_again),
-        cmocka_unit_test(small_floats_are_written_as_codes),
         cmocka_unit_test(archives_are_read_again),
         cmocka_unit_test(archives_are_the_same_bytes),
         cmocka_unit_test(damaged_archives_are_errors),
