@@ -82,7 +82,7 @@ static int gather_run(struct gather *g, const struct model *m, const struct data
         want[i] = g->slot[i] >= 0;
     int *index;
     n = samples_spread(&g->arena, dataset_count(d), n ? n : dataset_count(d), &index);
-    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want}, err);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want, true}, err);
     if (!x)
         return -1;
     struct samples_hooks hooks = {on_value, NULL, merge, "calibrating"};

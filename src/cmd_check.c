@@ -99,7 +99,7 @@ static int place(struct model *m, const struct target *t, int jobs, struct arena
 /* 0, or an error that says why ranges cannot be measured or would serve nobody. */
 static int judge(const struct model *m, const struct placement *p, struct err *err)
 {
-    struct exec *x = exec_open(m->graph, &(struct exec_options){.mode = EXEC_FLOAT}, err);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){.partial = true}, err);
     if (!x)
         return err_at(err, "%s: cannot be run on data", m->path);
     exec_close(x);

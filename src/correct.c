@@ -119,7 +119,7 @@ static bool *wanted_sums(struct correct *c)
 /* How many samples fit the memory, and their float targets. */
 static int float_pass(struct correct *c, struct err *err)
 {
-    struct exec_options o = {EXEC_FLOAT, wanted_sums(c)};
+    struct exec_options o = {EXEC_FLOAT, wanted_sums(c), true};
     struct exec *x = exec_open(c->model->graph, &o, err);
     if (!x)
         return -1;
@@ -268,7 +268,7 @@ static int start_runs(struct correct *c, struct exec *x, struct err *err)
 static int simulated_pass(struct correct *c, struct arena *a, const struct tensor **corrected,
                           struct err *err)
 {
-    struct exec_options o = {EXEC_SIMULATE, wanted_sums(c)};
+    struct exec_options o = {EXEC_SIMULATE, wanted_sums(c), true};
     struct exec *x = exec_open(c->model->graph, &o, err);
     if (!x)
         return -1;

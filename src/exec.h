@@ -27,7 +27,12 @@ struct exec_options {
     /* Values (by id) that a watcher must see as the graph defines them; NULL: none, and everything
      * may be fused. See exec_want_all(). */
     const bool *want;
+    /* Leave out nodes that cannot be executed and what depends on them, instead of refusing the
+     * graph: wanted values among them are never watched, and run_output() gives NULL. */
+    bool partial;
 };
+/* By node id: whether a node and all that it depends on can be executed. */
+void exec_find_runnable(const struct graph *g, bool *runnable);
 
 /* All operators of the graph that cannot run are reported together. */
 struct exec *exec_open(const struct graph *g, const struct exec_options *o, struct err *err);

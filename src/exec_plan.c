@@ -23,17 +23,41 @@ static struct operand operand_of(const struct exec *x, const struct use *u)
     return (struct operand){u->value->id, rounded ? FACE_ROUNDED : FACE_COMPUTED};
 }
 
+void exec_find_runnable(const struct graph *g, bool *runnable)
+{
+    for (const struct node *n = g->first; n; n = n->next) {
+        runnable[n->id] = op_table[n->op].eval;
+        for (int i = 0; i < n->n_in; i++) {
+            const struct value *v = n->in[i].value;
+            if (v && v->def && v->def->graph == g && !runnable[v->def->id])
+                runnable[n->id] = false;
+        }
+    }
+}
+
+static bool is_computed(const struct exec *x, const struct value *v)
+{
+    return v && (!v->def || x->runnable[v->def->id]);
+}
+
 /* Backwards from the outputs and the wanted values. */
-static void find_needed(struct exec *x)
+static void find_needed(struct exec *x, bool partial)
 {
     const struct graph *g = x->graph;
     bool *read = NEW_ARRAY(&x->arena, x->n_values, bool);
     x->needed = NEW_ARRAY(&x->arena, g->model->n_nodes, bool);
+    x->runnable = NEW_ARRAY(&x->arena, g->model->n_nodes, bool);
+    if (partial)
+        exec_find_runnable(g, x->runnable);
+    else
+        memset(x->runnable, true, (size_t)g->model->n_nodes);
     for (int i = 0; i < g->result->n_in; i++)
-        if (g->result->in[i].value)
+        if (is_computed(x, g->result->in[i].value))
             read[g->result->in[i].value->id] = true;
     for (const struct node *n = g->last; n; n = n->prev) {
         bool needed = false;
+        if (!x->runnable[n->id])
+            continue;
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i] && (read[n->out[i]->id] || x->place[n->out[i]->id].wanted))
                 needed = true;
@@ -153,13 +177,15 @@ int plan_setup(struct exec *x, const struct exec_options *o, struct err *err)
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i])
                 add_place(x, n->out[i], o->want);
-    find_needed(x);
+    find_needed(x, o->partial);
     TRY(check_operators(x, err));
     find_fixed(x);
     x->n_outputs = g->result->n_in;
     x->output = NEW_ARRAY(&x->arena, x->n_outputs, struct operand);
     for (int i = 0; i < x->n_outputs; i++) {
         x->output[i] = operand_of(x, &g->result->in[i]);
+        if (!is_computed(x, g->result->in[i].value))
+            x->output[i].value = -1;
         if (x->output[i].value >= 0)
             x->place[x->output[i].value].read[x->output[i].face] = true;
     }

@@ -55,6 +55,7 @@ struct exec {
     enum exec_mode mode;
     struct place *place; /* by id */
     int n_values;
+    bool *runnable;      /* nodes, by id; all of them where the graph must run whole */
     bool *needed;        /* nodes, by id: somebody wants what they compute */
     struct step *setup_step, *step;
     int n_setup, n_steps, n_all; /* n_all: indices of steps are below it */

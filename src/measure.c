@@ -61,6 +61,29 @@ static int64_t stored_at(const struct tensor *t, int64_t k)
     return (n * inner + k % inner) * c + channel;
 }
 
+static void measure_value(struct measure *s, const struct graph *g, const struct value *v)
+{
+    v = measured_value(v);
+    bool is_float = v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
+    if (is_float && !v->constant && v->graph == g && slot_of(s, v) < 0)
+        s->value[s->n_value++] = v->id;
+}
+
+/* Outputs; and where a node cannot be executed, what it would have read. */
+static void find_values(struct measure *s, const struct graph *g, struct arena *a)
+{
+    bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool);
+    exec_find_runnable(g, runnable);
+    s->value = NEW_ARRAY(a, g->model->n_values, int);
+    for (const struct node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->n_in && !runnable[n->id]; i++)
+            if (node_input(n, i) && node_input(n, i)->def && runnable[node_input(n, i)->def->id])
+                measure_value(s, g, node_input(n, i));
+    for (int i = 0; i < g->result->n_in; i++)
+        if (!node_input(g->result, i)->def || runnable[node_input(g->result, i)->def->id])
+            measure_value(s, g, node_input(g->result, i));
+}
+
 static void record(struct session *s, int i, int slot, const struct tensor *t)
 {
     int64_t n = tensor_count(t);
@@ -108,7 +131,7 @@ static int session_run(struct session *s, const struct model *m, enum exec_mode 
     bool *want = NEW_ARRAY(&a, m->n_values, bool);
     for (int i = 0; i < s->m->n_value; i++)
         want[s->m->value[i]] = true;
-    struct exec *x = exec_open(m->graph, &(struct exec_options){mode, want}, err);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){mode, want, true}, err);
     int r = -1;
     if (x) {
         struct samples_hooks hooks = {.watch = on_value};
@@ -135,13 +158,7 @@ struct measure *measure_open(const struct model *m, const struct dataset *d, int
     struct measure *s = NEW(a, struct measure);
     s->data = d;
     s->n = samples_spread(a, dataset_count(d), n, &s->index);
-    s->value = NEW_ARRAY(a, m->graph->result->n_in, int);
-    for (int i = 0; i < m->graph->result->n_in; i++) {
-        const struct value *v = measured_value(node_input(m->graph->result, i));
-        bool is_float = v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
-        if (is_float && !v->constant && v->graph == m->graph && slot_of(s, v) < 0)
-            s->value[s->n_value++] = v->id;
-    }
+    find_values(s, m->graph, a);
     size_t cells = (size_t)s->n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
     s->count = NEW_ARRAY(a, cells, int64_t);

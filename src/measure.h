@@ -4,7 +4,8 @@
  *
  * The figure is the signal-to-quantization-noise ratio in dB, 10 log10(sum y^2 / sum (y - yq)^2),
  * pooled over samples, averaged over outputs, 100 at most. An output behind Softmax, ArgMax and
- * the like is measured in front of them, where errors show before they are squashed.
+ * the like is measured in front of them, where errors show before they are squashed. Where a node
+ * cannot be executed, what it reads is measured instead of what depends on it.
  */
 #ifndef MEASURE_H
 #define MEASURE_H

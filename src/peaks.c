@@ -71,7 +71,8 @@ float **peaks_measure(const struct model *m, const struct channels *channels,
         s.peak[w] = peaks_new(a, channels, m->n_values);
     int *index;
     n = samples_spread(a, dataset_count(d), n, &index);
-    struct exec *x = exec_open(m->graph, &(struct exec_options){.want = want}, err);
+    struct exec_options options = {.want = want, .partial = true};
+    struct exec *x = exec_open(m->graph, &options, err);
     if (!x)
         return NULL;
     int r = samples_run(x, d, index, n, jobs, &(struct samples_hooks){.watch = watch}, &s, err);

@@ -7,6 +7,7 @@
  */
 #include "place.h"
 
+#include "exec.h"
 #include "op.h"
 #include "quantized.h"
 #include "str.h"
@@ -19,6 +20,7 @@ struct place {
     const struct target *target;
     const char *skip;
     struct arena *arena;
+    bool *runnable; /* nodes, by id: quern can compute what they read */
     VEC(struct left_float) left;
 };
 
@@ -108,6 +110,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
     if ((x && x->def && node_is_quantized(x->def))
         || (weight && weight->def && node_is_quantized(weight->def)))
         return "already quantized";
+    if (!p->runnable[n->id])
+        return "it depends on an operator that quern cannot execute";
     if (target_rule(p->target, n) != TARGET_INTEGER)
         return "the target has no integer kernel for this operator";
     if (name_is_listed(p->arena, p->skip, n->name))
@@ -306,7 +310,9 @@ static void share_codes(struct place *p, struct node *n)
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *out, struct err *err)
 {
-    struct place p = {.model = m, .target = t, .skip = skip, .arena = a};
+    struct place p = {.model = m, .target = t, .skip = skip, .arena = a,
+                      .runnable = NEW_ARRAY(a, m->n_nodes, bool)};
+    exec_find_runnable(m->graph, p.runnable);
     graph_each(m->graph, n) {
         const struct op_info *info = &op_table[n->op];
         if (info->role != ROLE_WEIGHTED)

@@ -106,14 +106,14 @@ static void clip_apply(struct node *n, double limit, const double *inverse, stru
         node_set_input(n, 2, build_constant(&before, "limit", tensor_scalar(a, t->dtype, largest)));
 }
 
-/* Multiplies the input of a gate by its factors. */
-static void gate_apply(const struct scaling *c, struct node *n)
+/* x times the factors of its channels, in front of n; NULL: all are 1. */
+static struct value *build_restored(const struct scaling *c, struct node *n)
 {
     struct value *x = node_input(n, 0);
     struct channels by = c->ties.channels[x->id];
     double *s = factors_of(c, classes_of(c, x, by.axis, by.n), by.n, false);
     if (!s)
-        return;
+        return NULL;
     struct arena *a = n->graph->model->arena;
     struct shape shape = channel_shape(x->type.shape.rank, by.axis, by.n);
     struct build at = build_before(n);
@@ -121,7 +121,30 @@ static void gate_apply(const struct scaling *c, struct node *n)
     struct value *in[] = {x, build_constant(&at, "scale", t)};
     struct node *mul = build_node(&at, OP_Mul, 2, in, 1);
     mul->out[0]->type = x->type;
-    node_set_input(n, 0, mul->out[0]);
+    return mul->out[0];
+}
+
+static void gate_apply(const struct scaling *c, struct node *n)
+{
+    struct value *restored = build_restored(c, n);
+    if (restored)
+        node_set_input(n, 0, restored);
+}
+
+/* HardSwish(x) = x * HardSigmoid(x) with a slope of 1/6. */
+static void hardswish_apply(const struct scaling *c, struct node *n)
+{
+    struct value *restored = build_restored(c, n), *x = node_input(n, 0), *y = n->out[0];
+    if (!restored)
+        return;
+    struct build at = build_before(n);
+    struct node *gate = build_node(&at, OP_HardSigmoid, 1, &restored, 1);
+    node_set_float(gate, "alpha", 1.0f / 6);
+    node_set_float(gate, "beta", 0.5f);
+    struct node *mul = build_node(&at, OP_Mul, 2, (struct value *[]){x, gate->out[0]}, 1);
+    gate->out[0]->type = mul->out[0]->type = y->type;
+    value_replace(y, mul->out[0]);
+    node_remove(n);
 }
 
 /* Divides the numbers that a node holds by its channels' factors; a layer's bias is done there. */
@@ -162,6 +185,8 @@ int scaling_apply(struct scaling *c)
     graph_each(c->graph, n) {
         if (ties_is_gate(&c->ties, n))
             gate_apply(c, n);
+        else if (n->op == OP_HardSwish && c->ties.options.gates)
+            hardswish_apply(c, n);
         else
             numbers_apply(c, n);
     }

@@ -10,6 +10,7 @@
  *     Add, Sub, Min, Max with a constant       constant / s
  *     Clip(x, 0, limit)                        Min(Clip(x, 0, max(limit / s)), limit / s)
  *     x * Sigmoid(x)                           x * Sigmoid(s x)
+ *     HardSwish(x)                             x * HardSigmoid(s x)
  *
  * The largest limit in the Clip changes nothing, but keeps a quantized Clip from a range that the
  * Min behind it cuts off.

@@ -194,6 +194,10 @@ static bool tie_node(struct ties *t, struct node *n, struct arena *a)
     }
     switch (n->op) {
     case OP_Shape: case OP_Size: return true;
+    case OP_HardSwish:
+        tie_slots(t, n, 1, a);
+        return t->options.gates && dtype_info(n->out[0]->type.dtype)->is_float
+            && n->out[0]->type.shape.rank > t->channels[n->out[0]->id].axis;
     case OP_Mul: case OP_Div: return tie_product(t, n, a);
     case OP_PRelu:
         tie_slots(t, n, 1, a);

@@ -14,6 +14,7 @@
  *
  * x * Sigmoid(x) and x * Clip(x + 3, 0, 6) / 6 can hand a factor on when the gate, the second
  * factor, gets the old x back:  x' * Sigmoid(s x') = y / s  for  x' = x / s. See ties_is_gate().
+ * HardSwish can be written so.
  */
 #ifndef TIES_H
 #define TIES_H

@@ -83,7 +83,7 @@ static int constant_value(const struct call *c, const struct tensor **t, struct 
 
 int infer_constant(struct call *c, struct err *err)
 {
-    const struct tensor *t;
+    const struct tensor *t = NULL;
     TRY(constant_value(c, &t, err));
     call_set(c, 0, t->dtype, &t->shape);
     return 0;
@@ -91,7 +91,7 @@ int infer_constant(struct call *c, struct err *err)
 
 int eval_constant(struct call *c, struct err *err)
 {
-    const struct tensor *t;
+    const struct tensor *t = NULL;
     TRY(constant_value(c, &t, err));
     size_t n = dtype_size(t->dtype, tensor_count(t));
     if (dtype_info(t->dtype)->bits == 0)

@@ -185,16 +185,36 @@ It can be quantized: quern quantize model.onnx --data PATH -o OUT
                  helper.make_node("Frob", ["g"], ["k"], domain="my.ops"),
                  helper.make_node("Grab", ["k"], ["y"], "three", domain="my.ops")]
         self.model(nodes=nodes, domains=["my.ops"], constants={"w": np.eye(3, dtype=np.float32)})
-        self.fails(1, "model.onnx: cannot be run on data: operators that cannot be executed: node "
-                      "'one' (my.ops.Frob), node 'k' (my.ops.Frob), node 'three' (my.ops.Grab)",
+        self.fails(1, "model.onnx: no layer can be quantized for target onnxruntime: node 'dense' "
+                      "(Gemm): it depends on an operator that quern cannot execute",
                    "check", "model.onnx", out="""\
 model.onnx: IR version 8, opset 17, 4 nodes
   input     x: float[1,3]
   output    y: float[1,2]
   unknown   my.ops.Frob: 2 of 4 nodes, first node 'one' (my.ops.Frob)
   unknown   my.ops.Grab: 1 of 4 nodes, first node 'three' (my.ops.Grab)
-  layers    1 of 1 can be quantized for onnxruntime
 """)
+
+    def test_around_unknown_operators(self):
+        nodes = [helper.make_node("Gemm", ["x", "w"], ["g"], "front"),
+                 helper.make_node("Frob", ["g"], ["h"], "one", domain="my.ops"),
+                 helper.make_node("Gemm", ["h", "w"], ["y"], "behind")]
+        self.model(nodes=nodes, domains=["my.ops"], constants={"w": np.eye(3, dtype=np.float32)})
+        self.quern("check", "model.onnx", out="""\
+model.onnx: IR version 8, opset 17, 3 nodes
+  input     x: float[1,3]
+  output    y: float[1,2]
+  unknown   my.ops.Frob: 1 of 3 nodes, first node 'one' (my.ops.Frob)
+  layers    1 of 2 can be quantized for onnxruntime
+  float     1: it depends on an operator that quern cannot execute: node 'behind' (Gemm)
+It can be quantized: quern quantize model.onnx --data PATH -o OUT
+""")
+        self.samples(x=[np.eye(3, dtype=np.float32)[i:i + 1] for i in range(3)])
+        said, _ = self.quern("quantize", "model.onnx", "--data", "data", "-o", "out.onnx",
+                             out=None, err=None)
+        self.assertIn("1 of 2 quantized", said)
+        kinds = [node.op_type for node in cli.onnx.load(self.directory / "out.onnx").graph.node]
+        self.assertEqual((kinds.count("Frob"), kinds.count("Gemm")), (1, 2))
 
     def test_nothing_to_quantize(self):
         self.model(nodes=[helper.make_node("Relu", ["x"], ["y"])], outputs=[value("y", [1, 3])])

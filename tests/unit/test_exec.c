@@ -4,6 +4,7 @@
  * and what it says where it cannot run.
  */
 #include "exec.h"
+#include "op.h"
 #include "text.h"
 #include "threads.h"
 #include "unit.h"
@@ -363,6 +364,60 @@ static void a_sum_can_be_written_over_its_operand(void **state)
     fixture_free(&f);
 }
 
+/* x -> Neg -> op -> y, the other input being w; where `keep`, what Neg gives is an output too, so
+ * that the operator cannot write over it. */
+static struct fixture one_operator(const struct op_info *info, bool keep)
+{
+    struct fixture f = {.m = model_new("one.onnx")};
+    struct graph *g = f.m->graph;
+    model_set_opset(f.m, "", 13);
+    struct build at = {.graph = g, .stem = "test"};
+    struct value *x = graph_add_input(g, "x");
+    struct node *neg = build_node(&at, OP_Neg, 1, &x, 1);
+    const float w[] = {0.5f, 2, 3};
+    struct value *in[] = {neg->out[0], build_constant(&at, "w", tensor_from_f32(f.m->arena, w, 3))};
+    struct node *n = build_node(&at, (enum op)(info - op_table), info->min_in, in, 1);
+    graph_add_output(g, n->out[0], "y");
+    if (keep)
+        graph_add_output(g, neg->out[0], "kept");
+    return f;
+}
+
+static void run_operator(const struct op_info *info, bool keep, struct arena *a,
+                         const struct tensor *x, struct tensor *out)
+{
+    struct fixture f = one_operator(info, keep);
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    run_one(r, x, &f.err);
+    *out = kept(a, run_output(r, 0));
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
+static void an_operator_may_write_over_its_input(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct shape s = {.rank = 2, .dim = {50, 3}};
+    struct tensor *x = tensor_new(&a, DTYPE_F32, &s), apart, over;
+    for (int64_t i = 0; i < tensor_count(x); i++)
+        tensor_f32(x)[i] = -(float)i / 151 - 0.001f;
+    int tried = 0;
+    for (const struct op_info *info = op_table; info < op_table + N_OPS; info++) {
+        if (!(info->flags & OP_IN_PLACE) || info->min_in > 2)
+            continue;
+        run_operator(info, true, &a, x, &apart);
+        run_operator(info, false, &a, x, &over);
+        if (memcmp(apart.data, over.data, over.size))
+            fail_msg("%s gives something else in place", info->name);
+        tried++;
+    }
+    assert_true(tried > 40);
+    arena_release(&a);
+}
+
 /* The plan hoped for a sum of equal shapes; with N = 1 one side is repeated. */
 static void a_sum_that_broadcasts_is_not_fused(void **state)
 {
@@ -493,6 +548,7 @@ int main(void)
         cmocka_unit_test(exchanged_constants_count_from_the_next_run_on),
         cmocka_unit_test(a_sum_does_not_destroy_what_is_still_read),
         cmocka_unit_test(a_sum_can_be_written_over_its_operand),
+        cmocka_unit_test(an_operator_may_write_over_its_input),
         cmocka_unit_test(a_sum_that_broadcasts_is_not_fused),
         cmocka_unit_test(shapes_are_computed_from_data),
         cmocka_unit_test(what_cannot_run_is_told_at_once),
