@@ -7,6 +7,7 @@
 
 #include "err.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,6 +124,13 @@ void arena_release(struct arena *a)
     blocks_free(a->blocks);
     blocks_free(a->large);
     memset(a, 0, sizeof *a);
+}
+
+/* Left alone, the C library learns to keep ever larger pieces, and peak memory is their sum. */
+void mem_startup(void)
+{
+    enum { LARGE_BUFFER = 1 << 20 };
+    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 }
 
 void *mem_alloc(size_t n)

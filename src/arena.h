@@ -33,6 +33,9 @@ void arena_release(struct arena *a);
 void *mem_alloc(size_t n);
 void mem_free(void *p);
 
+/* Once, at the start of the program: large buffers that are freed go back to the system. */
+void mem_startup(void);
+
 #define NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define NEW_ARRAY(arena, n, type) ((type *)arena_array((arena), (size_t)(n), sizeof(type)))
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { SMALLEST = 64 };
+enum { SMALLEST = 64, IDLE_BESIDE = 8 << 20 };
 
 /* Class k holds buffers of (4 + k % 4) << (k / 4) * SMALLEST / 4 bytes. */
 static size_t class_size(int k)
@@ -54,13 +54,31 @@ static struct buffer *buffer_take(struct pool *p, size_t size)
     struct buffer *b = p->free[k];
     if (b) {
         p->free[k] = b->next;
+        p->idle -= class_size(k);
     } else {
-        b = NEW(&p->arena, struct buffer);
+        b = p->spare ? p->spare : NEW(&p->arena, struct buffer);
+        p->spare = b->next;
         b->data = mem_alloc(class_size(k));
         b->class = k;
     }
     b->cells = 0;
     return b;
+}
+
+/* Runs beside each other advance together: what all of them have left behind would lie idle until
+ * the end, so little of it is kept. A run alone wants the same sizes again for its next sample. */
+static void buffer_give(struct pool *p, struct buffer *b)
+{
+    size_t size = class_size(b->class);
+    if (p->users > 1 && p->idle + size > IDLE_BESIDE) {
+        mem_free(b->data);
+        b->next = p->spare;
+        p->spare = b;
+        return;
+    }
+    b->next = p->free[b->class];
+    p->free[b->class] = b;
+    p->idle += size;
 }
 
 static struct cell *cell_add(struct pool *p, struct cell **forms, enum face face,
@@ -112,10 +130,8 @@ void cell_free(struct pool *p, struct cell **forms, struct cell *c)
     while (*forms != c)
         forms = &(*forms)->next;
     *forms = c->next;
-    if (c->buffer && --c->buffer->cells == 0) {
-        c->buffer->next = p->free[c->buffer->class];
-        p->free[c->buffer->class] = c->buffer;
-    }
+    if (c->buffer && --c->buffer->cells == 0)
+        buffer_give(p, c->buffer);
     c->next = p->cells;
     p->cells = c;
 }

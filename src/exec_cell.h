@@ -26,6 +26,7 @@ struct cell {
 enum { N_CLASSES = 4 * 48 };
 struct pool {
     struct buffer *free[N_CLASSES], *spare; /* spare: heads without data */
+    size_t idle; /* bytes in free buffers */
     struct cell *cells;
     struct arena arena; /* of heads and cells */
     int users;

@@ -301,6 +301,18 @@ int run_settle(struct run *r, int value, struct err *err)
     return 0;
 }
 
+/* The operand that was written over is no value any more: its memory is the output's alone. */
+static void drop_spent(struct run *r, struct operand o, const struct cell *spent)
+{
+    if (o.value < 0)
+        return;
+    struct cell *c = r->forms[o.value];
+    while (c && c != spent)
+        c = c->next;
+    if (c)
+        cell_free(r->pool, &r->forms[o.value], c);
+}
+
 static int call_operator(struct run *r, struct step *s, struct err *err)
 {
     struct common common = find_common(r, s);
@@ -330,6 +342,10 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
     int result = s->op->eval(&c, err);
     arena_reset(&r->scratch);
     TRY(result);
+    for (int i = 0; i < s->node->n_in && target; i++)
+        drop_spent(r, s->in[i], target);
+    if (target)
+        drop_spent(r, s->add, target);
     for (int i = 0; i < s->n_out; i++)
         if (s->out[i] >= 0)
             TRY(run_settle(r, s->out[i], err));

@@ -3,6 +3,7 @@
  * main: the table of commands. Exit codes: 0 done; 1 the model, the data or another file of the
  * user is at fault; 2 wrong usage; 3 the machine is at fault (disk full, no permission, memory).
  */
+#include "arena.h"
 #include "command.h"
 #include "file.h"
 #include "k_startup.h"
@@ -111,6 +112,7 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
     kernels_startup(argv);
+    mem_startup();
     file_guard_signals();
     signal(SIGPIPE, SIG_IGN);
     return close_output(run_command(argc, argv));
