@@ -21,64 +21,72 @@
 enum { PEAK_SAMPLES = 64 };
 static const double GAIN = 0.5;
 
-struct attempt {
-    struct model *model;
+/* What is known while the ways are tried; `best` is NULL while the model as it is leads. */
+struct contest {
+    struct pass_ctx *ctx;
+    const struct measure *reference;
+    struct model *best;
+    const char *name;
     int changes;
-    double db;
+    double without, db;
 };
 
-/* A clone of the model, equalized and measured; changes = 0 where there is nothing to do. */
-static int attempt_make(const struct model *m, float *const *peak, const struct measure *reference,
-                        struct pass_ctx *ctx, struct attempt *a, struct err *err)
+/* Equalizes a clone and measures it; it stays if it leads. peak NULL: for weights. */
+static int contest_try(struct contest *c, const struct model *m, float *const *peak,
+                       struct err *err)
 {
+    const char *name = peak ? "for activations" : "for weights";
     struct arena scratch = {0};
-    a->model = model_clone(m);
-    a->changes = peak ? equalize_activations(a->model, peak, &scratch)
-                      : equalize_weights(a->model, &scratch);
+    struct model *clone = model_clone(m);
+    int changes = peak ? equalize_activations(clone, peak, &scratch)
+                       : equalize_weights(clone, &scratch), r = 0;
     arena_release(&scratch);
-    return a->changes ? trial_sqnr(a->model, reference, ctx, &a->db, err) : 0;
+    double db = 0;
+    if (changes)
+        r = trial_sqnr(clone, c->reference, c->ctx, &db, err);
+    if (changes && r >= 0)
+        str_printf(&c->ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", name, changes, db,
+                   c->without);
+    if (!changes || r < 0 || db < c->without + GAIN || (c->best && db <= c->db)) {
+        model_close(clone);
+        return r;
+    }
+    model_close(c->best);
+    c->best = clone;
+    c->name = name;
+    c->changes = changes;
+    c->db = db;
+    return 0;
 }
 
-static int attempts_make(const struct model *m, struct pass_ctx *ctx, double *without,
-                         struct attempt attempt[2], struct err *err)
+static int contest_run(struct contest *c, const struct model *m, struct err *err)
 {
+    struct pass_ctx *ctx = c->ctx;
     const struct channels *channels = channels_find(m->graph, ctx->scratch);
     float **peak = peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch,
                                  err);
-    const struct measure *reference =
-        measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch, err);
-    if (!peak || !reference)
+    c->reference = measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch, err);
+    if (!peak || !c->reference)
         return -1;
-    TRY(attempt_make(m, NULL, reference, ctx, &attempt[0], err));
-    TRY(attempt_make(m, peak, reference, ctx, &attempt[1], err));
-    bool any = attempt[0].changes || attempt[1].changes;
-    return any ? trial_sqnr(m, reference, ctx, without, err) : 0;
+    TRY(trial_sqnr(m, c->reference, ctx, &c->without, err));
+    TRY(contest_try(c, m, NULL, err));
+    return contest_try(c, m, peak, err);
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    static const char *const name[] = {"for weights", "for activations"};
     if (!ctx->data || !ctx->target)
         return equalize_weights(m, ctx->scratch);
-    struct attempt attempt[2] = {{0}, {0}};
-    double without = 0;
-    int r = attempts_make(m, ctx, &without, attempt, err), best = -1;
-    for (int i = 0; i < 2 && r >= 0; i++) {
-        if (!attempt[i].changes)
-            continue;
-        str_printf(&ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", name[i],
-                   attempt[i].changes, attempt[i].db, without);
-        if (attempt[i].db >= without + GAIN && (best < 0 || attempt[i].db > attempt[best].db))
-            best = i;
+    struct contest c = {.ctx = ctx};
+    if (contest_run(&c, m, err) < 0) {
+        model_close(c.best);
+        return -1;
     }
-    for (int i = 0; i < 2; i++)
-        if (i != best)
-            model_close(attempt[i].model);
-    if (best < 0)
-        return r;
-    str_printf(&ctx->notes, "kept %s\n", name[best]);
-    model_restore(m, attempt[best].model);
-    return attempt[best].changes;
+    if (!c.best)
+        return 0;
+    str_printf(&ctx->notes, "kept %s\n", c.name);
+    model_restore(m, c.best);
+    return c.changes;
 }
 
 const struct pass pass_equalize = {

@@ -176,6 +176,20 @@ static void numbers_apply(const struct scaling *c, struct node *n)
     node_set_input(n, slot, build_constant(&at, "equalized", t));
 }
 
+/* A value that is computed in another scale is another value: nobody should take it for the old
+ * one by its name. */
+static void rename_scaled(const struct scaling *c, struct value *v)
+{
+    struct channels channels = c->ties.channels[v->id];
+    for (int64_t i = 0; i < channels.n; i++)
+        if (scaling_factor(c, ties_class(&c->ties, v, i)) != 1) {
+            struct model *m = v->graph->model;
+            v->name = name_fresh(m, arena_printf(m->arena, "%s_scaled", v->name));
+            v->origin = NULL;
+            return;
+        }
+}
+
 int scaling_apply(struct scaling *c)
 {
     int changes = 0;
@@ -183,6 +197,9 @@ int scaling_apply(struct scaling *c)
         if (!scaled_prepare(c, &c->layer[i]))
             return 0;
     graph_each(c->graph, n) {
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i])
+                rename_scaled(c, n->out[i]);
         if (ties_is_gate(&c->ties, n))
             gate_apply(c, n);
         else if (n->op == OP_HardSwish && c->ties.options.gates)
