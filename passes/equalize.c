@@ -6,16 +6,18 @@
  *     Clip(x, 0, 6)    =>  Min(Clip(x, 0, max(6 / s)), 6 / s)      between scaled channels
  *     x * Sigmoid(x)   =>  x * Sigmoid(s x)
  *
- * Which s, is said in src/equalize.c. There are two ways: for weights, and for activations by what
- * the calibration data shows. Each helps some networks and harms others, so both are tried: the
- * float model is quantized the plain way as it is and in both forms, and one of these is kept if it
- * wins by GAIN decibels. Without data or a target there is nothing to try: weights are equalized.
+ * Which s, is said in src/equalize.c. There are two ways: for weights that have one scale, and for
+ * activations by what the calibration data shows. (Weights with a scale for each channel only lose
+ * by the first.) Each helps some networks and harms others, so they are tried: the float model is
+ * quantized the plain way as it is and in these forms, and one of them is kept if it wins by GAIN
+ * decibels. Without data or a target there is nothing to try: weights are equalized.
  */
 #include "equalize.h"
 
 #include "channel.h"
 #include "pass.h"
 #include "peaks.h"
+#include "target.h"
 #include "trial.h"
 
 enum { PEAK_SAMPLES = 64 };
@@ -69,7 +71,8 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     if (!peak || !c->reference)
         return -1;
     TRY(trial_sqnr(m, c->reference, ctx, &c->without, err));
-    TRY(contest_try(c, m, NULL, err));
+    if (ctx->target->weight.grain == GRAIN_TENSOR)
+        TRY(contest_try(c, m, NULL, err));
     return contest_try(c, m, peak, err);
 }
 
