@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,14 +90,23 @@ static void out_give_back(struct file_out *f)
     pthread_mutex_unlock(&lock);
 }
 
+/* Something that a renamed file must not replace: a directory, a device, a pipe. */
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
 struct file_out *file_create(const char *path, struct err *err)
 {
     struct file_out *f = out_take();
     f->n = 0;
     int n = snprintf(f->temp, sizeof f->temp, "%s.%ld-%d.tmp", path, (long)getpid(),
                      (int)(f - outs));
-    if (n < 0 || (size_t)n >= sizeof f->temp || file_is_directory(path)) {
-        err_set(err, ERR_USAGE, "%s: %s", path, n < MAX_PATH ? "is a directory" : "path too long");
+    bool fits = n >= 0 && (size_t)n < sizeof f->temp;
+    if (!fits || is_special(path)) {
+        err_set(err, ERR_USAGE, "%s: %s", path, !fits ? "path too long"
+                : file_is_directory(path) ? "is a directory" : "is not a regular file");
         out_give_back(f);
         return NULL;
     }

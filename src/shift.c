@@ -111,7 +111,8 @@ int shift_biases(struct model *m, const struct placement *p, const struct datase
         want[i] = s.total[i].n > 0;
     for (int w = 0; w < jobs; w++)
         s.worker[w] = means_new(a, m, p);
-    struct exec *x = exec_open(m->graph, &(struct exec_options){.want = want}, err);
+    struct exec_options options = {.want = want, .partial = true};
+    struct exec *x = exec_open(m->graph, &options, err);
     if (!x)
         return -1;
     samples = samples_spread(a, dataset_count(d), samples, &index);

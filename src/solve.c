@@ -10,6 +10,7 @@
 #include "op.h"
 #include "quant.h"
 
+#include <float.h>
 #include <math.h>
 
 static void quant_prepare(struct arena *a, struct quant *q)
@@ -89,9 +90,9 @@ static void solve_weight(struct model *m, const struct qlayer *l)
         double low = lowest_scale(q, x, (double)tensor_f32(bias->constant)[i], k);
         bool empty = q->range[j].lo == 0 && q->range[j].hi == 0;
         if (empty && q->n > 1) /* no weight to represent: 2^16 finer than what fits */
-            q->scale[j] = low > 0 ? (float)(low * 65536) : 1;
+            q->scale[j] = low > 0 ? fmaxf((float)(low * 65536), FLT_MIN) : 1;
         if ((double)q->scale[j] < low)
-            q->scale[j] = (float)low;
+            q->scale[j] = fmaxf((float)low, FLT_MIN);
     }
 }
 
@@ -103,7 +104,7 @@ static void solve_bias(struct model *m, const struct qlayer *l)
         return;
     quant_prepare(m->arena, q);
     for (int64_t i = 0; i < q->n; i++)
-        q->scale[i] = q->product[0]->scale[0] * q->product[1]->scale[i];
+        q->scale[i] = fmaxf(q->product[0]->scale[0] * q->product[1]->scale[i], FLT_MIN);
 }
 
 void solve_model(struct model *m, const struct placement *p)

@@ -26,6 +26,11 @@ class Output(cli.Case):
     def test_output_is_a_directory(self):
         self.fails(2, "data: is a directory", "convert", "model.onnx", "-o", "data")
 
+    def test_output_is_no_regular_file(self):
+        os.mkfifo(self.directory / "pipe")
+        self.fails(2, "pipe: is not a regular file", "convert", "model.onnx", "-o", "pipe")
+        self.assertTrue((self.directory / "pipe").is_fifo())
+
     def test_standard_output_is_full(self):
         with open("/dev/full", "w") as full:
             for command in ["show", "model.onnx"], ["list", "ops"], ["--help"], \
