@@ -19,8 +19,8 @@
  *  12. A quant, once solved, has n scales, all finite and > 0, n zero points within the limits of
  *      its type, and zero points of the middle where it is symmetric.
  *  13. After lowering no value carries a quant.
- *  14. Where FACT_TYPES holds every value used by a known operator has a dtype, and what is known
- *      of a constant's shape agrees with its data.
+ *  14. Where FACT_TYPES holds a known operator whose inputs have dtypes gives its results one, and
+ *      what is known of a constant's shape agrees with its data.
  *
  * Graph outputs are ordinary uses, by the pseudo node `result`; the writer gives them their names
  * back. Constants never change: a pass makes a new tensor. Everything reachable from a model lives
