@@ -54,45 +54,6 @@ static const struct option_page convert_page = {
                 "  quern convert model.onnx -o big.onnx --external-data\n",
 };
 
-enum { MAX_PASSES = 256 };
-struct pass_list {
-    const struct pass *at[MAX_PASSES];
-    int n;
-};
-
-static int unknown_pass(const char *name, struct err *err)
-{
-    const char *known[MAX_PASSES] = {0};
-    for (int i = 0; i < pass_count && i < MAX_PASSES - 1; i++)
-        known[i] = pass_table[i]->name;
-    const char *nearest = option_nearest(name, known);
-    if (nearest)
-        return err_set(err, ERR_USAGE, "convert: unknown pass '%s'; did you mean '%s'?", name,
-                       nearest);
-    return err_set(err, ERR_USAGE, "convert: unknown pass '%s'; see 'quern list passes'", name);
-}
-
-/* "a,b" to passes; an unknown name is an error also where it is only to be skipped. */
-static int parse_passes(const char *names, struct arena *a, struct pass_list *list, struct err *err)
-{
-    if (!names)
-        return 0;
-    char *text = arena_strdup(a, names), *rest = text;
-    while (rest) {
-        char *name = rest;
-        rest = strchr(rest, ',');
-        if (rest)
-            *rest++ = 0;
-        const struct pass *p = pass_find(name);
-        if (!p)
-            return unknown_pass(name, err);
-        if (list->n == MAX_PASSES)
-            return err_set(err, ERR_USAGE, "convert: more than %d passes", MAX_PASSES);
-        list->at[list->n++] = p;
-    }
-    return 0;
-}
-
 static const char *pass_that_gives(unsigned facts)
 {
     for (int i = 0; i < pass_count; i++)
@@ -164,7 +125,9 @@ int cmd_convert(int argc, char **argv, struct err *err)
     struct pass_list run = {.n = 0}, skipped = {.n = 0};
     struct model *m = NULL;
     int r = -1;
-    if (!parse_passes(o.passes, &a, &run, err) && !parse_passes(o.pass.skip, &a, &skipped, err)
+    if (!command_parse_passes("convert", o.passes, &a, &run, err)
+        && !command_parse_passes("convert", o.pass.skip, &a, &skipped, err)
+        && !command_check_print_after("convert", o.pass.print_after, err)
         && !check_order(&run, err))
         m = onnx_read(o.model, err);
     if (m)

@@ -275,6 +275,20 @@ static int quantize_files(const struct quantize_options *o, struct report *r, st
     return status;
 }
 
+/* Passes that others build on cannot be left out: there would be no quantized model to write. */
+static int check_skipped(const char *names, struct err *err)
+{
+    struct arena a = {0};
+    struct pass_list list = {.n = 0};
+    int r = command_parse_passes("quantize", names, &a, &list, err);
+    for (int i = 0; i < list.n && r >= 0; i++)
+        if (list.at[i]->gives)
+            r = err_set(err, ERR_USAGE, "quantize: pass '%s' cannot be left out",
+                        list.at[i]->name);
+    arena_release(&a);
+    return r;
+}
+
 int cmd_quantize(int argc, char **argv, struct err *err)
 {
     struct quantize_options o = {
@@ -284,6 +298,8 @@ int cmd_quantize(int argc, char **argv, struct err *err)
         return go;
     if (!o.out)
         return err_set(err, ERR_USAGE, "where to? name the quantized model: -o FILE");
+    TRY(check_skipped(o.skip, err));
+    TRY(command_check_print_after("quantize", o.print_after, err));
     TRY(command_need_data("quantize", &o.data, err));
     struct report r = {0};
     report_begin(&r);

@@ -38,6 +38,50 @@ int command_need_data(const char *command, const struct dataset_options *o, stru
                    "--data random", command);
 }
 
+static int unknown_pass(const char *command, const char *name, struct err *err)
+{
+    const char *known[MAX_PASSES] = {0};
+    for (int i = 0; i < pass_count && i < MAX_PASSES - 1; i++)
+        known[i] = pass_table[i]->name;
+    const char *nearest = option_nearest(name, known);
+    if (nearest)
+        return err_set(err, ERR_USAGE, "%s: unknown pass '%s'; did you mean '%s'?", command,
+                       name, nearest);
+    return err_set(err, ERR_USAGE, "%s: unknown pass '%s'; see 'quern list passes'", command, name);
+}
+
+int command_parse_passes(const char *command, const char *names, struct arena *a,
+                         struct pass_list *list, struct err *err)
+{
+    if (!names)
+        return 0;
+    char *text = arena_strdup(a, names), *rest = text;
+    while (rest) {
+        char *name = rest;
+        rest = strchr(rest, ',');
+        if (rest)
+            *rest++ = 0;
+        const struct pass *p = pass_find(name);
+        if (!p)
+            return unknown_pass(command, name, err);
+        if (list->n == MAX_PASSES)
+            return err_set(err, ERR_USAGE, "%s: more than %d passes", command, MAX_PASSES);
+        list->at[list->n++] = p;
+    }
+    return 0;
+}
+
+int command_check_print_after(const char *command, const char *names, struct err *err)
+{
+    if (!names || !strcmp(names, "all"))
+        return 0;
+    struct arena a = {0};
+    struct pass_list list = {.n = 0};
+    int r = command_parse_passes(command, names, &a, &list, err);
+    arena_release(&a);
+    return r;
+}
+
 const char *count_text(long long n, const char *one, const char *many, char buf[COUNT_TEXT])
 {
     snprintf(buf, COUNT_TEXT, "%lld %s", n, n == 1 ? one : many);

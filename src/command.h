@@ -12,6 +12,7 @@
 #include "dataset.h"
 #include "err.h"
 #include "option.h"
+#include "pass.h"
 #include "str.h"
 
 struct command {
@@ -65,6 +66,17 @@ int command_parse(const struct option_page *page, const struct option *rows, voi
 
 /* Where none was named: an error that says how to give data to this command. */
 int command_need_data(const char *command, const struct dataset_options *o, struct err *err);
+
+/* "a,b" to passes; NULL is none. An unknown name is an error, also where it is to be skipped. */
+enum { MAX_PASSES = 256 };
+struct pass_list {
+    const struct pass *at[MAX_PASSES];
+    int n;
+};
+/* The value of --print-after: the same, or "all". */
+int command_check_print_after(const char *command, const char *names, struct err *err);
+int command_parse_passes(const char *command, const char *names, struct arena *a,
+                         struct pass_list *list, struct err *err);
 
 /* "1 sample", "300 samples": into a buffer of the caller. */
 enum { COUNT_TEXT = 64 };

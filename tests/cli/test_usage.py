@@ -155,6 +155,16 @@ class Options(cli.Case):
                    "convert", "m.onnx", "-o", "o.onnx", "--pass", "fold-nb")
         self.fails(2, "convert: unknown pass 'x'; see 'quern list passes'",
                    "convert", "m.onnx", "-o", "o.onnx", "--skip", "x")
+        for command in "convert", "quantize":
+            self.fails(2, f"{command}: unknown pass 'solv'; did you mean 'solve'?",
+                       command, "m.onnx", "-o", "o.onnx", "--print-after", "solv")
+        self.fails(2, "quantize: unknown pass 'equalise'; did you mean 'equalize'?",
+                   "quantize", "m.onnx", "-o", "o.onnx", "--data", "d", "--skip", "equalise")
+
+    def test_passes_that_others_build_on(self):
+        for name in "place", "calibrate", "solve", "lower-qdq", "lower-fakequantize":
+            self.fails(2, f"quantize: pass '{name}' cannot be left out",
+                       "quantize", "m.onnx", "-o", "o.onnx", "--data", "d", "--skip", name)
 
     def test_passes_out_of_order(self):
         self.fails(2, "convert: pass 'solve' works on what 'calibrate' gives; name that one before "
