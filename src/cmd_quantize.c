@@ -53,8 +53,8 @@ static const struct option quantize_rows[] = {
     OPTION(OPT_STRING, 'a', "activations", struct quantize_options, activations, "TYPE[,...]",
            "uint8 or int8; symmetric or asymmetric (default uint8,asymmetric)"),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
-           "how ranges are read from the data: auto (default: the best of all by the error of the "
-           "outputs), or one of 'quern list observers'"),
+           "how ranges are read from the data: one of 'quern list observers', or auto (default: "
+           "the best of them, but for entropy, by the error of the outputs)"),
     OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
            "keep nodes with this name in float; * and ? match; may be given many times"),
     OPTION(OPT_FLAG, 0, "requantize-rest", struct quantize_options, requantize_rest, NULL,
