@@ -34,20 +34,32 @@ void k_dnnl_single_thread(void)
         omp_threads(1);
 }
 
+/* Element types of a convolution: all float, or codes and their sums. */
+struct types {
+    dnnl_data_type_t x, w, y;
+};
+static const struct types float_types = {dnnl_f32, dnnl_f32, dnnl_f32};
+
+static struct types code_types(enum dtype x)
+{
+    return (struct types){x == DTYPE_I8 ? dnnl_s8 : dnnl_u8, dnnl_s8, dnnl_s32};
+}
+
 /* A channels-last tensor: batch, channels and the axes in use. */
 static bool data_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, int64_t channels,
-                      const int64_t *span)
+                      const int64_t *span, dnnl_data_type_t type)
 {
     static const dnnl_format_tag_t tag[] = {dnnl_nwc, dnnl_nhwc, dnnl_ndhwc};
     dnnl_dims_t dim = {d->batch, channels};
     for (int i = 0; i < d->axes; i++)
         dim[2 + i] = span[CONV_AXES - d->axes + i];
-    return !dnnl_memory_desc_init_by_tag(md, 2 + d->axes, dim, dnnl_f32, tag[d->axes - 1]);
+    return !dnnl_memory_desc_init_by_tag(md, 2 + d->axes, dim, type, tag[d->axes - 1]);
 }
 
 /* The weight as oneDNN counts its dims: groups (where more than 1), m, c, axes. `plain` says that
  * it is stored as ONNX stores it, otherwise the library chooses. */
-static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool plain)
+static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool plain,
+                        dnnl_data_type_t type)
 {
     dnnl_dims_t dim, stride;
     int n = 0, first = d->groups > 1;
@@ -69,8 +81,8 @@ static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool 
         n--;
     }
     if (plain)
-        return !dnnl_memory_desc_init_by_strides(md, n, dim, dnnl_f32, stride);
-    return !dnnl_memory_desc_init_by_tag(md, n, dim, dnnl_f32, dnnl_format_tag_any);
+        return !dnnl_memory_desc_init_by_strides(md, n, dim, type, stride);
+    return !dnnl_memory_desc_init_by_tag(md, n, dim, type, dnnl_format_tag_any);
 }
 
 static dnnl_primitive_attr_t tail_attr(const struct tail *t)
@@ -100,7 +112,21 @@ static dnnl_primitive_attr_t tail_attr(const struct tail *t)
     return NULL;
 }
 
-static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, bool bias,
+/* The zero point of the input is told at each run. */
+static dnnl_primitive_attr_t codes_attr(void)
+{
+    dnnl_primitive_attr_t attr;
+    int32_t zero = DNNL_RUNTIME_S32_VAL;
+    if (dnnl_primitive_attr_create(&attr))
+        return NULL;
+    if (!dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user)
+        && !dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_SRC, 1, 0, &zero))
+        return attr;
+    dnnl_primitive_attr_destroy(attr);
+    return NULL;
+}
+
+static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, struct types type, bool bias,
                                        dnnl_primitive_attr_t attr)
 {
     dnnl_memory_desc_t x, w, b, y;
@@ -112,8 +138,8 @@ static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, bool bias,
         pad[i] = d->pad[a];
         pad_end[i] = d->pad_end[a];
     }
-    if (!data_desc(&x, d, d->c, d->in) || !data_desc(&y, d, d->m, d->out)
-        || !weight_desc(&w, d, false)
+    if (!data_desc(&x, d, d->c, d->in, type.x) || !data_desc(&y, d, d->m, d->out, type.y)
+        || !weight_desc(&w, d, false, type.w)
         || dnnl_memory_desc_init_by_tag(&b, 1, bias_dim, dnnl_f32, dnnl_x))
         return NULL;
     dnnl_primitive_desc_t desc = NULL;
@@ -136,12 +162,15 @@ static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, bool bias,
 }
 
 /* Generated code, not the library's loops for the rest, which are slower than k_conv. Its code for
- * SSE 4.1 (2.6.3, jit_dw) reads past odd numbers of channels. */
-static bool is_fast(dnnl_primitive_desc_t desc)
+ * SSE 4.1 (2.6.3, jit_dw) reads past odd numbers of channels. Integers are summed without
+ * saturation by the code for VNNI and newer only. */
+static bool is_fit(dnnl_primitive_desc_t desc, bool codes)
 {
     const char *name = NULL;
     dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    return name && !strstr(name, "ref") && !strstr(name, "gemm:") && !strstr(name, "sse41");
+    if (!name || strstr(name, "ref") || strstr(name, "gemm:") || strstr(name, "sse41"))
+        return false;
+    return !codes || strstr(name, "vnni") || strstr(name, "amx");
 }
 
 static const dnnl_memory_desc_t *desc_of(const struct k_dnnl_conv *p, dnnl_query_t what)
@@ -149,21 +178,25 @@ static const dnnl_memory_desc_t *desc_of(const struct k_dnnl_conv *p, dnnl_query
     return dnnl_primitive_desc_query_md(p->desc, what, 0);
 }
 
-bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t)
+/* The library does nothing at all where the input is empty. */
+static bool is_served(const struct conv_dims *d)
 {
     pthread_once(&once, library_open);
-    memset(p, 0, sizeof *p);
-    /* The library does nothing at all where the input is empty. */
-    bool some = d->batch * d->c * conv_in_span(d) > 0;
-    dnnl_primitive_attr_t attr = engine && some ? tail_attr(t) : NULL;
+    return engine && d->batch * d->c * conv_in_span(d) > 0;
+}
+
+/* Makes the primitive; attr is used up. */
+static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct types type,
+                        bool bias, dnnl_primitive_attr_t attr)
+{
     if (!attr)
         return false;
-    dnnl_primitive_desc_t desc = conv_desc(d, t->bias, attr);
+    dnnl_primitive_desc_t desc = conv_desc(d, type, bias, attr);
     dnnl_primitive_attr_destroy(attr);
     dnnl_primitive_t primitive;
     if (!desc)
         return false;
-    if (!is_fast(desc) || dnnl_primitive_create(&primitive, desc)) {
+    if (!is_fit(desc, p->codes) || dnnl_primitive_create(&primitive, desc)) {
         dnnl_primitive_desc_destroy(desc);
         return false;
     }
@@ -171,9 +204,20 @@ bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const st
     p->primitive = primitive;
     p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
     p->scratch = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_scratchpad_md));
-    p->has_bias = t->bias;
-    p->has_add = t->add;
     return true;
+}
+
+bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t)
+{
+    *p = (struct k_dnnl_conv){.has_bias = t->bias, .has_add = t->add};
+    return is_served(d) && conv_create(p, d, float_types, t->bias, tail_attr(t));
+}
+
+bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, enum dtype x)
+{
+    *p = (struct k_dnnl_conv){.codes = true};
+    return is_served(d) && !d->transposed
+        && conv_create(p, d, code_types(x), false, codes_attr());
 }
 
 void k_dnnl_conv_release(struct k_dnnl_conv *p)
@@ -216,14 +260,14 @@ static void execute(const_dnnl_primitive_t primitive, dnnl_exec_arg_t *arg, int 
         dnnl_memory_destroy(arg[i].memory);
 }
 
-void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const float *w,
-                    void *packed)
+void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const void *w,
+                      void *packed)
 {
     const dnnl_memory_desc_t *to = desc_of(p, dnnl_query_weights_md);
     dnnl_memory_desc_t from;
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t reorder;
-    if (!weight_desc(&from, d, true)
+    if (!weight_desc(&from, d, true, p->codes ? dnnl_s8 : dnnl_f32)
         || dnnl_reorder_primitive_desc_create(&desc, &from, engine, to, engine, NULL)
         || dnnl_primitive_create(&reorder, desc))
         abort();
@@ -237,7 +281,7 @@ void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, co
 }
 
 void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *packed,
-                   const struct tail *t, float *y, void *scratch)
+                     const struct tail *t, float *y, void *scratch)
 {
     const dnnl_memory_desc_t *out = desc_of(p, dnnl_query_dst_md);
     dnnl_exec_arg_t arg[5];
@@ -251,6 +295,22 @@ void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *pa
     if (p->has_bias)
         argument(arg, &n, DNNL_ARG_BIAS,
                  dnnl_primitive_desc_query_md(p->desc, dnnl_query_weights_md, 1), t->bias);
+    execute(p->primitive, arg, n);
+}
+
+void k_dnnl_conv_run_codes(const struct k_dnnl_conv *p, const void *x, const void *packed,
+                           int32_t zero, int32_t *sum, void *scratch)
+{
+    dnnl_exec_arg_t arg[5];
+    dnnl_memory_desc_t one;
+    int n = 0;
+    if (dnnl_memory_desc_init_by_tag(&one, 1, (dnnl_dims_t){1}, dnnl_s32, dnnl_x))
+        abort();
+    argument(arg, &n, DNNL_ARG_SRC, desc_of(p, dnnl_query_src_md), x);
+    argument(arg, &n, DNNL_ARG_WEIGHTS, desc_of(p, dnnl_query_weights_md), packed);
+    argument(arg, &n, DNNL_ARG_DST, desc_of(p, dnnl_query_dst_md), sum);
+    argument(arg, &n, DNNL_ARG_SCRATCHPAD, desc_of(p, dnnl_query_scratchpad_md), scratch);
+    argument(arg, &n, DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, &one, &zero);
     execute(p->primitive, arg, n);
 }
 

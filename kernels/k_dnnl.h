@@ -8,6 +8,7 @@
 #ifndef K_DNNL_H
 #define K_DNNL_H
 
+#include "dtype.h"
 #include "k_conv.h"
 
 struct k_dnnl_conv {
@@ -15,19 +16,27 @@ struct k_dnnl_conv {
     size_t packed;          /* bytes of the weight in the order that the code wants */
     size_t scratch;         /* bytes of scratch, aligned to 64 */
     bool has_bias, has_add;
+    bool codes;             /* sums of products of integers, see k_dnnl_conv_init_codes() */
 };
 
 /* False: oneDNN is absent, or has only slow reference code for this. Of the tail, what matters is
  * kind, limits, and whether there is a bias and a sum. */
 bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t);
+/* The same for codes of 8 bits (x: DTYPE_U8 or DTYPE_I8) times int8 weights, without a tail: sums
+ * in int32, exact while they are below 2^24. False also where the processor has no instruction
+ * for it: the older ones saturate on the way. */
+bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, enum dtype x);
 void k_dnnl_conv_release(struct k_dnnl_conv *p);
 /* Do both want the weight in the same order? */
 bool k_dnnl_conv_packs_alike(const struct k_dnnl_conv *p, const struct k_dnnl_conv *q);
-/* w: in ONNX's order, see k_conv_pack(). */
-void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const float *w,
-                    void *packed);
+/* w: float, or int8 for codes, in ONNX's order; see k_conv_pack(). */
+void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const void *w,
+                      void *packed);
 void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *packed,
-                   const struct tail *t, float *y, void *scratch);
+                     const struct tail *t, float *y, void *scratch);
+/* zero is taken from each code, and stands where padding is. */
+void k_dnnl_conv_run_codes(const struct k_dnnl_conv *p, const void *x, const void *packed,
+                           int32_t zero, int32_t *sum, void *scratch);
 
 /* c = alpha * a * b + beta * c as in k_gemm.h; false: oneDNN is absent. */
 struct gemm;

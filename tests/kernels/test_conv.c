@@ -199,6 +199,57 @@ static void test_dnnl(void **state)
         skip(); /* a processor for which it generates no code */
 }
 
+/* A trial whose data are whole numbers: x holds codes less zero, w int8. */
+static void make_whole(struct random *r, struct trial *t, int lo, int hi, int zero)
+{
+    const struct conv_dims *d = &t->d;
+    int64_t n_in = d->batch * d->c * conv_in_span(d);
+    for (int64_t i = 0; i < n_in; i++)
+        t->x[i] = (float)(random_int(r, lo, hi) - zero);
+    for (int64_t i = 0; i < d->c * d->m / d->groups * conv_taps(d); i++)
+        t->w[i] = (float)random_int(r, -128, 127);
+    ref_conv(d, t->x, t->w, &(struct tail){0}, t->want);
+    ref_transpose(t->x, d->batch, d->c, conv_in_span(d), t->x_last);
+    ref_transpose(t->want, d->batch, d->m, conv_out_span(d), t->want_last);
+}
+
+/* Sums of codes are exact. */
+static void try_codes(struct arena *a, struct trial *t, void *served)
+{
+    struct random r = {(uint64_t)(t->n_out + 1)};
+    bool is_signed = random_int(&r, 0, 1);
+    int lo = is_signed ? -128 : 0, hi = lo + 255, zero = (int)random_int(&r, lo, hi);
+    int64_t n_in = t->d.batch * t->d.c * conv_in_span(&t->d);
+    int64_t n_w = t->d.c * t->d.m / t->d.groups * conv_taps(&t->d);
+    struct k_dnnl_conv p;
+    if (!k_dnnl_conv_init_codes(&p, &t->d, is_signed ? DTYPE_I8 : DTYPE_U8))
+        return;
+    make_whole(&r, t, lo, hi, zero);
+    uint8_t *x = arena_alloc(a, (size_t)n_in);
+    int8_t *w = arena_alloc(a, (size_t)n_w);
+    for (int64_t i = 0; i < n_in; i++)
+        x[i] = (uint8_t)((int)t->x_last[i] + zero);
+    for (int64_t i = 0; i < n_w; i++)
+        w[i] = (int8_t)t->w[i];
+    void *packed = arena_alloc(a, p.packed), *scratch = arena_alloc(a, p.scratch);
+    int32_t *sum = NEW_ARRAY(a, t->n_out, int32_t);
+    k_dnnl_conv_pack(&p, &t->d, w, packed);
+    k_dnnl_conv_run_codes(&p, x, packed, zero, sum, scratch);
+    k_dnnl_conv_release(&p);
+    for (int64_t i = 0; i < t->n_out; i++)
+        assert_int_equal(sum[i], (int32_t)t->want_last[i]);
+    ++*(int *)served;
+}
+
+static void test_codes(void **state)
+{
+    (void)state;
+    int served = 0;
+    each_trial(10, try_codes, &served);
+    if (!served)
+        skip(); /* a processor without such instructions */
+}
+
 static void test_packs_alike(void **state)
 {
     (void)state;
@@ -224,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_dnnl),
+        cmocka_unit_test(test_codes),
         cmocka_unit_test(test_packs_alike),
     };
     return cmocka_run_group_tests_name("conv", tests, NULL, NULL);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conv_plan: a list of plans, one for each geometry that was met. A plan never changes once it is
+ * in the list; plans that want the weight in the same order share it.
+ *
+ * Where no exact integer code is at hand, codes are converted to float: products and sums of whole
+ * numbers below 2^24 are exact in it, in any order.
+ */
+#include "conv_plan.h"
+
+#include "k_convert.h"
+#include "k_round.h"
+
+#include <string.h>
+
+enum { MAX_PLANS = 32 }; /* of one node; further shapes are prepared at each call */
+
+static bool plan_serves(const struct conv_plan *p, const struct conv_dims *d, enum dtype x,
+                        const struct tail *t)
+{
+    return p->x == x && !memcmp(&p->dims, d, sizeof *d) && p->tail.kind == t->kind
+        && p->tail.lo == t->lo && p->tail.hi == t->hi && !p->tail.bias == !t->bias
+        && !p->tail.add == !t->add;
+}
+
+static bool by_integers(const struct conv_plan *p)
+{
+    return p->by_dnnl && p->dnnl.codes;
+}
+
+static bool packs_alike(const struct conv_plan *p, const struct conv_plan *q)
+{
+    if (p->by_dnnl != q->by_dnnl || by_integers(p) != by_integers(q))
+        return false;
+    return !p->by_dnnl || k_dnnl_conv_packs_alike(&p->dnnl, &q->dnnl);
+}
+
+static size_t packed_size(const struct conv_plan *p)
+{
+    return p->by_dnnl ? p->dnnl.packed : k_conv_packed(&p->dims) * sizeof(float);
+}
+
+static int64_t weight_count(const struct conv_dims *d)
+{
+    return d->m * (d->c / d->groups) * conv_taps(d);
+}
+
+static void pack(const struct conv_plan *p, const void *w, void *packed)
+{
+    float *whole = NULL; /* int8 as float */
+    if (p->x != DTYPE_F32 && !by_integers(p)) {
+        int64_t n = weight_count(&p->dims);
+        whole = mem_alloc((size_t)n * sizeof *whole);
+        k_load_f32(DTYPE_I8, w, 0, 1, n, whole);
+        w = whole;
+    }
+    if (p->by_dnnl)
+        k_dnnl_conv_pack(&p->dnnl, &p->dims, w, packed);
+    else
+        k_conv_pack(&p->dims, w, packed);
+    mem_free(whole);
+}
+
+static void plan_free(struct conv_plan *p)
+{
+    if (p->by_dnnl)
+        k_dnnl_conv_release(&p->dnnl);
+    if (p->owns_weight)
+        mem_free(p->weight);
+    mem_free(p);
+}
+
+static void plans_release(struct op_state *s)
+{
+    for (struct conv_plan *p = (struct conv_plan *)s, *next; p; p = next) {
+        next = p->next;
+        plan_free(p);
+    }
+}
+
+static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const struct tail *t,
+                                  const void *w, const struct conv_plan *list)
+{
+    struct conv_plan *p = mem_alloc(sizeof *p);
+    memset(p, 0, sizeof *p);
+    p->state.release = plans_release;
+    memcpy(&p->dims, d, sizeof *d); /* with its padding: plan_serves() compares bytes */
+    p->x = x;
+    p->tail = *t;
+    p->by_dnnl = (x != DTYPE_F32 && k_dnnl_conv_init_codes(&p->dnnl, d, x))
+              || k_dnnl_conv_init(&p->dnnl, d, t);
+    if (!w)
+        return p;
+    for (; list; list = list->next) {
+        if (list->weight && packs_alike(p, list)) {
+            p->weight = list->weight;
+            return p;
+        }
+    }
+    p->weight = mem_alloc(packed_size(p));
+    p->owns_weight = true;
+    pack(p, w, p->weight);
+    return p;
+}
+
+struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d, enum dtype x,
+                                 const struct tail *t, const void *w)
+{
+    struct conv_plan *mine = NULL, *p;
+    struct op_state *list = c->state ? __atomic_load_n(c->state, __ATOMIC_ACQUIRE) : NULL;
+    for (;;) {
+        int n = 0;
+        for (p = (struct conv_plan *)list; p && !plan_serves(p, d, x, t); p = p->next)
+            n++;
+        if (p) {
+            if (mine)
+                plan_free(mine); /* another thread was faster */
+            return p;
+        }
+        if (!mine)
+            mine = plan_new(d, x, t, w, (struct conv_plan *)list);
+        if (!c->state || n >= MAX_PLANS)
+            return mine;
+        mine->next = (struct conv_plan *)list;
+        if (__atomic_compare_exchange_n(c->state, &list, &mine->state, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return mine;
+        mine->next = NULL;
+    }
+}
+
+void conv_plan_leave(const struct call *c, struct conv_plan *p)
+{
+    struct op_state *list = c->state ? __atomic_load_n(c->state, __ATOMIC_ACQUIRE) : NULL;
+    for (struct conv_plan *q = (struct conv_plan *)list; q; q = q->next)
+        if (q == p)
+            return;
+    plan_free(p);
+}
+
+static const void *packed_weight(const struct conv_plan *p, const void *w, struct arena *scratch)
+{
+    if (p->weight)
+        return p->weight;
+    void *packed = arena_alloc(scratch, packed_size(p));
+    pack(p, w, packed);
+    return packed;
+}
+
+static void run(const struct conv_plan *p, const float *x, const void *packed,
+                const struct tail *t, float *y, struct arena *scratch)
+{
+    if (p->by_dnnl)
+        k_dnnl_conv_run(&p->dnnl, x, packed, t, y, arena_alloc(scratch, p->dnnl.scratch));
+    else
+        k_conv(&p->dims, x, packed, t, y, NEW_ARRAY(scratch, k_conv_scratch(&p->dims), float));
+}
+
+void conv_plan_run(const struct conv_plan *p, const float *x, const float *w, const struct tail *t,
+                   float *y, struct arena *scratch)
+{
+    run(p, x, packed_weight(p, w, scratch), t, y, scratch);
+}
+
+void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero, const int8_t *w,
+                         int32_t *sum, struct arena *scratch)
+{
+    const void *packed = packed_weight(p, w, scratch);
+    if (by_integers(p)) {
+        k_dnnl_conv_run_codes(&p->dnnl, x, packed, zero, sum,
+                              arena_alloc(scratch, p->dnnl.scratch));
+        return;
+    }
+    int64_t n_in = p->dims.batch * p->dims.c * conv_in_span(&p->dims);
+    int64_t n_out = p->dims.batch * p->dims.m * conv_out_span(&p->dims);
+    float *from = NEW_ARRAY(scratch, n_in, float), *to = NEW_ARRAY(scratch, n_out, float);
+    k_dequantize_f32(p->x, x, 0, from, n_in, 1, zero);
+    run(p, from, packed, &(struct tail){0}, to, scratch);
+    for (int64_t i = 0; i < n_out; i++)
+        sum[i] = (int32_t)to[i];
+}

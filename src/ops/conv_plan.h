@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conv_plan: what is prepared for a convolution and kept for later calls: generated code for one
+ * geometry, one element type of the input and one tail, and the weight in the order that it wants.
+ *
+ * The input is float, or codes of 8 bits whose weight is int8. Codes are multiplied and summed as
+ * integers; the sums are exact while they are below 2^24.
+ */
+#ifndef CONV_PLAN_H
+#define CONV_PLAN_H
+
+#include "k_dnnl.h"
+#include "op.h"
+
+struct conv_plan {
+    struct op_state state; /* *call.state is the newest plan's */
+    struct conv_plan *next;
+    struct conv_dims dims;
+    enum dtype x;            /* DTYPE_F32, DTYPE_U8 or DTYPE_I8 */
+    struct tail tail;        /* pointers mean only "there is one"; none for codes */
+    bool by_dnnl;
+    struct k_dnnl_conv dnnl; /* where by_dnnl */
+    void *weight;            /* repacked; NULL: the weight is not the same in every call */
+    bool owns_weight;
+};
+
+/* The plan for this call, from the call's state or new. w: the weight where it is the same in every
+ * call, as ONNX stores it, else NULL. conv_plan_leave() gives it back. */
+struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d, enum dtype x,
+                                 const struct tail *t, const void *w);
+void conv_plan_leave(const struct call *c, struct conv_plan *p);
+
+/* x, w, y channels-last and in ONNX's order as in k_conv.h; the tail's pointers are the call's. */
+void conv_plan_run(const struct conv_plan *p, const float *x, const float *w, const struct tail *t,
+                   float *y, struct arena *scratch);
+/* sum = the convolution of x - zero with w; zero stands for what padding adds, too. */
+void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero, const int8_t *w,
+                         int32_t *sum, struct arena *scratch);
+
+#endif
