@@ -56,7 +56,8 @@ static bool passes_on(const struct exec *x, const struct step *s)
     if (s->n_out < 1 || s->out[0] < 0)
         return false;
     const struct place *p = &x->place[s->out[0]];
-    return !p->wanted && !p->read[FACE_ROUNDED] && value_used_once(p->value);
+    return !p->wanted && !p->read[FACE_ROUNDED] && !p->read[FACE_CODES]
+        && value_used_once(p->value);
 }
 
 static bool has_bias(const struct step *head)

@@ -23,6 +23,13 @@ static struct operand operand_of(const struct exec *x, const struct use *u)
     return (struct operand){u->value->id, rounded ? FACE_ROUNDED : FACE_COMPUTED};
 }
 
+/* What input i of a node reads. */
+static struct operand operand_read(const struct exec *x, const struct node *n, int i)
+{
+    const struct coded *c = x->coded[n->id];
+    return c && i < 3 && c->in[i].value >= 0 ? c->in[i] : operand_of(x, &n->in[i]);
+}
+
 void exec_find_runnable(const struct graph *g, bool *runnable)
 {
     for (const struct node *n = g->first; n; n = n->next) {
@@ -64,7 +71,7 @@ static void find_needed(struct exec *x, bool partial)
         x->needed[n->id] = needed;
         for (int i = 0; needed && i < n->n_in; i++)
             if (n->in[i].value)
-                read[n->in[i].value->id] = true;
+                read[operand_read(x, n, i).value] = true;
     }
 }
 
@@ -127,10 +134,12 @@ static void step_init(struct exec *x, struct step *s, const struct node *n)
     *s = (struct step){.node = n, .op = &op_table[n->op], .n_in = n->n_in, .n_out = n->n_out,
                        .index = x->n_all++, .bias = {.value = -1}, .add = {.value = -1}};
     s->opset = model_opset(x->graph->model, n->domain);
+    if (x->coded[n->id])
+        s->codes = x->coded[n->id]->codes;
     s->in = NEW_ARRAY(&x->arena, n->n_in, struct operand);
     s->out = NEW_ARRAY(&x->arena, n->n_out, int);
     for (int i = 0; i < n->n_in; i++) {
-        s->in[i] = operand_of(x, &n->in[i]);
+        s->in[i] = operand_read(x, n, i);
         if (s->in[i].value < 0)
             continue;
         struct place *p = &x->place[s->in[i].value];
@@ -177,6 +186,7 @@ int plan_setup(struct exec *x, const struct exec_options *o, struct err *err)
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i])
                 add_place(x, n->out[i], o->want);
+    plan_codes(x);
     find_needed(x, o->partial);
     TRY(check_operators(x, err));
     find_fixed(x);
@@ -232,5 +242,6 @@ static void find_dead(struct exec *x)
 void plan_steps(struct exec *x)
 {
     x->n_steps = plan_fuse(x, x->step, x->n_steps);
+    x->n_steps = plan_rounding(x, x->step, x->n_steps);
     find_dead(x);
 }

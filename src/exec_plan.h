@@ -2,8 +2,8 @@
  *
  * exec_plan: what the files of the executor share; nobody else includes it.
  *
- * A value has up to two faces: as it was computed, and rounded to its quant's grid. Which of them a
- * use sees is decided when the plan is made. Values are found by id.
+ * A value has up to three faces: as it was computed, rounded to its quant's grid, and the codes of
+ * that. Which of them a use sees is decided when the plan is made. Values are found by id.
  *
  * Constants and what depends on nothing else are fixed: computed once by the run `setup`, whose
  * cells all other runs read.
@@ -15,7 +15,7 @@
 #include "k_tail.h"
 #include "op.h"
 
-enum face { FACE_COMPUTED, FACE_ROUNDED, N_FACES };
+enum face { FACE_COMPUTED, FACE_ROUNDED, FACE_CODES, N_FACES };
 
 struct operand {
     int value; /* id; -1: left out */
@@ -44,9 +44,16 @@ struct step {
     int n_parts;
     struct tail tail;        /* kind and limits */
     struct operand bias, add; /* of the tail; value -1: none */
+    struct codes codes;      /* x NULL: computes on real values */
+    enum face face;          /* of output 0 */
     int *dead;               /* ids that nobody reads after this step */
     int n_dead;
     struct op_state *state;
+};
+
+struct coded { /* a node that computes on codes */
+    struct codes codes; /* y is not decided yet */
+    struct operand in[3]; /* in the place of its inputs; value -1: the input itself */
 };
 
 struct exec {
@@ -57,6 +64,7 @@ struct exec {
     int n_values;
     bool *runnable;      /* nodes, by id; all of them where the graph must run whole */
     bool *needed;        /* nodes, by id: somebody wants what they compute */
+    struct coded **coded; /* nodes, by id; NULL: real values */
     struct step *setup_step, *step;
     int n_setup, n_steps, n_all; /* n_all: indices of steps are below it */
     struct operand *output;
@@ -68,6 +76,11 @@ struct exec {
 /* exec_plan.c: places, outputs and the steps of the setup; then, when it has run, the steps. */
 int plan_setup(struct exec *x, const struct exec_options *o, struct err *err);
 void plan_steps(struct exec *x);
+
+/* exec_codes.c: fills x->coded; then, of the n steps, lets those that can round their results
+ * themselves, and returns how many are left. */
+void plan_codes(struct exec *x);
+int plan_rounding(struct exec *x, struct step *step, int n);
 
 /* exec_fuse.c: joins steps with what follows them; returns how many of the n are left. */
 int plan_fuse(struct exec *x, struct step *step, int n);

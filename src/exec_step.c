@@ -8,6 +8,7 @@
  */
 #include "exec_run.h"
 
+#include "k_round.h"
 #include "quant.h"
 
 #include <string.h>
@@ -102,6 +103,12 @@ static int check_sizes(const struct run *r, const struct step *s, struct err *er
     return 0;
 }
 
+/* Is the input a tensor of codes? The operator's types are those of real values. */
+static bool is_coded(const struct step *s, int i)
+{
+    return s->codes.x && (i < 2 || (i == 2 && s->codes.bias));
+}
+
 /* The types of the outputs of the step's node, into r->type. First without the data of inputs that
  * are not fixed: what can be told so is true for every run with these types. */
 static int infer_step(struct run *r, const struct step *s, struct err *err)
@@ -121,6 +128,8 @@ static int infer_step(struct run *r, const struct step *s, struct err *err)
             r->hidden[i] = *r->in[i];
             if (!r->exec->place[s->in[i].value].fixed)
                 r->hidden[i].data = NULL;
+            if (is_coded(s, i))
+                r->hidden[i] = (struct tensor){.dtype = DTYPE_F32, .shape = r->in[i]->shape};
         }
         TRY(infer(r, s, r->hidden_in, &known, err));
         if (known) {
@@ -277,13 +286,39 @@ static int make_view(struct run *r, const struct step *s, struct err *err)
     return run_settle(r, s->out[0], err);
 }
 
+/* A new form: the values of the grid, or their codes. */
+static void round_form(struct run *r, const struct quant *q, struct cell **forms,
+                       const struct cell *from, enum face face)
+{
+    struct tensor t = from->t;
+    if (face == FACE_CODES)
+        t.dtype = q->type.dtype;
+    quant_round_tensor(q, &from->t, &cell_new(r->pool, forms, face, &t)->t);
+}
+
+/* The same values of the grid from codes of one scale. */
+static void unpack_codes(struct run *r, const struct quant *q, struct cell **forms,
+                         const struct cell *codes)
+{
+    struct tensor t = codes->t;
+    t.dtype = DTYPE_F32;
+    struct cell *c = cell_new(r->pool, forms, FACE_ROUNDED, &t);
+    k_dequantize_f32(codes->t.dtype, codes->t.data, 0, tensor_f32(&c->t), tensor_count(&t),
+                     q->scale[0], q->zero[0]);
+}
+
 int run_settle(struct run *r, int value, struct err *err)
 {
     const struct place *p = &r->exec->place[value];
     struct cell **forms = &r->forms[value], *c = *forms;
+    if (c->face == FACE_CODES) {
+        if (p->read[FACE_ROUNDED])
+            unpack_codes(r, p->value->quant, forms, c);
+        return 0;
+    }
     if (p->wanted && r->watch)
         r->watch(r->watch_data, p->value, &c->t);
-    if (!p->read[FACE_ROUNDED])
+    if (!p->read[FACE_ROUNDED] && !p->read[FACE_CODES])
         return 0;
     if (c->t.dtype != DTYPE_F32)
         return err_set(err, ERR_INPUT, "'%s' is %s; only float values can be quantized",
@@ -291,13 +326,17 @@ int run_settle(struct run *r, int value, struct err *err)
     const struct quant *q = p->value->quant;
     if (q->type.grain != GRAIN_TENSOR && q->type.axis != 1 && c->t.layout != LAYOUT_PLAIN)
         c = cell_layout(r->pool, forms, c, LAYOUT_PLAIN);
-    if (!p->read[FACE_COMPUTED] && c->buffer && c->buffer->cells == 1) {
+    bool spare = !p->read[FACE_COMPUTED] && c->buffer && c->buffer->cells == 1;
+    if (p->read[FACE_CODES])
+        round_form(r, q, forms, c, FACE_CODES);
+    if (p->read[FACE_ROUNDED] && spare) {
         quant_round_tensor(q, &c->t, &c->t);
         c->face = FACE_ROUNDED;
-        return 0;
+    } else if (p->read[FACE_ROUNDED]) {
+        round_form(r, q, forms, c, FACE_ROUNDED);
+    } else if (spare) {
+        cell_free(r->pool, forms, c);
     }
-    struct cell *rounded = cell_new(r->pool, forms, FACE_ROUNDED, &c->t);
-    quant_round_tensor(q, &c->t, &rounded->t);
     return 0;
 }
 
@@ -331,14 +370,18 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
             continue;
         struct tensor t = r->type[i];
         t.layout = output_layout(s, i, &t, common);
+        enum face face = i == 0 ? s->face : FACE_COMPUTED;
+        if (i == 0 && s->codes.y)
+            t.dtype = s->codes.y->type.dtype;
         struct cell **forms = &r->forms[s->out[i]];
-        r->cell[i] = target && i == 0 ? cell_share(r->pool, forms, FACE_COMPUTED, &t, target)
-                                      : cell_new(r->pool, forms, FACE_COMPUTED, &t);
+        r->cell[i] = target && i == 0 ? cell_share(r->pool, forms, face, &t, target)
+                                      : cell_new(r->pool, forms, face, &t);
         r->out[i] = &r->cell[i]->t;
     }
     struct call c = call_of(r, s, r->in);
     c.state = &s->state;
     c.tail = s->n_parts ? &tail : NULL;
+    c.codes = s->codes.x ? &s->codes : NULL;
     int result = s->op->eval(&c, err);
     arena_reset(&r->scratch);
     TRY(result);

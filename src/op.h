@@ -16,6 +16,7 @@
 
 #include "err.h"
 #include "graph.h"
+#include "quant.h"
 
 struct tail;
 
@@ -23,6 +24,15 @@ struct tail;
  * the executor's node, is shared by its workers, and is given back by release(). */
 struct op_state {
     void (*release)(struct op_state *s);
+};
+
+/* Inputs that arrive as codes instead of real values, where the operator has OP_CODES. Inputs 0 and
+ * 1 are of 8 bits, input 1 signed, with zero point 0, and one scale or one for each output
+ * channel. */
+struct codes {
+    const struct quant *x, *w; /* of inputs 0 and 1 */
+    bool bias;                 /* input 2 is int32 with scale x * w; float where false */
+    const struct quant *y;     /* output 0 leaves as codes of 8 bits; NULL: as float */
 };
 
 struct call { /* one application of an operator */
@@ -37,6 +47,7 @@ struct call { /* one application of an operator */
                                        share it race: add with compare-and-swap */
     const struct tail *tail;        /* k_tail.h: what to do to output 0 last, where the operator
                                        has OP_TAIL and output 0 is float; NULL: nothing */
+    const struct codes *codes;      /* NULL: all are real values. infer always sees those */
 };
 typedef int op_fn(struct call *c, struct err *err);
 
@@ -62,6 +73,7 @@ enum op_flag {
     OP_VIEW = 1 << 5,          /* output 0 is input 0's bytes with another shape */
     OP_TAIL = 1 << 6,          /* eval obeys call.tail */
     OP_IN_PLACE = 1 << 7,      /* output 0 may lie where input 0 or 1 lies, if they are alike */
+    OP_CODES = 1 << 8,         /* eval obeys call.codes */
 };
 
 struct op_info {

@@ -91,14 +91,24 @@ void quant_round(const struct qtype *t, float scale, int32_t zero, const float *
     k_round_f32(x, y, n, scale, zero, quant_min(t), quant_max(t));
 }
 
+/* n elements from `at` on, which share scale k. */
+static void round_part(const struct quant *q, int64_t k, const struct tensor *x, struct tensor *y,
+                       int64_t at, int64_t n)
+{
+    const float *from = tensor_f32(x) + at;
+    if (y->dtype == DTYPE_F32)
+        quant_round(&q->type, q->scale[k], q->zero[k], from, tensor_f32(y) + at, n);
+    else
+        k_quantize_f32(from, y->dtype, (char *)y->data + dtype_size(y->dtype, at), n, q->scale[k],
+                       q->zero[k], quant_min(&q->type), quant_max(&q->type));
+}
+
 void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y)
 {
     int64_t n = tensor_count(x);
-    const float *from = tensor_f32(x);
-    float *to = tensor_f32(y);
     const struct shape *s = &x->shape;
     if (q->type.grain == GRAIN_TENSOR) {
-        quant_round(&q->type, q->scale[0], q->zero[0], from, to, n);
+        round_part(q, 0, x, y, 0, n);
         return;
     }
     /* Runs of elements that share a scale: inner axes in plain layout, one element otherwise. */
@@ -107,7 +117,7 @@ void quant_round_tensor(const struct quant *q, const struct tensor *x, struct te
                     ? 1 : shape_span(s, q->type.axis + 1, s->rank);
     for (int64_t i = 0; i < n; i += run) {
         int64_t k = last ? i % s->dim[1] : quant_index(&q->type, s, i);
-        quant_round(&q->type, q->scale[k], q->zero[k], from + i, to + i, run);
+        round_part(q, k, x, y, i, run);
     }
 }
 

@@ -54,7 +54,8 @@ char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT]);
 /* Round to the grid and back, n elements that share scale and zero point; y may be x. */
 void quant_round(const struct qtype *t, float scale, int32_t zero, const float *x, float *y,
                  int64_t n);
-/* A whole tensor (plain layout; or channels-last with axis 1 or per tensor). */
+/* A whole float tensor (plain layout; or channels-last with axis 1 or per tensor). y is float: the
+ * grid's values; or of the quant's type, of 8 bits or more: the codes. */
 void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y);
 /* The codes of a float tensor in plain layout, packed, as type q->type.dtype. */
 struct tensor *quant_codes(struct arena *a, const struct quant *q, const struct tensor *x);

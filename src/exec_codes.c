@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exec_codes: which steps compute on codes, as integer kernels of runtimes do.
+ *
+ *     an annotated graph      x, w with quants  ->  Conv  ->  [Relu | Clip]  ->  y with a quant
+ *     a lowered graph         DequantizeLinear  ->  Conv  ->  [Relu | Clip]  ->  QuantizeLinear
+ *
+ * are the same step: it reads the codes of x, w and the bias, and writes those of y where nobody
+ * wants y itself. So simulation and a run of the lowered graph agree to the bit, and both agree
+ * with a runtime that sums integers exactly.
+ *
+ * A step qualifies by types and by what is constant. Scales are looked at when the graph is opened
+ * only to tell whether a bias has the scale that sums have.
+ */
+#include "exec_plan.h"
+
+#include <float.h>
+
+/* The quant that a DequantizeLinear or QuantizeLinear states; NULL: not constant, or in blocks.
+ * dtype: of the codes where there is no zero point. */
+static const struct quant *stated_quant(struct exec *x, const struct node *n, enum dtype dtype)
+{
+    const struct tensor *scale = node_constant(n, 1), *zero = node_constant(n, 2);
+    bool knows_zero = zero || !node_input(n, 2);
+    if (!knows_zero || !scale || scale->dtype != DTYPE_F32 || scale->shape.rank > 1
+        || node_int(n, "block_size", 0))
+        return NULL;
+    dtype = zero ? zero->dtype : dtype;
+    struct quant *q = NEW(&x->arena, struct quant);
+    q->n = tensor_count(scale);
+    q->type = (struct qtype){.dtype = dtype, .grain = q->n == 1 ? GRAIN_TENSOR : GRAIN_CHANNEL,
+                             .axis = (int)node_int(n, "axis", 1)};
+    q->scale = tensor_f32(scale);
+    q->zero = NEW_ARRAY(&x->arena, q->n, int32_t);
+    for (int64_t i = 0; zero && i < q->n; i++)
+        q->zero[i] = (int32_t)tensor_get_int(zero, tensor_count(zero) == 1 ? 0 : i);
+    return q;
+}
+
+/* The codes behind a use and their grid; false: it has none. */
+static bool find_codes(struct exec *x, const struct use *u, struct operand *o,
+                       const struct quant **q)
+{
+    const struct value *v = u->value;
+    if (x->mode == EXEC_SIMULATE && v->quant && v->quant->scale && !u->plain) {
+        *o = (struct operand){v->id, FACE_CODES};
+        *q = v->quant;
+        return true;
+    }
+    struct node *n = value_def(v, OP_DequantizeLinear);
+    struct value *codes = n ? node_input(n, 0) : NULL;
+    if (!codes || codes->graph != x->graph)
+        return false;
+    *o = (struct operand){codes->id, FACE_COMPUTED};
+    *q = stated_quant(x, n, codes->constant ? codes->constant->dtype : codes->type.dtype);
+    return *q;
+}
+
+static bool is_byte(enum dtype t)
+{
+    return t == DTYPE_U8 || t == DTYPE_I8;
+}
+
+static bool input_fits(const struct quant *q)
+{
+    return is_byte(q->type.dtype) && q->type.grain == GRAIN_TENSOR && q->n == 1;
+}
+
+/* The weight of a convolution has its output channels on axis 0. */
+static bool weight_fits(const struct quant *q)
+{
+    if (q->type.dtype != DTYPE_I8 || q->type.grain == GRAIN_BLOCK)
+        return false;
+    for (int64_t i = 0; i < q->n; i++)
+        if (q->zero[i])
+            return false;
+    return q->n == 1 || q->type.axis == 0;
+}
+
+/* Is the bias in int32 codes of the scale that the sums have, one for each channel? */
+static bool bias_fits(const struct coded *c, const struct quant *q, const struct value *bias)
+{
+    if (q->type.dtype != DTYPE_I32 || !bias->constant || q->n != tensor_count(bias->constant))
+        return false;
+    for (int64_t i = 0; i < q->n; i++) {
+        float scale = c->codes.x->scale[0] * c->codes.w->scale[c->codes.w->n == 1 ? 0 : i];
+        if (q->scale[i] != (scale > FLT_MIN ? scale : FLT_MIN) || q->zero[i])
+            return false;
+    }
+    return true;
+}
+
+static struct coded *find_coded(struct exec *x, const struct node *n)
+{
+    struct coded c = {.in = {{.value = -1}, {.value = -1}, {.value = -1}}};
+    const struct quant *bias;
+    if (!(op_table[n->op].flags & OP_CODES) || n->n_in < 2 || !n->in[0].value || !n->in[1].value
+        || !find_codes(x, &n->in[0], &c.in[0], &c.codes.x) || !input_fits(c.codes.x)
+        || !find_codes(x, &n->in[1], &c.in[1], &c.codes.w) || !weight_fits(c.codes.w))
+        return NULL;
+    struct operand o;
+    if (n->n_in > 2 && n->in[2].value && find_codes(x, &n->in[2], &o, &bias)
+        && bias_fits(&c, bias, x->place[o.value].value)) {
+        c.in[2] = o;
+        c.codes.bias = true;
+    }
+    struct coded *kept = NEW(&x->arena, struct coded);
+    *kept = c;
+    return kept;
+}
+
+void plan_codes(struct exec *x)
+{
+    x->coded = NEW_ARRAY(&x->arena, x->graph->model->n_nodes, struct coded *);
+    for (const struct node *n = x->graph->first; n; n = n->next)
+        x->coded[n->id] = find_coded(x, n);
+}
+
+/* May the step round its result itself? It adds nothing to it but the bias in codes, and what it
+ * does last is a limit or nothing. */
+static bool may_round(const struct step *s)
+{
+    bool float_bias = s->n_in > 2 && s->in[2].value >= 0 && !s->codes.bias;
+    return s->codes.x && !float_bias && s->bias.value < 0 && s->add.value < 0
+        && (s->tail.kind == TAIL_NONE || s->tail.kind == TAIL_CLIP);
+}
+
+/* The step that rounds value v, its only reader, in a lowered graph; -1: there is none. */
+static int rounding_step(const struct exec *x, const struct value *v, const struct step *step,
+                         int n)
+{
+    const struct node *user = value_only_user(v);
+    if (!user || user->op != OP_QuantizeLinear || user->in[0].value != v)
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (step[i].node == user)
+            return x->place[v->id].wanted ? -1 : i;
+    return -1;
+}
+
+/* Step k, which rounds what step i computes, becomes the last part of it and gives it its place. */
+static void take_rounding(struct exec *x, struct step *step, int i, int k)
+{
+    struct step s = step[i];
+    struct step *part = NEW_ARRAY(&x->arena, s.n_parts + 2, struct step);
+    part[0] = s;
+    for (int p = 0; p < s.n_parts; p++)
+        part[p] = s.part[p];
+    s.n_parts = s.n_parts ? s.n_parts : 1;
+    s.part = part;
+    s.part[s.n_parts++] = step[k];
+    s.out = step[k].out;
+    s.index = x->n_all++;
+    step[k] = s;
+}
+
+int plan_rounding(struct exec *x, struct step *step, int n)
+{
+    bool *gone = NEW_ARRAY(&x->arena, n, bool);
+    for (int i = 0; i < n; i++) {
+        if (!may_round(&step[i]))
+            continue;
+        const struct place *p = &x->place[step[i].out[0]];
+        const struct quant *q = x->mode == EXEC_SIMULATE ? p->value->quant : NULL;
+        if (q && q->scale && input_fits(q) && !p->read[FACE_COMPUTED] && !p->wanted) {
+            step[i].codes.y = q;
+            step[i].face = FACE_CODES;
+            continue;
+        }
+        int k = rounding_step(x, p->value, step, n);
+        if (k < 0 || p->read[FACE_CODES])
+            continue;
+        enum dtype t = (enum dtype)node_int(step[k].node, "output_dtype", DTYPE_U8);
+        q = stated_quant(x, step[k].node, t);
+        if (q && input_fits(q)) {
+            take_rounding(x, step, i, k);
+            step[k].codes.y = q;
+            gone[i] = true;
+        }
+    }
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (!gone[i])
+            step[kept++] = step[i];
+    return kept;
+}
