@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10 };
+enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10, SPARE = 2 };
 
 struct arena_block {
     struct arena_block *next;
@@ -46,11 +46,23 @@ static void blocks_free(struct arena_block *b)
     }
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+static size_t rounded(size_t n)
 {
     if (n > SIZE_MAX / 2)
         die("out of memory (%zu more bytes wanted)", n);
-    n = (n + ALIGN - 1) / ALIGN * ALIGN;
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static size_t product(size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / 2 / size)
+        die("out of memory (%zu times %zu bytes wanted)", n, size);
+    return n * size;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    n = rounded(n);
     a->used += n;
     if (n >= LARGE) {
         struct arena_block *b = block_new(ALIGN + n);
@@ -73,9 +85,52 @@ void *arena_alloc(struct arena *a, size_t n)
 
 void *arena_array(struct arena *a, size_t n, size_t size)
 {
-    if (size && n > SIZE_MAX / 2 / size)
-        die("out of memory (%zu times %zu bytes wanted)", n, size);
-    return arena_alloc(a, n * size);
+    return arena_alloc(a, product(n, size));
+}
+
+/* The smallest spare block with room for n bytes; NULL: none. */
+static struct arena_block *spare_take(struct arena *a, size_t n)
+{
+    struct arena_block **best = NULL;
+    for (struct arena_block **b = &a->spare; *b; b = &(*b)->next)
+        if ((*b)->size - ALIGN >= n && (!best || (*b)->size < (*best)->size))
+            best = b;
+    if (!best)
+        return NULL;
+    struct arena_block *taken = *best;
+    *best = taken->next;
+    return taken;
+}
+
+/* Keeps the SPARE largest. */
+static void spare_cut(struct arena *a)
+{
+    for (;;) {
+        struct arena_block **least = &a->spare;
+        int n = 0;
+        for (struct arena_block **b = &a->spare; *b; b = &(*b)->next, n++)
+            if ((*b)->size < (*least)->size)
+                least = b;
+        if (n <= SPARE)
+            return;
+        struct arena_block *b = *least;
+        *least = b->next;
+        munmap(b, b->size);
+    }
+}
+
+void *arena_buffer(struct arena *a, size_t n, size_t size)
+{
+    n = rounded(product(n, size));
+    if (n < LARGE)
+        return arena_alloc(a, n);
+    struct arena_block *b = spare_take(a, n);
+    if (!b)
+        b = block_new(ALIGN + n);
+    b->next = a->buffers;
+    a->buffers = b;
+    a->used += n;
+    return (char *)b + ALIGN;
 }
 
 void *arena_copy(struct arena *a, const void *from, size_t n)
@@ -110,6 +165,13 @@ void arena_reset(struct arena *a)
     blocks_free(a->large);
     a->large = NULL;
     a->used = 0;
+    while (a->buffers) {
+        struct arena_block *b = a->buffers;
+        a->buffers = b->next;
+        b->next = a->spare;
+        a->spare = b;
+    }
+    spare_cut(a);
     struct arena_block *b = a->blocks;
     if (!b)
         return;
@@ -123,6 +185,8 @@ void arena_release(struct arena *a)
 {
     blocks_free(a->blocks);
     blocks_free(a->large);
+    blocks_free(a->buffers);
+    blocks_free(a->spare);
     memset(a, 0, sizeof *a);
 }
 

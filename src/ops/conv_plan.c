@@ -142,7 +142,7 @@ static const void *packed_weight(const struct conv_plan *p, const void *w, struc
 {
     if (p->weight)
         return p->weight;
-    void *packed = arena_alloc(scratch, packed_size(p));
+    void *packed = arena_buffer(scratch, 1, packed_size(p));
     pack(p, w, packed);
     return packed;
 }
@@ -151,9 +151,9 @@ static void run(const struct conv_plan *p, const float *x, const void *packed,
                 const struct tail *t, float *y, struct arena *scratch)
 {
     if (p->by_dnnl)
-        k_dnnl_conv_run(&p->dnnl, x, packed, t, y, arena_alloc(scratch, p->dnnl.scratch));
+        k_dnnl_conv_run(&p->dnnl, x, packed, t, y, arena_buffer(scratch, 1, p->dnnl.scratch));
     else
-        k_conv(&p->dims, x, packed, t, y, NEW_ARRAY(scratch, k_conv_scratch(&p->dims), float));
+        k_conv(&p->dims, x, packed, t, y, NEW_BUFFER(scratch, k_conv_scratch(&p->dims), float));
 }
 
 void conv_plan_run(const struct conv_plan *p, const float *x, const float *w, const struct tail *t,
@@ -168,12 +168,12 @@ void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
     const void *packed = packed_weight(p, w, scratch);
     if (by_integers(p)) {
         k_dnnl_conv_run_codes(&p->dnnl, x, packed, zero, sum,
-                              arena_alloc(scratch, p->dnnl.scratch));
+                              arena_buffer(scratch, 1, p->dnnl.scratch));
         return;
     }
     int64_t n_in = p->dims.batch * p->dims.c * conv_in_span(&p->dims);
     int64_t n_out = p->dims.batch * p->dims.m * conv_out_span(&p->dims);
-    float *from = NEW_ARRAY(scratch, n_in, float), *to = NEW_ARRAY(scratch, n_out, float);
+    float *from = NEW_BUFFER(scratch, n_in, float), *to = NEW_BUFFER(scratch, n_out, float);
     k_dequantize_f32(p->x, x, 0, from, n_in, 1, zero);
     run(p, from, packed, &(struct tail){0}, to, scratch);
     for (int64_t i = 0; i < n_out; i++)

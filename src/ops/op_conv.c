@@ -80,7 +80,7 @@ static void eval_codes(const struct call *c, const struct conv_dims *d)
     union {
         int32_t *sum;
         float *real;
-    } at = {.real = apart ? NEW_ARRAY(c->scratch, n, float) : tensor_f32(y)};
+    } at = {.real = apart ? NEW_BUFFER(c->scratch, n, float) : tensor_f32(y)};
     struct conv_plan *p = conv_plan_find(c, d, x->dtype, &(struct tail){0}, constant ? w : NULL);
     conv_plan_run_codes(p, x->data, q->x->zero[0], w, at.sum, c->scratch);
     conv_plan_leave(c, p);

@@ -35,20 +35,20 @@ static const void *load(const struct call *c, const struct tensor *t, enum way w
     if (way == WAY_F32) {
         if (t->dtype == DTYPE_F32)
             return t->data;
-        float *x = NEW_ARRAY(c->scratch, n, float);
+        float *x = NEW_BUFFER(c->scratch, n, float);
         k_load_f32(t->dtype, t->data, 0, 1, n, x);
         return x;
     }
     if (way == WAY_F64) {
         if (t->dtype == DTYPE_F64)
             return t->data;
-        double *x = NEW_ARRAY(c->scratch, n, double);
+        double *x = NEW_BUFFER(c->scratch, n, double);
         k_load_f64(t->dtype, t->data, 0, 1, n, x);
         return x;
     }
     if (t->dtype == DTYPE_I64)
         return t->data;
-    int64_t *x = NEW_ARRAY(c->scratch, n, int64_t);
+    int64_t *x = NEW_BUFFER(c->scratch, n, int64_t);
     k_load_i64(t->dtype, t->data, 0, 1, n, x);
     return x;
 }
@@ -68,7 +68,7 @@ static void *result(const struct call *c, enum way way)
     const struct tensor *y = call_out(c, 0);
     if (is_own_type(y->dtype, way))
         return y->data;
-    return arena_array(c->scratch, (size_t)tensor_count(y), way_size(way));
+    return arena_buffer(c->scratch, (size_t)tensor_count(y), way_size(way));
 }
 
 static void store(const struct call *c, enum way way, const void *y)

@@ -44,7 +44,7 @@ static int interpolate(struct call *c, const struct resize *r, struct err *err)
     const struct tensor *x = c->in[0];
     struct tensor *y = c->out[0];
     const float *from;
-    float *buf = NEW_ARRAY(c->scratch, tensor_count(x) + 1, float);
+    float *buf = NEW_BUFFER(c->scratch, tensor_count(x) + 1, float);
     struct shape s = x->shape;
     struct k_taps t;
     int order[MAX_RANK];
@@ -60,7 +60,7 @@ static int interpolate(struct call *c, const struct resize *r, struct err *err)
         TRY(resize_taps(c->scratch, r, i, &t, err));
         storage_spans(&s, order, i, &outer, &inner);
         s.dim[i] = r->to.dim[i];
-        float *to = NEW_ARRAY(c->scratch, shape_count(&s) + 1, float);
+        float *to = NEW_BUFFER(c->scratch, shape_count(&s) + 1, float);
         k_resize_axis_f32(from, to, outer, dim, s.dim[i], inner, &t);
         from = to;
     }

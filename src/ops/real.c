@@ -13,7 +13,7 @@ const float *real_in(const struct call *c, int i)
     if (!t || t->dtype == DTYPE_F32)
         return t ? tensor_f32(t) : NULL;
     int64_t n = tensor_count(t);
-    float *x = NEW_ARRAY(c->scratch, n, float);
+    float *x = NEW_BUFFER(c->scratch, n, float);
     k_load_f32(t->dtype, t->data, 0, 1, n, x);
     return x;
 }
@@ -23,7 +23,7 @@ float *real_out(const struct call *c, int i)
     const struct tensor *t = call_out(c, i);
     if (!t || t->dtype == DTYPE_F32)
         return t ? tensor_f32(t) : NULL;
-    return NEW_ARRAY(c->scratch, tensor_count(t), float);
+    return NEW_BUFFER(c->scratch, tensor_count(t), float);
 }
 
 void real_store(const struct call *c, int i, const float *y)

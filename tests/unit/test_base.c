@@ -31,6 +31,25 @@ static void arena_memory_is_zero_again_after_reset(void **state)
     arena_release(&a);
 }
 
+/* Large buffers come back after a reset, the smallest that serves first, but not those in use. */
+static void arena_buffers_are_used_again(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    char *two = NEW_BUFFER(&a, 2 << 20, char), *one = NEW_BUFFER(&a, 1 << 20, char);
+    memset(two, 1, 2 << 20);
+    memset(one, 1, 1 << 20);
+    assert_true(one + (1 << 20) <= two || two + (2 << 20) <= one);
+    arena_reset(&a);
+    assert_ptr_equal(NEW_BUFFER(&a, 1 << 19, char), one);
+    assert_ptr_equal(NEW_BUFFER(&a, 1 << 19, char), two);
+    assert_true(NEW_BUFFER(&a, 1 << 19, char) != two);
+    const unsigned char *cleared = arena_alloc(&a, 1 << 20);
+    for (int i = 0; i < 1 << 20; i++)
+        assert_int_equal(cleared[i], 0);
+    arena_release(&a);
+}
+
 static void long_errors_are_cut(void **state)
 {
     (void)state;
@@ -122,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_memory_is_zero_again_after_reset),
+        cmocka_unit_test(arena_buffers_are_used_again),
         cmocka_unit_test(long_errors_are_cut),
         cmocka_unit_test(maps_keep_their_keys),
         cmocka_unit_test(vectors_grow),
