@@ -33,15 +33,15 @@ struct contest {
     double without, db;
 };
 
-/* Equalizes a clone and measures it; it stays if it leads. peak NULL: for weights. */
-static int contest_try(struct contest *c, const struct model *m, float *const *peak,
+/* Equalizes a clone and measures it; it stays if it leads. peaks NULL: for weights. */
+static int contest_try(struct contest *c, const struct model *m, const struct peaks *peaks,
                        struct err *err)
 {
-    const char *name = peak ? "for activations" : "for weights";
+    const char *name = peaks ? "for activations" : "for weights";
     struct arena scratch = {0};
     struct model *clone = model_clone(m);
-    int changes = peak ? equalize_activations(clone, peak, &scratch)
-                       : equalize_weights(clone, &scratch), r = 0;
+    int changes = peaks ? equalize_activations(clone, peaks, &scratch)
+                        : equalize_weights(clone, &scratch), r = 0;
     arena_release(&scratch);
     double db = 0;
     if (changes)
@@ -65,15 +65,15 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
 {
     struct pass_ctx *ctx = c->ctx;
     const struct channels *channels = channels_find(m->graph, ctx->scratch);
-    float **peak = peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch,
-                                 err);
+    struct peaks peaks;
+    TRY(peaks_measure(m, channels, ctx->data, PEAK_SAMPLES, ctx->jobs, ctx->scratch, &peaks, err));
     c->reference = measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch, err);
-    if (!peak || !c->reference)
+    if (!c->reference)
         return -1;
     TRY(trial_sqnr(m, c->reference, ctx, &c->without, err));
     if (ctx->target->weight.grain == GRAIN_TENSOR)
         TRY(contest_try(c, m, NULL, err));
-    return contest_try(c, m, peak, err);
+    return contest_try(c, m, &peaks, err);
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)

@@ -17,6 +17,12 @@ struct channels {
 /* Of every value of the graph (bodies of If, Loop, Scan left out), by id, in the arena. */
 struct channels *channels_find(const struct graph *g, struct arena *a);
 
+/* The smallest and the largest number of each channel on some data: [id][channel], NULL for values
+ * without channels, 0 where a value was not computed. */
+struct peaks {
+    float **lo, **hi;
+};
+
 /* Channel from + i of the input arrives in channels to + i * repeat ... + repeat - 1 of the output,
  * for i < count. */
 struct channel_map {

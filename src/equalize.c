@@ -167,7 +167,7 @@ int equalize_weights(struct model *m, struct arena *scratch)
 }
 
 /* What is known of each class, and of each group by the id of its value. */
-struct peaks {
+struct reach {
     double *class, *group;
     bool *made, *read; /* by class: a layer makes or reads it */
     bool *mixed;       /* by group: read by a layer that mixes channels */
@@ -186,11 +186,11 @@ static bool is_inner(const struct ties *t, const struct value *v)
             || user->op == OP_Clip || user->op == OP_HardSwish);
 }
 
-static struct peaks peaks_find(struct equalizer *e, float *const *peak)
+static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
 {
     const struct ties *t = &e->scaling.ties;
     int n_values = e->scaling.graph->model->n_values;
-    struct peaks k = {NEW_ARRAY(e->scratch, t->n, double), NEW_ARRAY(e->scratch, n_values, double),
+    struct reach k = {NEW_ARRAY(e->scratch, t->n, double), NEW_ARRAY(e->scratch, n_values, double),
                       NEW_ARRAY(e->scratch, t->n, bool), NEW_ARRAY(e->scratch, t->n, bool),
                       NEW_ARRAY(e->scratch, n_values, bool)};
     for (int i = 0; i < e->scaling.n_layer; i++) {
@@ -210,19 +210,20 @@ static struct peaks peaks_find(struct equalizer *e, float *const *peak)
             for (int64_t c = 0; v && c < t->channels[v->id].n && !is_inner(t, v); c++) {
                 int64_t class = ties_class(t, v, c);
                 double *top = &k.group[ties_group(t, v)];
-                k.class[class] = fmax(k.class[class], (double)peak[v->id][c]);
+                float a = fmaxf(-peaks->lo[v->id][c], peaks->hi[v->id][c]);
+                k.class[class] = fmax(k.class[class], (double)a);
                 *top = fmax(*top, k.class[class]);
             }
         }
     return k;
 }
 
-int equalize_activations(struct model *m, float *const *peak, struct arena *scratch)
+int equalize_activations(struct model *m, const struct peaks *peaks, struct arena *scratch)
 {
     struct equalizer e = {.scratch = scratch};
     e.scaling = scaling_open(m, (struct ties_options){.gates = true}, scratch);
     const struct ties *t = &e.scaling.ties;
-    struct peaks k = peaks_find(&e, peak);
+    struct reach k = reach_find(&e, peaks);
     graph_each(m->graph, n)
         for (int i = 0; i < n->n_out; i++) {
             const struct value *v = n->out[i];

@@ -7,12 +7,11 @@
 #ifndef EQUALIZE_H
 #define EQUALIZE_H
 
-#include "graph.h"
+#include "channel.h"
 
 /* For weights with one scale: largest weights alike, from the weights alone. */
 int equalize_weights(struct model *m, struct arena *scratch);
-/* For activations with one scale: peak[id][channel] is the largest |x| of each channel on data, for
- * the values that have channels (channel.h), as peaks_measure() gives it. */
-int equalize_activations(struct model *m, float *const *peak, struct arena *scratch);
+/* For activations with one scale, by the peaks of all values that have channels (channel.h). */
+int equalize_activations(struct model *m, const struct peaks *peaks, struct arena *scratch);
 
 #endif

@@ -10,8 +10,8 @@
  *     expect unchanged
  *
  * The comment in front is the name of the case. `run` takes names of passes up to the end of the
- * line; `target NAME` may follow, or `wants 21`: a target of that opset. Then the model, see
- * text.h. Then any number of
+ * line; `target NAME` may follow, or `wants 21`: a target of that opset; and `data 8`: so many
+ * random samples to measure with. Then the model, see text.h. Then any number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's
@@ -47,6 +47,7 @@ struct test_case {
     const struct pass *pass[8];
     int n_pass;
     struct pass_ctx ctx;
+    int n_data; /* samples; 0: no data */
     struct scan head; /* where the versions and the graph begin */
     struct model *before, *after;
     bool failed, error_expected;
@@ -89,6 +90,8 @@ static void read_passes(struct file *f, struct test_case *c)
         t->opset = scan_integer(&f->at);
         c->ctx.target = t;
     }
+    if (scan_take(&f->at, "data"))
+        c->n_data = (int)scan_integer(&f->at);
 }
 
 static struct model *read_model(const struct scan *start, struct scan *end)
@@ -111,7 +114,13 @@ static void run_passes(struct test_case *c)
     c->ctx.arena = &arena;
     c->ctx.scratch = &scratch;
     struct pass_options o = {.verify = true};
-    c->failed = pass_run_all(c->pass, c->n_pass, c->after, &c->ctx, &o, &c->err) < 0;
+    struct dataset_options random = {.path = "random", .samples = c->n_data};
+    struct dataset *data = c->n_data ? dataset_open(c->after->graph, &random, &c->err) : NULL;
+    c->ctx.data = data;
+    c->failed = (c->n_data && !data)
+             || pass_run_all(c->pass, c->n_pass, c->after, &c->ctx, &o, &c->err) < 0;
+    if (data)
+        dataset_close(data);
     arena_release(&arena);
     arena_release(&scratch);
 }

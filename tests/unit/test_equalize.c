@@ -15,16 +15,17 @@
 #include <string.h>
 
 /* Channel c of n has the peak 2^-c: the first is the largest. */
-static float **make_peaks(struct arena *a, const struct model *m)
+static struct peaks make_peaks(struct arena *a, const struct model *m)
 {
     struct channels *channels = channels_find(m->graph, a);
-    float **peak = NEW_ARRAY(a, m->n_values, float *);
+    struct peaks peaks = {NEW_ARRAY(a, m->n_values, float *), NEW_ARRAY(a, m->n_values, float *)};
     for (int i = 0; i < m->n_values; i++) {
-        peak[i] = NEW_ARRAY(a, channels[i].n, float);
+        peaks.lo[i] = NEW_ARRAY(a, channels[i].n, float);
+        peaks.hi[i] = NEW_ARRAY(a, channels[i].n, float);
         for (int64_t c = 0; c < channels[i].n; c++)
-            peak[i][c] = ldexpf(1, -(int)c);
+            peaks.hi[i][c] = ldexpf(1, -(int)c);
     }
-    return peak;
+    return peaks;
 }
 
 static struct model *equalized(const char *source, struct arena *a, int *changes)
@@ -32,7 +33,8 @@ static struct model *equalized(const char *source, struct arena *a, int *changes
     struct err err = {0};
     struct model *m = text_model(source);
     assert_int_equal(graph_infer(m->graph, &err), 0);
-    *changes = equalize_activations(m, make_peaks(a, m), a);
+    struct peaks peaks = make_peaks(a, m);
+    *changes = equalize_activations(m, &peaks, a);
     return m;
 }
 
