@@ -28,6 +28,8 @@ THREADS = 2
 BATCH = 25
 QUICK = 200           # evaluation samples of --quick
 RUNTIMES_AGREE = 0.7  # points between ONNX Runtime and OpenVINO
+SIMULATED = 40        # samples on which quern's own run of the int8 model is compared
+SIMULATION_AGREES = 30  # dB between quern and ONNX Runtime
 
 # The models that are made of each float model: key, options of `quern quantize`.
 VARIANTS = {
@@ -61,6 +63,7 @@ class Ort:
         self.nodes = {"integer": sum(kinds[kind] for kind in ORT_INTEGER),
                       "float": sum(kinds[kind] for kind in ORT_FLOAT)}
         self.input = self.session.get_inputs()[0]
+        self.output = self.session.get_outputs()[0].name
         self.fixed_batch = isinstance(self.input.shape[0], int)
 
     def __call__(self, x):
@@ -108,6 +111,26 @@ def quantize(model, data, out, options):
     return json.loads(report.read_text())
 
 
+def agreement(task, data, out, ort):
+    """How near quern's run of the quantized model is to ONNX Runtime's: dB of the outputs."""
+    signal = noise = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        samples, results = pathlib.Path(scratch) / "samples", pathlib.Path(scratch) / "results"
+        samples.mkdir()
+        chosen = np.linspace(0, len(data.labels) - 1, SIMULATED).astype(int)
+        for i, k in enumerate(chosen):
+            np.savez(samples / f"{i:05d}.npz", **{task.input: data.prepare(data.evaluation[[k]])})
+        subprocess.run([QUERN, "run", out, "--data", samples, "-o", results], check=True,
+                       stdout=subprocess.DEVNULL)
+        for i, k in enumerate(chosen):
+            theirs = ort(data.prepare(data.evaluation[[k]])).astype(float)
+            with np.load(results / f"{i:05d}.npz") as saved:
+                ours = saved[ort.output].astype(float)
+            signal += np.square(theirs).sum()
+            noise += np.square(ours - theirs).sum()
+    return 10 * np.log10(signal / max(noise, 1e-30 * signal))
+
+
 def measure(task, quick, directory, float_results):
     """The row of a task. Float models are measured once, though two tasks may share one."""
     data = task.data()
@@ -130,6 +153,7 @@ def measure(task, quick, directory, float_results):
             row["nodes"][variant] = model.nodes
             if variant == "ort":
                 row["elsewhere"] = accuracy(OpenVino(out), data, samples)
+                row["agreement"] = agreement(task, data, out, model)
                 quantized = [layer["quantized"] for layer in report["layers"]
                              if layer["op"] in COMPUTE]
                 row["reported"] = {"integer": sum(quantized),
@@ -154,6 +178,8 @@ def missed(task, row):
     for what, value in in_openvino.items():
         if abs(value - int8) > RUNTIMES_AGREE + 1e-9:
             found.append(f"{what} is {value - int8:+.2f} from ONNX Runtime's int8")
+    if row["agreement"] < SIMULATION_AGREES:
+        found.append(f"quern's own run is {row['agreement']:.1f} dB from ONNX Runtime's")
     floats, reported = row["nodes"]["ort"]["float"], row["reported"]["float"]
     if floats > reported:
         found.append(f"{floats} float nodes in ONNX Runtime, the report knows {reported}")
@@ -164,14 +190,14 @@ def show(row):
     values = [row["float"]["ort"], row["float"]["ov"], row["int8"]["ort"], row["elsewhere"],
               row["int8"]["ov_qdq"], row["int8"]["ov_fq"]]
     nodes = [f"{n['integer']}/{n['integer'] + n['float']}" for n in row["nodes"].values()]
-    line(row["name"], *(f"{value:.2f}" for value in values), row["goal"],
+    line(row["name"], *(f"{value:.2f}" for value in values), f"{row['agreement']:.0f}", row["goal"],
          "no" if row["missed"] else "yes", *nodes)
     for reason in row["missed"]:
         print("    missed:", reason)
 
 
 def line(*columns):
-    widths = (-32, 7, 8, 8, 8, 8, 8, 10, 5, 8, 8, 8)
+    widths = (-32, 7, 8, 8, 8, 8, 8, 6, 10, 5, 8, 8, 8)
     print(*(f"{text:<{-w}}" if w < 0 else f"{text:>{w}}" for text, w in zip(columns, widths)),
           flush=True)
 
@@ -191,8 +217,8 @@ def arguments():
 def main():
     args = arguments()
     rows, float_results = [], {}
-    line("model", "float", "float-ov", "int8-ort", "same-ov", "ov-qdq", "ov-fq", "goal", "met",
-         "ort", "ov-qdq", "ov-fq")
+    line("model", "float", "float-ov", "int8-ort", "same-ov", "ov-qdq", "ov-fq", "dB", "goal",
+         "met", "ort", "ov-qdq", "ov-fq")
     with tempfile.TemporaryDirectory() as scratch:
         directory = args.keep or pathlib.Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
