@@ -21,6 +21,14 @@ struct k_rnn_act {
     bool scaled; /* a * op(b * x) */
 };
 
+/* Integer weights. Input and state are quantized to uint8 before each product, with the range of
+ * all their rows, as DynamicQuantizeLinear does. */
+struct k_rnn_dynamic {
+    /* Codes less their zero points: [in][gates * hidden] and [hidden][gates * hidden]. */
+    const double *w, *r;
+    const float *w_scale, *r_scale; /* [gates * hidden] */
+};
+
 struct k_rnn {
     enum k_rnn_kind kind;
     bool reverse;
@@ -31,13 +39,15 @@ struct k_rnn {
     const int64_t *lens;     /* steps of each sequence, at most `steps`; NULL: all */
     int64_t x_step, x_row;   /* rows of x from step to step, and from sequence to sequence */
     int64_t y_step, y_row;   /* the same in elements of y */
+    const struct k_rnn_dynamic *dynamic; /* of float layers that are no GRU; NULL: none */
 };
 
 /* 1, 3 or 4. */
 int64_t k_rnn_gates(enum k_rnn_kind kind);
 
 /* Elements of repacked weights, and the repacking. w: [gates * hidden][in], r: [gates * hidden]
- * [hidden], b: [2 * gates * hidden] or NULL. */
+ * [hidden], b: [2 * gates * hidden] or NULL. With integer weights, only the bias: w and r are not
+ * read. */
 size_t k_rnn_packed(const struct k_rnn *k);
 void k_rnn_pack_f32(const struct k_rnn *k, const float *w, const float *r, const float *b,
                     float *packed);

@@ -21,6 +21,8 @@ void NAME(k_rnn_pack)(const struct k_rnn *k, const T *w, const T *r, const T *b,
         packed[i] = b ? i < n - apart ? b[i] + b[n + i] : b[i] : 0;
     for (int64_t i = 0; i < k->hidden; i++)
         last[i] = b && apart ? b[2 * n - apart + i] : 0;
+    if (k->dynamic)
+        return;
     NAME(transpose)(w, n, k->in, last + k->hidden);
     NAME(transpose)(r, n, k->hidden, last + k->hidden + n * k->in);
 }
@@ -111,11 +113,8 @@ static void NAME(lstm_row)(const struct k_rnn *k, const T *peephole, T *g, T *h,
 static void NAME(recur)(const struct k_rnn *k, const DATA *d, const T *h, int64_t first, int64_t n,
                         T *sum)
 {
-    int64_t width = row_width(k);
-    struct gemm g = gemm_dense(k->batch, n, k->hidden);
-    g.ldb = g.ldc = width;
-    const T *r = d->packed + width * (1 + k->in) + k->hidden;
-    NAME(k_gemm)(&g, h, r + first, sum + first);
+    struct product p = {.state = true, .rows = k->batch, .first = first, .n = n};
+    NAME(product)(k, &p, d->packed, h, d->scratch, sum + first);
 }
 
 /* The step of a sequence that is computed as its `turn`th; -1: it has ended. */
@@ -160,11 +159,27 @@ static void NAME(turn_gru)(const struct k_rnn *k, const DATA *d, const T *from, 
     }
 }
 
+/* The states, as they enter the range that is quantized: as in ONNX Runtime, the last state of a
+ * sequence does so once more after its end, and from then on it counts as 0. */
+static const T *NAME(live)(const struct k_rnn *k, const DATA *d, int64_t turn, T *to)
+{
+    size_t size = (size_t)k->hidden * sizeof *to;
+    if (!k->lens || !k->dynamic)
+        return d->h;
+    for (int64_t row = 0; row < k->batch; row++) {
+        if (turn > length_of(k, row))
+            memset(to + row * k->hidden, 0, size);
+        else
+            memcpy(to + row * k->hidden, d->h + row * k->hidden, size);
+    }
+    return to;
+}
+
 static void NAME(turn_others)(const struct k_rnn *k, const DATA *d, const T *from, T *sum,
                               int64_t turn)
 {
     int64_t n = k->hidden, width = row_width(k), t;
-    NAME(recur)(k, d, d->h, 0, width, sum);
+    NAME(recur)(k, d, NAME(live)(k, d, turn, sum + k->batch * width), 0, width, sum);
     for (int64_t row = 0; row < k->batch; row++) {
         T *g = sum + row * width, *h = d->h + row * n;
         if ((t = NAME(step_of)(k, row, turn)) < 0)
@@ -179,14 +194,14 @@ static void NAME(turn_others)(const struct k_rnn *k, const DATA *d, const T *fro
     }
 }
 
-static void NAME(project)(const struct k_rnn *k, const DATA *d, T *to)
+/* Rows beyond the longest sequence are left out where they come last. */
+static void NAME(project)(const struct k_rnn *k, const DATA *d, int64_t longest, T *to)
 {
-    int64_t rows = k->steps * k->batch, width = row_width(k);
-    struct gemm g = gemm_dense(rows, width, k->in);
-    g.beta = 1;
-    for (int64_t i = 0; i < rows; i++)
+    int64_t width = row_width(k), steps = k->x_row == 1 ? longest : k->steps;
+    struct product p = {.add = true, .rows = steps * k->batch, .n = width};
+    for (int64_t i = 0; i < p.rows; i++)
         memcpy(to + i * width, d->packed, (size_t)width * sizeof *to);
-    NAME(k_gemm)(&g, d->x, d->packed + width + k->hidden, to);
+    NAME(product)(k, &p, d->packed, d->x, d->scratch, to);
 }
 
 /* Writes the states of this turn, and zeros where a sequence has ended. */
@@ -210,15 +225,9 @@ void NAME(k_rnn)(const struct k_rnn *k, const DATA *d)
     int64_t longest = 0;
     if (k->hidden == 0)
         return;
-    NAME(project)(k, d, from);
-    for (int64_t row = 0; row < k->batch; row++) {
+    for (int64_t row = 0; row < k->batch; row++)
         longest = length_of(k, row) > longest ? length_of(k, row) : longest;
-        if (length_of(k, row) > 0)
-            continue;
-        memset(d->h + row * k->hidden, 0, size);
-        if (k->kind == K_LSTM)
-            memset(d->c + row * k->hidden, 0, size);
-    }
+    NAME(project)(k, d, longest, from);
     for (int64_t turn = 0; turn < k->steps; turn++) {
         if (turn < longest && k->kind == K_GRU)
             NAME(turn_gru)(k, d, from, sum, turn);
@@ -226,6 +235,13 @@ void NAME(k_rnn)(const struct k_rnn *k, const DATA *d)
             NAME(turn_others)(k, d, from, sum, turn);
         if (d->y)
             NAME(emit)(k, d, turn);
+    }
+    for (int64_t row = 0; row < k->batch; row++) {
+        if (length_of(k, row) > 0)
+            continue;
+        memset(d->h + row * k->hidden, 0, size);
+        if (k->kind == K_LSTM)
+            memset(d->c + row * k->hidden, 0, size);
     }
 }
 
