@@ -269,7 +269,7 @@ static void *state_begin(const struct call *c, const struct rnn *r, int dir, int
 {
     size_t row = (size_t)r->hidden * item(c);
     char *state = arena_array(c->scratch, (size_t)r->batch, row);
-    const void *from = at(c, data_in(c, slot), rnn_state_offset(r, dir));
+    const void *from = at(c, data_in(c, slot), rnn_offset(r, dir));
     for (int64_t i = 0; i < r->batch && from; i++)
         memcpy(state + (size_t)i * row, at(c, from, i * rnn_state_stride(r)), row);
     return state;
@@ -279,7 +279,7 @@ static void state_end(const struct call *c, const struct rnn *r, int dir, const 
                       void *out)
 {
     size_t row = (size_t)r->hidden * item(c);
-    void *to = at_out(c, out, rnn_state_offset(r, dir));
+    void *to = at_out(c, out, rnn_offset(r, dir));
     for (int64_t i = 0; i < r->batch && to; i++)
         memcpy(at_out(c, to, i * rnn_state_stride(r)), state + (size_t)i * row, row);
 }
@@ -310,7 +310,7 @@ int eval_rnn(struct call *c, struct err *err)
         struct k_rnn k = view(&r, i, lens, &packs[i]);
         void *h = state_begin(c, &r, i, H), *cell = lstm ? state_begin(c, &r, i, C) : NULL;
         run(c, &k, packs[i].packed, at(c, p, i * 3 * r.hidden), h, cell,
-            at_out(c, y, rnn_output_offset(&r, i)));
+            at_out(c, y, rnn_offset(&r, i)));
         state_end(c, &r, i, h, last_h);
         state_end(c, &r, i, cell, last_c);
     }

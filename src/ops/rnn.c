@@ -239,14 +239,9 @@ struct k_rnn rnn_direction(const struct rnn *r, int dir, const int64_t *lens)
     return k;
 }
 
-int64_t rnn_output_offset(const struct rnn *r, int dir)
+int64_t rnn_offset(const struct rnn *r, int dir)
 {
     return dir * r->hidden * (r->batch_first ? 1 : r->batch);
-}
-
-int64_t rnn_state_offset(const struct rnn *r, int dir)
-{
-    return rnn_output_offset(r, dir);
 }
 
 int64_t rnn_state_stride(const struct rnn *r)

@@ -44,10 +44,9 @@ int rnn_lengths(const struct call *c, int slot, const struct rnn *r, const int64
 /* The kernel's view of a direction. */
 struct k_rnn rnn_direction(const struct rnn *r, int dir, const int64_t *lens);
 
-/* Elements from the start of Y, and of the state tensors, to a direction; and from one sequence's
- * state to the next. */
-int64_t rnn_output_offset(const struct rnn *r, int dir);
-int64_t rnn_state_offset(const struct rnn *r, int dir);
+/* Elements from the start of Y, or of a state tensor, to a direction; and from one sequence's state
+ * to the next. */
+int64_t rnn_offset(const struct rnn *r, int dir);
 int64_t rnn_state_stride(const struct rnn *r);
 
 #endif
