@@ -186,7 +186,8 @@ static void arrange_inputs(struct run *r, const struct step *s, struct common co
         enum layout layout = LAYOUT_PLAIN;
         if (i == 0 && s->op->flags & OP_SHAPE_ONLY)
             layout = r->in[i]->layout;
-        else if (i == 0 && s->op->flags & OP_CHANNELS_LAST && has_layouts(r->in[i]))
+        else if ((i == 0 || (i == 3 && s->op->flags & OP_ADDS))
+                 && s->op->flags & OP_CHANNELS_LAST && has_layouts(r->in[i]))
             layout = LAYOUT_CHANNELS_LAST;
         else if (r->in[i]->shape.rank == common.rank)
             layout = common.layout;

@@ -74,6 +74,7 @@ enum op_flag {
     OP_TAIL = 1 << 6,          /* eval obeys call.tail */
     OP_IN_PLACE = 1 << 7,      /* output 0 may lie where input 0 or 1 lies, if they are alike */
     OP_CODES = 1 << 8,         /* eval obeys call.codes */
+    OP_ADDS = 1 << 9,          /* input 3 is added to output 0 and arrives as that leaves */
 };
 
 struct op_info {
