@@ -40,6 +40,7 @@ static const struct unary unary_table[N_OPS] = {
     [OP_Log] = {.kernel = K_LOG},
     [OP_Mish] = {.kernel = K_MISH},
     [OP_Neg] = {.kernel = K_NEG},
+    [OP_QuickGelu] = {K_SWISH, "alpha", NULL, 1.702f, 0},
     [OP_Reciprocal] = {.kernel = K_RECIPROCAL},
     [OP_Relu] = {.kernel = K_RELU},
     [OP_Round] = {.kernel = K_ROUND},
