@@ -29,6 +29,24 @@ void heads_copy(const struct heads *x, const struct heads *y, const struct head_
                        (size_t)n->size * sizeof(float));
 }
 
+struct heads heads_join(struct arena *scratch, const float *past, int64_t n_past,
+                        const struct heads *added, const struct head_sizes *n, float *present)
+{
+    int64_t rows = n_past + n->rows;
+    struct head_sizes before = *n;
+    before.rows = n_past;
+    if (!past && !present)
+        return *added;
+    if (!present)
+        present = NEW_ARRAY(scratch, n->batch * n->heads * rows * n->size, float);
+    struct heads all = heads_first(present, n->heads, rows, n->size);
+    struct heads old = heads_first(past, n->heads, n_past, n->size);
+    if (past)
+        heads_copy(&old, &all, &before, 0);
+    heads_copy(added, &all, n, n_past);
+    return all;
+}
+
 /* The window of sample b, in rows of its own. */
 static void set_window(const struct attention *a, int64_t b, struct k_attention *k)
 {

@@ -28,6 +28,11 @@ struct head_sizes {
 /* Rows of x become rows at, at + 1 ... of y. */
 void heads_copy(const struct heads *x, const struct heads *y, const struct head_sizes *n,
                 int64_t at);
+/* All keys or values: those that are added, of sizes n, behind the `n_past` rows of a cache (NULL:
+ * none) in the order of heads_first(). They are in `present` where that is wanted, and may stay
+ * where they are where there is no cache. */
+struct heads heads_join(struct arena *scratch, const float *past, int64_t n_past,
+                        const struct heads *added, const struct head_sizes *n, float *present);
 
 struct attention {
     int64_t batch, heads, kv_heads; /* heads is a multiple of kv_heads */

@@ -143,25 +143,14 @@ static struct heads heads_of(const struct sizes *s, const float *x, int64_t head
     return s->packed ? heads_inside(x, rows, heads, size) : heads_first(x, heads, rows, size);
 }
 
-/* All keys (or values): what was given, or the cache and what was given behind it. The result is in
- * `present` where that is wanted. */
+/* All keys (or values), in `present` where that is wanted. */
 static struct heads all_keys(const struct call *c, const struct sizes *s, int slot, int64_t size,
                              float *present)
 {
-    const float *past = real_in(c, slot == K ? PAST_KEY : PAST_VALUE);
-    struct heads added = heads_of(s, real_in(c, slot), s->kv_heads, s->added, size);
-    if (!past && !present)
-        return added;
-    if (!present)
-        present = NEW_ARRAY(c->scratch, s->batch * s->kv_heads * s->keys * size, float);
-    struct heads all = heads_first(present, s->kv_heads, s->keys, size);
     struct head_sizes n = {s->batch, s->kv_heads, s->added, size};
-    heads_copy(&added, &all, &n, s->past);
-    n.rows = s->past;
-    struct heads old = heads_first(past, s->kv_heads, s->past, size);
-    if (past)
-        heads_copy(&old, &all, &n, 0);
-    return all;
+    struct heads added = heads_of(s, real_in(c, slot), s->kv_heads, s->added, size);
+    return heads_join(c->scratch, real_in(c, slot == K ? PAST_KEY : PAST_VALUE), s->past, &added,
+                      &n, present);
 }
 
 /* How many keys of each sample count, and where its first row stands among them. */
