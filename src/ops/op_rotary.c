@@ -31,6 +31,9 @@ int infer_rotary(struct call *c, struct err *err)
         return err_set(err, ERR_INPUT, "the input must be of rank 3 or 4");
     if (is_contrib(c) && node_int(c->node, "is_packed_batching", 0))
         return err_set(err, ERR_INPUT, "attribute is_packed_batching is not supported");
+    /* what is documented for others is not what its CPU kernel does */
+    if (is_contrib(c) && node_float(c->node, "scale", 1) != 1)
+        return err_set(err, ERR_INPUT, "attribute scale other than 1 is not supported");
     call_set(c, 0, c->in[0]->dtype, x);
     return 0;
 }
