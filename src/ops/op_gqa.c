@@ -34,9 +34,11 @@ static int check_attributes(const struct call *c, struct err *err)
     for (int i = SINK + 1; i < c->n_in; i++)
         if (c->in[i])
             return err_set(err, ERR_INPUT, "input %d is not supported", i);
-    for (int i = LENGTHS; i <= TOTAL; i++)
-        if (c->in[i]->dtype && c->in[i]->dtype != DTYPE_I32)
-            return err_set(err, ERR_INPUT, "input %d must be int32", i);
+    for (int i = LENGTHS; i <= TOTAL; i++) {
+        const struct tensor *t = call_in(c, i);
+        if (!t || (t->dtype && t->dtype != DTYPE_I32))
+            return err_set(err, ERR_INPUT, "input %d must be there, and int32", i);
+    }
     if (call_out(c, 3))
         return err_set(err, ERR_INPUT, "output 3 is not supported");
     return 0;

@@ -137,6 +137,10 @@ enum { WORDS, SEGMENTS, WORD_TABLE, PLACE_TABLE, SEGMENT_TABLE, EMBED_GAMMA, EMB
 
 int infer_embed_norm(struct call *c, struct err *err)
 {
+    static const int needed[] = {WORD_TABLE, PLACE_TABLE, EMBED_GAMMA, EMBED_BETA};
+    for (int i = 0; i < 4; i++)
+        if (!call_in(c, needed[i]))
+            return err_set(err, ERR_INPUT, "input %d is left out", needed[i]);
     const struct shape *ids = &c->in[WORDS]->shape, *table = &c->in[WORD_TABLE]->shape;
     struct shape y = shape_of_rank(3);
     for (int i = WORD_TABLE; i <= EMBED_BETA; i++)
