@@ -55,7 +55,7 @@ static int infer(struct run *r, const struct step *s, const struct tensor *const
         r->out[i] = s->node->out[i] ? &r->type[i] : NULL;
     }
     struct call c = call_of(r, s, in);
-    int result = s->op->infer(&c, err);
+    int result = op_infer(&c, err);
     arena_reset(&r->scratch);
     *known = true;
     for (int i = 0; i < s->node->n_out; i++)

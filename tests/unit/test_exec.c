@@ -516,6 +516,23 @@ static void errors_name_the_node(void **state)
     fixture_free(&f);
 }
 
+static void an_input_that_is_left_out_is_named(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[1,2,3,3] x) => (float[...] y)\n"
+                                   "<float[2] b = random(1)>\n"
+                                   "{ [conv] y = Conv(x, , b) }");
+    struct exec *e = open_exec(&f, NULL);
+    struct run *r = run_open(e);
+    const struct tensor *in[] = {image(&f.arena, 2, 3)};
+    assert_int_equal(run_sample(r, in, &f.err), -1);
+    assert_string_equal(f.err.text, "node 'conv' (Conv): input 1 is left out");
+    run_close(r);
+    exec_close(e);
+    fixture_free(&f);
+}
+
 static void empty_tensors_pass_through(void **state)
 {
     (void)state;
@@ -554,6 +571,7 @@ int main(void)
         cmocka_unit_test(what_cannot_run_is_told_at_once),
         cmocka_unit_test(wrong_inputs_are_named),
         cmocka_unit_test(errors_name_the_node),
+        cmocka_unit_test(an_input_that_is_left_out_is_named),
         cmocka_unit_test(empty_tensors_pass_through),
     };
     return cmocka_run_group_tests_name("exec", tests, NULL, NULL);
