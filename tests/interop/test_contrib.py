@@ -2,9 +2,12 @@
 """Operators that ONNX Runtime's optimizer leaves in files, on random shapes and attributes: quern
 computes what ONNX Runtime does.
 """
+import json
+import tempfile
 import unittest
 
 import numpy as np
+import quern
 from contrib import Case, check
 
 TRIALS = 12
@@ -199,6 +202,26 @@ class Contrib(unittest.TestCase):
             check(self, Case("GatherBlockQuantized", inputs, fixed=[0, 2, 3],
                              types={0: scales.dtype}, bits=bits, block_size=block,
                              quantize_axis=axis, gather_axis=gather))
+
+    def test_material(self):
+        """Files of other people that ONNX Runtime's optimizer wrote."""
+        for name in ("osf_mnv3_detection", "osf_retinaface_640"):
+            folder = quern.MATERIAL / name
+            if not folder.is_dir():
+                self.skipTest(f"there are no models at {quern.MATERIAL}")
+            pre = json.loads((folder / "io/pre.json").read_text())
+            x = np.load(folder / "io/u8.npy")[:1, ..., ::-1 if pre["order"] == "BGR" else 1]
+            x = (x - np.float32(pre["mean"])) * np.float32(pre["scale"])
+            path = folder / "model.onnx"
+            key = quern.ort_session(path).get_inputs()[0].name
+            sample = {key: np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)}
+            theirs = quern.ort_run(path, [sample])[0]
+            with tempfile.TemporaryDirectory() as directory:
+                data = quern.write_samples(directory + "/data", [sample])
+                ours = quern.simulate(path, data)[0]
+            for output, want in theirs.items():
+                np.testing.assert_allclose(ours[output], want, rtol=1e-4,
+                                           atol=1e-4 * np.abs(want).max(), err_msg=output)
 
 
 if __name__ == "__main__":
