@@ -238,6 +238,8 @@ int eval_gqa(struct call *c, struct err *err)
     float scale = node_float(c->node, "scale", 0);
     struct heads k = heads_of(c, &s, K, s.heads), v = heads_of(c, &s, V, s.heads + s.kv_heads);
     TRY(read_lengths(c, &s, seen, old, err));
+    if (!y)
+        y = NEW_ARRAY(c->scratch, s.batch * s.rows * s.heads * s.d, float);
     struct attention a = {
         .batch = s.batch, .heads = s.heads, .kv_heads = s.kv_heads, .rows = s.rows,
         .keys = s.total, .d = s.d, .dv = s.d, .q = heads_of(c, &s, Q, 0),

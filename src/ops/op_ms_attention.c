@@ -242,6 +242,8 @@ int eval_ms_attention(struct call *c, struct err *err)
     n.size = s.dv;
     a.v = heads_join(c->scratch, past ? past + half * s.past : NULL, s.past, &v, &n,
                      present ? present + half * s.keys : NULL);
+    if (!y)
+        y = NEW_ARRAY(c->scratch, s.batch * s.rows * s.heads * s.dv, float);
     a.y = heads_inside(y, s.rows, s.heads, s.dv);
     TRY(read_biases(c, MASK, SCORE_BIAS, &a, err));
     attention_run(&a, c->scratch);
@@ -372,6 +374,8 @@ int eval_multi_head(struct call *c, struct err *err)
     a.k = heads_join(c->scratch, real_in(c, PAST_KEY), s.past, &k, &n, key);
     n.size = s.dv;
     a.v = heads_join(c->scratch, real_in(c, PAST_VALUE), s.past, &v, &n, value);
+    if (!y)
+        y = NEW_ARRAY(c->scratch, s.batch * s.rows * s.heads * s.dv, float);
     a.y = heads_inside(y, s.rows, s.heads, s.dv);
     a.scores = real_out(c, 3);
     a.stage = K_SCORES_BIASED;

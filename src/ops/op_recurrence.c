@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * op_recurrence: operators since opset 27 that carry a state from call to call: LinearAttention and
- * CausalConvWithState. Without a state they begin with zeros.
+ * CausalConvWithState. Without a state they begin with zeros. ONNX Runtime's operators of the same
+ * names can do more; what is the same is served.
  */
 #include "ops.h"
 
@@ -20,6 +21,19 @@ struct linear { /* -1: not known */
     int64_t heads, kv_heads, batch, rows, d, dv;
     bool decays, corrects; /* what the update rule wants */
 };
+
+/* Attributes that ONNX Runtime's operators have and ONNX's do not, at other than these values. */
+static int refuse_extras(const struct call *c, struct err *err)
+{
+    static const struct {
+        const char *name;
+        int64_t otherwise;
+    } extra[] = {{"state_window", 0}, {"channels_last", 0}, {"dilation", 1}, {"ndim", 1}};
+    for (int i = 0; i < 4; i++)
+        if (node_int(c->node, extra[i].name, extra[i].otherwise) != extra[i].otherwise)
+            return err_set(err, ERR_INPUT, "attribute %s is not supported", extra[i].name);
+    return 0;
+}
 
 static int read_rule(const struct call *c, struct linear *l, struct err *err)
 {
@@ -77,6 +91,7 @@ int infer_linear_attention(struct call *c, struct err *err)
     const struct tensor *state = call_in(c, STATE);
     for (int i = 0; i < c->n_in; i++)
         TRY(real_check(c, i, err));
+    TRY(refuse_extras(c, err));
     TRY(read_linear(c, &l, err));
     struct shape y = {3, {l.batch, l.rows, l.dv < 0 ? -1 : l.dv * l.heads}};
     struct shape s = {4, {l.batch, l.kv_heads, l.d, l.dv}};
@@ -156,6 +171,7 @@ int infer_causal_conv(struct call *c, struct err *err)
 {
     const struct shape *x = &c->in[X]->shape, *w = &c->in[WEIGHT]->shape;
     const struct tensor *bias = call_in(c, BIAS), *past = call_in(c, PAST);
+    TRY(refuse_extras(c, err));
     for (int i = 0; i < c->n_in; i++) {
         TRY(real_check(c, i, err));
         TRY(call_same_dtype(c, X, i, err));

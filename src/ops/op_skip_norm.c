@@ -143,8 +143,13 @@ int infer_embed_norm(struct call *c, struct err *err)
             return err_set(err, ERR_INPUT, "input %d is left out", needed[i]);
     const struct shape *ids = &c->in[WORDS]->shape, *table = &c->in[WORD_TABLE]->shape;
     struct shape y = shape_of_rank(3);
-    for (int i = WORD_TABLE; i <= EMBED_BETA; i++)
-        TRY(real_check(c, i, err));
+    for (int i = 0; i < c->n_in; i++) {
+        bool real = i >= WORD_TABLE && i <= EMBED_BETA;
+        enum dtype t = c->in[i] ? c->in[i]->dtype : DTYPE_NONE;
+        if (t && (real ? !dtype_info(t)->is_float : t != DTYPE_I32 && t != DTYPE_I64))
+            return err_set(err, ERR_INPUT, "input %d: type %s is not supported", i,
+                           dtype_info(t)->name);
+    }
     if ((ids->rank >= 0 && ids->rank != 2) || (table->rank >= 0 && table->rank != 2))
         return err_set(err, ERR_INPUT, "input_ids and word_embedding must be of rank 2");
     if (!call_in(c, SEGMENTS) != !call_in(c, SEGMENT_TABLE))

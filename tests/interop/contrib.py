@@ -54,6 +54,17 @@ class Case:
             return quern.simulate(path, data)[0], theirs
 
 
+    def refusal(self):
+        """What quern says when it will not run the case; None where it does."""
+        sample = {name: x for name, x in self.inputs.items() if name not in self.fixed}
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "model.onnx"
+            onnx.save(self.model, path)
+            data = quern.write_samples(pathlib.Path(directory) / "data", [sample])
+            done = quern.start("run", path, "--data", data, "-o", f"{directory}/out")
+            return done.stderr if done.returncode == 1 else None
+
+
 def check(test, case, tolerance=2e-5, ignore=()):
     """Both agree, relative to the largest number; outputs in `ignore` only in shape and type."""
     ours, theirs = case.run()

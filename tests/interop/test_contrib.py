@@ -203,6 +203,38 @@ class Contrib(unittest.TestCase):
                              types={0: scales.dtype}, bits=bits, block_size=block,
                              quantize_axis=axis, gather_axis=gather))
 
+    def test_refusals(self):
+        x, w, ids = self.normal(1, 2, 5, 5), self.normal(2, 2, 3, 3), np.zeros((1, 2), np.int32)
+        rows, narrow = self.normal(1, 4, 8), self.normal(1, 4, 6)
+        cases = {
+            "attribute activation has a value": Case("FusedConv", [x, w], activation="Elu"),
+            "activation_params is too short": Case("FusedConv", [x, w], activation="LeakyRelu"),
+            "differ in shape": Case("FusedConv", [x, w, None, x], activation="Relu"),
+            "needs attribute activation_alpha": Case("FusedGemm", [w[0, 0], w[0, 1]],
+                                                     activation="Elu"),
+            "input g_idx is supported": self.nbits_case(4, np.float32, 32, 4, 16, "packed", True),
+            "attribute bits is 3": Case("MatMulNBits", [rows, np.zeros((4, 1, 6), np.uint8),
+                                                        self.normal(4, 1)],
+                                        K=8, N=4, bits=3, block_size=16),
+            "skip does not repeat": Case("SkipLayerNormalization",
+                                         [rows, self.normal(2, 4, 8), self.normal(8)]),
+            "input 2 is left out": Case("EmbedLayerNormalization", [ids, None, None, rows[0]],
+                                        types={0: np.float32}),
+            "packed inputs are not supported": Case("MultiHeadAttention", [
+                self.normal(1, 4, 2, 3, 8)], num_heads=2),
+            "as many keys as queries": Case("MultiHeadAttention", [rows[:, :2], rows, rows],
+                                            num_heads=2, unidirectional=1),
+            "the size of a head is 3": Case("MultiHeadAttention", [rows, narrow, narrow],
+                                            num_heads=2),
+            "do not share": Case("Attention", [rows[..., :4], rows, rows], domain="", opset=23,
+                                 q_num_heads=2, kv_num_heads=4),
+            "does not fit scores": Case("Attention", [rows, rows, rows, self.normal(3, 4)],
+                                        domain="", opset=23, q_num_heads=2, kv_num_heads=2),
+        }
+        for text, case in cases.items():
+            with self.subTest(text):
+                self.assertIn(text, case.refusal() or "it runs")
+
     def test_material(self):
         """Files of other people that ONNX Runtime's optimizer wrote."""
         for name in ("osf_mnv3_detection", "osf_retinaface_640"):

@@ -156,6 +156,33 @@ class ContribAttention(unittest.TestCase):
             np.array([3, 3], np.int32), np.array(4, np.int32)], (True, True, True), num_heads=2,
             kv_num_heads=1, causal=0))
 
+    def test_linear(self):
+        for _ in range(TRIALS):
+            batch, rows, kv_heads, d, dv = (self.size() for _ in range(5))
+            heads = kv_heads * self.size(1, 3)
+            rule = self.choice("linear", "gated", "delta", "gated_delta")
+            decay = beta = None
+            if rule.startswith("gated"):
+                decay = -np.abs(self.normal(batch, rows, kv_heads * self.choice(1, d)))
+            if rule.endswith("delta"):
+                beta = self.random.uniform(
+                    0, 1, (batch, rows, self.choice(1, kv_heads))).astype(np.float32)
+            state = self.normal(batch, kv_heads, d, dv) if self.chance() else None
+            check(self, Case("LinearAttention", [
+                self.normal(batch, rows, heads * d), .3 * self.normal(batch, rows, kv_heads * d),
+                self.normal(batch, rows, kv_heads * dv), state, decay, beta], (True, True),
+                q_num_heads=heads, kv_num_heads=kv_heads, update_rule=rule,
+                scale=self.choice(0., .5)))
+
+    def test_causal_conv(self):
+        for _ in range(TRIALS):
+            batch, channels, rows, taps = (self.size() for _ in range(4))
+            state = self.normal(batch, channels, taps - 1) if self.chance() and taps > 1 else None
+            check(self, Case("CausalConvWithState", [
+                self.normal(batch, channels, rows), self.normal(channels, 1, taps),
+                self.normal(channels) if self.chance() else None, state], (True, True),
+                activation=self.choice("none", "silu", "swish")))
+
     def test_rotary(self):
         for _ in range(TRIALS):
             batch, rows, heads, half = (self.size() for _ in range(4))
