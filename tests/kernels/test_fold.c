@@ -23,7 +23,7 @@ static int64_t product(const int64_t *dim, int n)
 static double sum_at(const struct k_fold *f, const float *x, const int64_t *at, int axis,
                      int64_t tap, int64_t block)
 {
-    if (axis == f->axes)
+    if (axis == f->axes || axis == K_FOLD_AXES)
         return (double)x[tap * product(f->blocks, f->axes) + block];
     double sum = 0;
     for (int64_t k = 0; k < f->block[axis]; k++)
