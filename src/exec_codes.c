@@ -66,21 +66,41 @@ static bool input_fits(const struct quant *q)
     return is_byte(q->type.dtype) && q->type.grain == GRAIN_TENSOR && q->n == 1;
 }
 
-/* The weight of a convolution has its output channels on axis 0. */
-static bool weight_fits(const struct quant *q)
+/* The axis of output channels in the weight; -1: the node computes something else with it. */
+static int channel_axis(const struct node *n, const struct shape *weight)
 {
-    if (q->type.dtype != DTYPE_I8 || q->type.grain == GRAIN_BLOCK)
+    switch (n->op) {
+    case OP_MatMul:
+        return weight->rank == 2 ? 1 : -1;
+    case OP_Gemm:
+        if (node_int(n, "transA", 0) || node_float(n, "alpha", 1) != 1
+            || node_float(n, "beta", 1) != 1)
+            return -1;
+        return node_int(n, "transB", 0) ? 0 : 1;
+    default:
+        return 0;
+    }
+}
+
+static bool weight_fits(const struct exec *x, const struct node *n, struct operand o,
+                        const struct quant *q)
+{
+    const struct tensor *t = x->place[o.value].constant;
+    int axis = t ? channel_axis(n, &t->shape) : -1;
+    if (q->type.dtype != DTYPE_I8 || q->type.grain == GRAIN_BLOCK || axis < 0
+        || tensor_count(t) == 0)
         return false;
     for (int64_t i = 0; i < q->n; i++)
         if (q->zero[i])
             return false;
-    return q->n == 1 || q->type.axis == 0;
+    return q->n == 1 || q->type.axis == axis;
 }
 
 /* Is the bias in int32 codes of the scale that the sums have, one for each channel? */
 static bool bias_fits(const struct coded *c, const struct quant *q, const struct value *bias)
 {
-    if (q->type.dtype != DTYPE_I32 || !bias->constant || q->n != tensor_count(bias->constant))
+    if (q->type.dtype != DTYPE_I32 || !bias->constant || q->n != tensor_count(bias->constant)
+        || (q->n != c->codes.w->n && c->codes.w->n != 1))
         return false;
     for (int64_t i = 0; i < q->n; i++) {
         float scale = c->codes.x->scale[0] * c->codes.w->scale[c->codes.w->n == 1 ? 0 : i];
@@ -96,7 +116,8 @@ static struct coded *find_coded(struct exec *x, const struct node *n)
     const struct quant *bias;
     if (!(op_table[n->op].flags & OP_CODES) || n->n_in < 2 || !n->in[0].value || !n->in[1].value
         || !find_codes(x, &n->in[0], &c.in[0], &c.codes.x) || !input_fits(c.codes.x)
-        || !find_codes(x, &n->in[1], &c.in[1], &c.codes.w) || !weight_fits(c.codes.w))
+        || !find_codes(x, &n->in[1], &c.in[1], &c.codes.w)
+        || !weight_fits(x, n, c.in[1], c.codes.w))
         return NULL;
     struct operand o;
     if (n->n_in > 2 && n->in[2].value && find_codes(x, &n->in[2], &o, &bias)

@@ -45,19 +45,37 @@ static int64_t weight_count(const struct conv_dims *d)
     return d->m * (d->c / d->groups) * conv_taps(d);
 }
 
-static void pack(const struct conv_plan *p, const void *w, void *packed)
+/* A matrix [c][m] as [m][c]. */
+static void *turned(const struct conv_plan *p, const void *w)
 {
+    int64_t m = p->dims.m, c = p->dims.c;
+    size_t item = p->x == DTYPE_F32 ? sizeof(float) : 1;
+    char *to = mem_alloc((size_t)(m * c) * item);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t k = 0; k < c; k++)
+            memcpy(to + (size_t)(i * c + k) * item, (const char *)w + (size_t)(k * m + i) * item,
+                   item);
+    return to;
+}
+
+static void pack(const struct conv_plan *p, const struct conv_weight *w, void *packed)
+{
+    const void *data = w->data;
+    void *by_output = NULL;
     float *whole = NULL; /* int8 as float */
+    if (w->by_input)
+        data = by_output = turned(p, data);
     if (p->x != DTYPE_F32 && !by_integers(p)) {
         int64_t n = weight_count(&p->dims);
         whole = mem_alloc((size_t)n * sizeof *whole);
-        k_load_f32(DTYPE_I8, w, 0, 1, n, whole);
-        w = whole;
+        k_load_f32(DTYPE_I8, data, 0, 1, n, whole);
+        data = whole;
     }
     if (p->by_dnnl)
-        k_dnnl_conv_pack(&p->dnnl, &p->dims, w, packed);
+        k_dnnl_conv_pack(&p->dnnl, &p->dims, data, packed);
     else
-        k_conv_pack(&p->dims, w, packed);
+        k_conv_pack(&p->dims, data, packed);
+    mem_free(by_output);
     mem_free(whole);
 }
 
@@ -79,7 +97,7 @@ static void plans_release(struct op_state *s)
 }
 
 static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const struct tail *t,
-                                  const void *w, const struct conv_plan *list)
+                                  const struct conv_weight *w, const struct conv_plan *list)
 {
     struct conv_plan *p = mem_alloc(sizeof *p);
     memset(p, 0, sizeof *p);
@@ -89,7 +107,7 @@ static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const
     p->tail = *t;
     p->by_dnnl = (x != DTYPE_F32 && k_dnnl_conv_init_codes(&p->dnnl, d, x))
               || k_dnnl_conv_init(&p->dnnl, d, t);
-    if (!w)
+    if (!w->fixed)
         return p;
     for (; list; list = list->next) {
         if (list->weight && packs_alike(p, list)) {
@@ -104,7 +122,7 @@ static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const
 }
 
 struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d, enum dtype x,
-                                 const struct tail *t, const void *w)
+                                 const struct tail *t, const struct conv_weight *w)
 {
     struct conv_plan *mine = NULL, *p;
     struct op_state *list = c->state ? __atomic_load_n(c->state, __ATOMIC_ACQUIRE) : NULL;
@@ -138,7 +156,8 @@ void conv_plan_leave(const struct call *c, struct conv_plan *p)
     plan_free(p);
 }
 
-static const void *packed_weight(const struct conv_plan *p, const void *w, struct arena *scratch)
+static const void *packed_weight(const struct conv_plan *p, const struct conv_weight *w,
+                                 struct arena *scratch)
 {
     if (p->weight)
         return p->weight;
@@ -156,14 +175,14 @@ static void run(const struct conv_plan *p, const float *x, const void *packed,
         k_conv(&p->dims, x, packed, t, y, NEW_BUFFER(scratch, k_conv_scratch(&p->dims), float));
 }
 
-void conv_plan_run(const struct conv_plan *p, const float *x, const float *w, const struct tail *t,
-                   float *y, struct arena *scratch)
+void conv_plan_run(const struct conv_plan *p, const float *x, const struct conv_weight *w,
+                   const struct tail *t, float *y, struct arena *scratch)
 {
     run(p, x, packed_weight(p, w, scratch), t, y, scratch);
 }
 
-void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero, const int8_t *w,
-                         int32_t *sum, struct arena *scratch)
+void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
+                         const struct conv_weight *w, int32_t *sum, struct arena *scratch)
 {
     const void *packed = packed_weight(p, w, scratch);
     if (by_integers(p)) {
@@ -178,4 +197,19 @@ void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
     run(p, from, packed, &(struct tail){0}, to, scratch);
     for (int64_t i = 0; i < n_out; i++)
         sum[i] = (int32_t)to[i];
+}
+
+struct conv_dims conv_dims_product(int64_t rows, int64_t k, int64_t n)
+{
+    struct conv_dims d;
+    memset(&d, 0, sizeof d); /* plan_serves() compares bytes */
+    d.axes = 1;
+    d.batch = d.groups = 1;
+    d.c = k;
+    d.m = n;
+    for (int a = 0; a < CONV_AXES; a++) {
+        d.in[a] = d.out[a] = a == CONV_AXES - 1 ? rows : 1;
+        d.kernel[a] = d.stride[a] = d.dilation[a] = 1;
+    }
+    return d;
 }

@@ -24,17 +24,23 @@ struct conv_plan {
     bool owns_weight;
 };
 
-/* The plan for this call, from the call's state or new. w: the weight where it is the same in every
- * call, as ONNX stores it, else NULL. conv_plan_leave() gives it back. */
+struct conv_weight {
+    const void *data; /* float, or int8 for codes */
+    bool fixed;       /* the same in every call */
+    bool by_input;    /* a matrix [c][m]; ONNX's order for a convolution otherwise */
+};
+/* The plan for this call, from the call's state or new. conv_plan_leave() gives it back. */
 struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d, enum dtype x,
-                                 const struct tail *t, const void *w);
+                                 const struct tail *t, const struct conv_weight *w);
 void conv_plan_leave(const struct call *c, struct conv_plan *p);
 
-/* x, w, y channels-last and in ONNX's order as in k_conv.h; the tail's pointers are the call's. */
-void conv_plan_run(const struct conv_plan *p, const float *x, const float *w, const struct tail *t,
-                   float *y, struct arena *scratch);
+/* x, y channels-last as in k_conv.h; the tail's pointers are the call's. */
+void conv_plan_run(const struct conv_plan *p, const float *x, const struct conv_weight *w,
+                   const struct tail *t, float *y, struct arena *scratch);
 /* sum = the convolution of x - zero with w; zero stands for what padding adds, too. */
-void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero, const int8_t *w,
-                         int32_t *sum, struct arena *scratch);
+void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
+                         const struct conv_weight *w, int32_t *sum, struct arena *scratch);
+/* The geometry of a matrix product: a convolution of one tap over `rows` places. */
+struct conv_dims conv_dims_product(int64_t rows, int64_t k, int64_t n);
 
 #endif

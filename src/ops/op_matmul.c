@@ -2,6 +2,7 @@
  *
  * op_matmul: MatMul (numpy's rules for any rank) and Gemm.
  */
+#include "codes.h"
 #include "ops.h"
 
 #include "k_convert.h"
@@ -185,12 +186,28 @@ static void finish(const struct call *c, void *y, int64_t rows, int64_t n)
     k_tail(&rest, y, rows, n);
 }
 
+/* Rows of codes times one matrix of codes; by_output: that is stored [n][k]. */
+static void multiply_codes(const struct call *c, bool by_output)
+{
+    const struct shape *b = &call_in(c, 1)->shape;
+    int64_t k = b->dim[by_output], n = b->dim[!by_output];
+    struct conv_dims d = conv_dims_product(tensor_count(call_in(c, 0)) / k, k, n);
+    struct conv_weight w = {call_in(c, 1)->data, c->constant & 1u << 1, !by_output};
+    struct coded_sums at = codes_begin(c);
+    codes_product(c, &d, &w, at.sum);
+    codes_end(c, at, n);
+}
+
 int eval_matmul(struct call *c, struct err *err)
 {
     struct stacks s;
     TRY(matmul_shapes(&call_in(c, 0)->shape, &call_in(c, 1)->shape, &s, err));
     if (tensor_count(call_out(c, 0)) == 0)
         return 0;
+    if (c->codes) {
+        multiply_codes(c, false);
+        return 0;
+    }
     enum way way = way_of(call_in(c, 0)->dtype);
     const void *a = load(c, call_in(c, 0), way), *b = load(c, call_in(c, 1), way);
     void *y = result(c, way);
@@ -283,6 +300,10 @@ int eval_gemm(struct call *c, struct err *err)
     TRY(gemm_read(c, &g, err));
     if (tensor_count(call_out(c, 0)) == 0)
         return 0;
+    if (c->codes) {
+        multiply_codes(c, g.tb);
+        return 0;
+    }
     /* Integers go through double, since alpha and beta need not be integers. */
     enum way way = way_of(call_in(c, 0)->dtype) == WAY_F32 ? WAY_F32 : WAY_F64;
     const void *a = load(c, call_in(c, 0), way), *b = load(c, call_in(c, 1), way);

@@ -340,7 +340,8 @@ EXACT = ["conv_padded", "conv_no_bias", "conv_pointwise", "conv_strides", "conv_
          "conv_auto_pad", "conv_dilations", "conv_groups", "conv_depthwise",
          "conv_depthwise_multiplier", "conv_1d", "conv_3d", "conv_large_kernel",
          "conv_many_channels", "conv_dead_channels", "conv_unlike_channels", "conv_large_bias",
-         "conv_relu", "conv_relu6"]
+         "conv_relu", "conv_relu6", "gemm", "gemm_no_bias", "gemm_trans_b", "gemm_alpha_beta",
+         "matmul", "matmul_square", "matmul_rank_3", "matmul_add"]
 STEPS, SHARE = 1, 0.01   # how far two outputs may be apart, and how many may be apart at all
 TOLERANCE = {            # where it is more, as name: (steps, share)
     "conv_average_pool": (1, 0.1),   # the mean of a few codes often lies half-way between two
