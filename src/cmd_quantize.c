@@ -206,6 +206,12 @@ static void report_options(struct report *r, const struct quantize_options *o,
     };
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
         *vec_add(&r->setting, &r->arena) = row[i];
+    const struct option_list *carry = &o->data.carry;
+    const char *carried = carry->n ? carry->at[0] : NULL;
+    for (int i = 1; i < carry->n; i++)
+        carried = arena_printf(&r->arena, "%s %s", carried, carry->at[i]);
+    if (carried)
+        *vec_add(&r->setting, &r->arena) = (struct report_setting){"carry", carried};
 }
 
 /* The passes up to the lowering, the report's figures, the lowering. */

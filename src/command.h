@@ -57,7 +57,12 @@ struct common_options {
            "how images become inputs, for example \"resize=256 crop=224 layout=nchw rgb "          \
            "scale=1/255 mean=.485,.456,.406 std=.229,.224,.225\""),                                \
     OPTION(OPT_INT, 'n', "samples", owner, field.samples, "N",                                     \
-           "use at most N samples, taken evenly over all of them", .min = 1, .max = 1e9)
+           "use at most N samples, taken evenly over all of them (with --carry: the first N)",     \
+           .min = 1, .max = 1e9),                                                                  \
+    OPTION(OPT_LIST, 0, "carry", owner, field.carry, "OUTPUT=INPUT",                               \
+           "for a model with state: what a sample gives at OUTPUT is INPUT of the next; samples "  \
+           "are a sequence then. The state starts at zero; where a sample has INPUT itself, that " \
+           "is taken. May be given many times")
 
 /* Parses argv into `options`, which starts with a struct common_options, and sets up the log.
  * 1: go on; 0: the help was asked for and printed; -1: error. */

@@ -5,6 +5,7 @@
  */
 #include "compare.h"
 
+#include "carry.h"
 #include "exec.h"
 #include "k_layout.h"
 #include "samples.h"
@@ -17,6 +18,7 @@
 struct compare_worker {
     struct compare *all;
     struct run *b;
+    struct carry carry;         /* of model b */
     struct arena arena;         /* of its sample */
     const struct tensor **kept; /* by row: the value in model a, as plain floats */
     const struct tensor **input;
@@ -117,8 +119,8 @@ static void take_outputs(struct compare *all, struct compare_worker *w, const st
 
 static int run_b(struct compare *all, struct compare_worker *w, int sample, const struct run *a)
 {
-    TRY(dataset_read(all->data_b, sample, all->b->graph, &w->arena, w->input, &w->err));
-    if (run_sample(w->b, w->input, &w->err))
+    TRY(carry_read(&w->carry, sample, &w->arena, w->input, &w->err));
+    if (run_sample(w->b, w->input, &w->err) < 0 || carry_keep(&w->carry, w->b, &w->err) < 0)
         return err_at(&w->err, "%s: %s", all->b->path, dataset_name(all->data_b, sample));
     take_outputs(all, w, a);
     return 0;
@@ -246,6 +248,7 @@ static int open_workers(struct compare *all, int jobs, struct arena *arena)
         struct compare_worker *w = &all->worker[i];
         w->all = all;
         w->b = run_open(all->exec_b);
+        carry_open(&w->carry, all->data_b, all->b->graph);
         run_watch(w->b, on_value_b, w);
         w->kept = NEW_ARRAY(arena, all->result->n_values, const struct tensor *);
         w->input = NEW_ARRAY(arena, all->b->graph->n_input, const struct tensor *);
@@ -279,6 +282,7 @@ static int run_both(struct compare *all, int jobs, struct arena *arena, struct e
     int r = samples_run(all->exec_a, all->data_a, index, n, workers, &hooks, all, err);
     for (int i = 0; i < workers; i++) {
         run_close(all->worker[i].b);
+        carry_close(&all->worker[i].carry);
         arena_release(&all->worker[i].arena);
     }
     if (!r && all->err.code) {

@@ -2,7 +2,8 @@
  *
  * correct: many samples advance together, one layer at a time, so that each layer is measured with
  * all earlier ones corrected in one walk over the network. The number of samples follows from the
- * memory that their live activations need.
+ * memory that their live activations need. In a sequence of samples each starts from the state that
+ * the simulated model, not yet corrected, has brought there.
  */
 #include "correct.h"
 
@@ -236,31 +237,16 @@ static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
     return 0;
 }
 
-/* Decoding leaves more behind than the inputs, which must live as long as the run. */
-static int start_run(struct correct *c, int sample, struct err *err)
-{
-    const struct graph *g = c->model->graph;
-    struct arena decoding = {0};
-    const struct tensor **input = NEW_ARRAY(c->scratch, g->n_input, const struct tensor *);
-    int r = dataset_read(c->data, c->index[sample], g, &decoding, input, err);
-    for (int i = 0; i < g->n_input && r >= 0; i++)
-        if (input[i]) {
-            struct tensor *kept = arena_copy(c->scratch, input[i], sizeof *kept);
-            kept->data = arena_copy(c->scratch, kept->data, kept->size);
-            input[i] = kept;
-        }
-    arena_release(&decoding);
-    return r < 0 ? r : run_begin(c->run[sample], input, err);
-}
-
 static int start_runs(struct correct *c, struct exec *x, struct err *err)
 {
+    const struct tensor ***input = NEW_ARRAY(c->scratch, c->n, const struct tensor **);
+    TRY(samples_inputs(x, c->data, c->index, c->n, c->scratch, input, err));
     for (int i = 0; i < c->n; i++) {
         c->run[i] = i < c->jobs ? run_open(x) : run_open_beside(c->run[i - c->jobs]);
         struct sample_watch *w = NEW(c->scratch, struct sample_watch);
         *w = (struct sample_watch){c, i};
         run_watch(c->run[i], on_simulated, w);
-        TRY(start_run(c, i, err));
+        TRY(run_begin(c->run[i], input[i], err));
     }
     return 0;
 }

@@ -112,16 +112,19 @@ static int read_feeds(struct dataset *d, const struct graph *g, bool any_number,
         if (value_is_fed(v))
             d->feed[d->n_feeds++] =
                 (struct feed){arena_strdup(&d->arena, v->name), v->type.dtype, v->type.shape,
-                              any_number};
+                              any_number, NULL};
     }
     if (!d->n_feeds)
         return err_set(err, ERR_INPUT, "the model has no inputs that data could be fed to");
     return 0;
 }
 
-/* Of n samples out of total, sample i: i * total / n, so evenly spread, the first one included. */
+/* Of n samples out of total, sample i: i * total / n, so evenly spread, the first one included; of
+ * a sequence the first n. */
 static int64_t pick(const struct dataset *d, int i)
 {
+    if (d->n_carry)
+        return i;
     return i * (d->total / d->n) + i * (d->total % d->n) / d->n;
 }
 
@@ -137,7 +140,8 @@ static int pick_samples(struct dataset *d, int samples, struct err *err)
         d->name[i] = d->kind->name(d, pick(d, i));
     const char *noun = d->total == 1 ? d->kind->one : d->kind->many;
     d->summary = d->n < d->total
-                     ? arena_printf(&d->arena, "%d of %lld %s", d->n, (long long)d->total, noun)
+                     ? arena_printf(&d->arena, "%s%d of %lld %s", d->n_carry ? "the first " : "",
+                                    d->n, (long long)d->total, noun)
                      : arena_printf(&d->arena, "%d %s", d->n, noun);
     return 0;
 }
@@ -146,6 +150,7 @@ static int open_parts(struct dataset *d, const struct graph *g, const struct dat
                       struct err *err)
 {
     TRY(read_feeds(d, g, o->any_number, err));
+    TRY(dataset_read_carries(d, g, &o->carry, err));
     TRY(find_kind(d, err));
     if (o->image && d->kind != &dataset_image)
         return err_set(err, ERR_USAGE, "%s: --image is for JPEG and PNG images only", d->path);
@@ -208,7 +213,9 @@ int dataset_read(const struct dataset *d, int i, const struct graph *g, struct a
         int feed = dataset_find_feed(d, g->input[k]->name);
         if (feed < 0)
             BUG("input '%s' came after the dataset was opened", g->input[k]->name);
-        if (dataset_fit(&d->feed[feed], t[feed], a, &input[k], err) < 0)
+        if (!t[feed] && d->feed[feed].start)
+            input[k] = d->feed[feed].start;
+        else if (dataset_fit(&d->feed[feed], t[feed], a, &input[k], err) < 0)
             return err_at(err, "%s%s", d->prefix, d->name[i]);
     }
     return 0;
@@ -220,6 +227,17 @@ int dataset_find_feed(const struct dataset *d, const char *name)
         if (!strcmp(d->feed[i].name, name))
             return i;
     return -1;
+}
+
+int dataset_only_feed(const struct dataset *d)
+{
+    int only = -1, n = 0;
+    for (int i = 0; i < d->n_feeds; i++)
+        if (!d->feed[i].start) {
+            only = i;
+            n++;
+        }
+    return n == 1 ? only : -1;
 }
 
 const char *dataset_list_feeds(const struct dataset *d, struct arena *a)

@@ -14,6 +14,9 @@
  * Files are taken in the order of their names; files of no form that is known (labels, read-me)
  * may lie beside them. Reading is safe from several threads.
  *
+ * Where outputs are carried (--carry), samples are steps of one sequence in this order, and a
+ * carried input may be missing in any of them.
+ *
  * A sample fits where its shape agrees with what is known of the input's; a leading axis of length
  * 1 may be missing or too much. Floats become the input's float type; integers and booleans become
  * any type that holds their values exactly. NaN and infinite elements are refused.
@@ -23,14 +26,17 @@
 
 #include "err.h"
 #include "graph.h"
+#include "option.h"
 
 struct dataset;
 
 struct dataset_options {
     const char *path;
     const char *image; /* preprocessing line; NULL: none given */
-    int samples;       /* at most so many, taken evenly over the whole; 0: all */
+    int samples;       /* at most so many, taken evenly over the whole, or the first so many where
+                          outputs are carried; 0: all */
     bool any_number;   /* let NaN and infinity through; otherwise they are an error */
+    struct option_list carry; /* "OUTPUT=INPUT": see struct dataset_carry */
 };
 
 struct dataset *dataset_open(const struct graph *g, const struct dataset_options *o,
@@ -42,10 +48,19 @@ const char *dataset_name(const struct dataset *d, int i);
 bool dataset_is_random(const struct dataset *d);
 /* "120 images", "300 .npz files": for people. */
 const char *dataset_summary(const struct dataset *d);
+
+/* An output of one sample that is an input of the next. carry.h does it. */
+struct dataset_carry {
+    const char *output, *input;
+    const struct tensor *start; /* zeros, of length 1 along axes that are not known */
+};
+/* Returns how many there are. */
+int dataset_carries(const struct dataset *d, const struct dataset_carry **carry);
+
 /* input: an array of g->n_input, filled with tensors in the arena (NULL for inputs that have a
  * constant). g is the graph the dataset was opened for, or what passes have made of it: inputs are
- * found by name. Wrong names, shapes or dtypes are errors that say what was expected and what
- * came. */
+ * found by name. A carried input that the sample does not give is its `start`, that very tensor.
+ * Wrong names, shapes or dtypes are errors that say what was expected and what came. */
 int dataset_read(const struct dataset *d, int i, const struct graph *g, struct arena *a,
                  const struct tensor **input, struct err *err);
 

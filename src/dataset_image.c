@@ -33,16 +33,17 @@ static const char *example(const struct feed *f, struct arena *a)
 
 static int images_open(struct dataset *d, const struct dataset_options *o, struct err *err)
 {
-    if (d->n_feeds > 1)
+    int only = dataset_only_feed(d);
+    if (only < 0)
         return err_set(err, ERR_INPUT, "%s: images serve a model with one input, but %s; give .npz "
                                        "files", d->path, dataset_list_feeds(d, &d->arena));
     if (!o->image)
         return err_set(err, ERR_USAGE,
                        "%s: images need --image with a line that says how the model was trained to "
                        "see them; for %s%s this may be \"%s\"", d->path,
-                       dtype_info(d->feed[0].dtype)->name,
-                       shape_text(&d->feed[0].shape, (char[SHAPE_TEXT]){0}),
-                       example(&d->feed[0], &d->arena));
+                       dtype_info(d->feed[only].dtype)->name,
+                       shape_text(&d->feed[only].shape, (char[SHAPE_TEXT]){0}),
+                       example(&d->feed[only], &d->arena));
     d->state = NEW(&d->arena, struct preprocess);
     TRY(preprocess_parse(o->image, d->state, err));
     d->total = d->n_files;
@@ -59,11 +60,12 @@ static int image_sample_read(const struct dataset *d, int64_t i, struct arena *a
 {
     const struct preprocess *p = d->state;
     const char *path = dataset_file_path(d, (int)i, a);
+    int only = dataset_only_feed(d);
     struct image im;
-    bool raw = d->feed[0].dtype != DTYPE_F32 && preprocess_is_raw(p);
+    bool raw = d->feed[only].dtype != DTYPE_F32 && preprocess_is_raw(p);
     TRY(image_read(path, p->channels, a, &im, err));
-    t[0] = preprocess_apply(p, &im, raw, a, err);
-    return t[0] ? 0 : err_at(err, "%s", path);
+    t[only] = preprocess_apply(p, &im, raw, a, err);
+    return t[only] ? 0 : err_at(err, "%s", path);
 }
 
 const struct dataset_kind dataset_image = {

@@ -16,6 +16,7 @@ struct feed {
     enum dtype dtype;   /* DTYPE_NONE: not known */
     struct shape shape; /* as far as known */
     bool any_number;    /* NaN and infinity as well */
+    const struct tensor *start; /* not NULL: carried, and may be missing in a sample */
 };
 
 struct dataset {
@@ -24,6 +25,8 @@ struct dataset {
     const char *path;
     struct feed *feed;
     int n_feeds;
+    struct dataset_carry *carry;
+    int n_carry;
     char **file; /* the files of this kind in the directory, sorted */
     int n_files;
     void *state;         /* of the kind */
@@ -39,7 +42,7 @@ struct dataset_kind {
     int (*open)(struct dataset *d, const struct dataset_options *o, struct err *err);
     /* The name of sample i of all, in d->arena. */
     const char *(*name)(struct dataset *d, int64_t i);
-    /* Fills one tensor a feed. Errors name the file. */
+    /* Fills one tensor a feed; carried ones may stay NULL. Errors name the file. */
     int (*read)(const struct dataset *d, int64_t i, struct arena *a, const struct tensor **t,
                 struct err *err);
     void (*close)(struct dataset *d); /* NULL: all is in the arena */
@@ -53,6 +56,11 @@ int dataset_fit(const struct feed *f, const struct tensor *t, struct arena *a,
                 const struct tensor **out, struct err *err);
 /* -1: there is none. */
 int dataset_find_feed(const struct dataset *d, const char *name);
+/* The only input that is not carried; -1: there is none, or more. */
+int dataset_only_feed(const struct dataset *d);
+/* What the options say is carried: fills d->carry, and `start` of feeds. */
+int dataset_read_carries(struct dataset *d, const struct graph *g, const struct option_list *list,
+                         struct err *err);
 /* "the model's inputs are 'x' and 'y'"; in the arena. */
 const char *dataset_list_feeds(const struct dataset *d, struct arena *a);
 /* Of a file in the data set's directory. */

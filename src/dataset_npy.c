@@ -11,7 +11,8 @@
 
 struct stacks {
     struct file_map *map; /* one a feed */
-    struct npy *array;
+    struct npy *array; /* rank 0: no file, the input is carried */
+    int first;         /* the first feed that has a file */
 };
 
 static int stack_open(struct dataset *d, int feed, int file, struct err *err)
@@ -29,10 +30,12 @@ static int stack_open(struct dataset *d, int feed, int file, struct err *err)
                        "%s: input '%s' is %s and axis 0 of the file counts samples, but the file "
                        "has %s", path, f->name, shape_text(&f->shape, want),
                        shape_text(&array->shape, got));
-    if (feed && array->shape.dim[0] != s->array[0].shape.dim[0])
+    if (!s->array[s->first].shape.rank)
+        s->first = feed;
+    if (array->shape.dim[0] != s->array[s->first].shape.dim[0])
         return err_set(err, ERR_INPUT, "%s: %lld samples for input '%s', but %lld for '%s'",
                        d->path, (long long)array->shape.dim[0], f->name,
-                       (long long)s->array[0].shape.dim[0], d->feed[0].name);
+                       (long long)s->array[s->first].shape.dim[0], d->feed[s->first].name);
     d->total = array->shape.dim[0];
     return 0;
 }
@@ -49,11 +52,12 @@ static int npy_file_open(struct dataset *d, const struct dataset_options *o, str
 {
     (void)o;
     stacks_new(d);
-    if (d->n_feeds > 1)
+    int only = dataset_only_feed(d);
+    if (only < 0)
         return err_set(err, ERR_INPUT, "%s: one .npy file serves a model with one input, but %s; "
                                        "give a directory with one .npy file named after each",
                        d->path, dataset_list_feeds(d, &d->arena));
-    return stack_open(d, 0, 0, err);
+    return stack_open(d, only, 0, err);
 }
 
 static int npy_directory_open(struct dataset *d, const struct dataset_options *o, struct err *err)
@@ -71,6 +75,8 @@ static int npy_directory_open(struct dataset *d, const struct dataset_options *o
         file[f] = i + 1;
     }
     for (int f = 0; f < d->n_feeds; f++) {
+        if (!file[f] && d->feed[f].start)
+            continue;
         if (!file[f])
             return err_set(err, ERR_INPUT, "%s: no file '%s.npy'; %s", d->path, d->feed[f].name,
                            dataset_list_feeds(d, &d->arena));
@@ -95,7 +101,7 @@ static int stacks_read(const struct dataset *d, int64_t i, struct arena *a,
     (void)err;
     const struct stacks *s = d->state;
     for (int f = 0; f < d->n_feeds; f++)
-        t[f] = npy_row(&s->array[f], i, a);
+        t[f] = s->array[f].shape.rank ? npy_row(&s->array[f], i, a) : NULL;
     return 0;
 }
 

@@ -31,7 +31,7 @@ static int read_arrays(const struct dataset *d, const struct npz *z, const char 
             return -1;
     }
     for (int f = 0; f < d->n_feeds; f++)
-        if (!t[f])
+        if (!t[f] && !d->feed[f].start)
             return err_set(err, ERR_INPUT, "%s: no array '%s'; %s", path, d->feed[f].name,
                            dataset_list_feeds(d, a));
     return 0;

@@ -35,6 +35,8 @@ static int random_open(struct dataset *d, const struct dataset_options *o, struc
     for (int f = 0; f < d->n_feeds; f++) {
         struct feed *feed = &d->feed[f];
         char text[SHAPE_TEXT];
+        if (feed->start)
+            continue;
         if (feed->shape.rank > 0 && feed->shape.dim[0] < 0)
             feed->shape.dim[0] = 1;
         if (!shape_known(&feed->shape))
@@ -61,6 +63,8 @@ static int random_read(const struct dataset *d, int64_t i, struct arena *a,
     (void)err;
     for (int f = 0; f < d->n_feeds; f++) {
         const struct feed *feed = &d->feed[f];
+        if (feed->start)
+            continue;
         struct tensor *noise = tensor_new(a, feed->dtype, &feed->shape);
         uint64_t state = (uint64_t)i << 32 | (uint32_t)f;
         state = random_next(&state);

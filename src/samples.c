@@ -4,6 +4,7 @@
  */
 #include "samples.h"
 
+#include "carry.h"
 #include "log.h"
 #include "threads.h"
 
@@ -13,11 +14,15 @@ struct worker {
     struct samples *all;
     struct run *run;
     struct arena arena;
-    int id, current;
+    struct carry carry;
+    int id;
+    int next;    /* in a sequence: the sample that comes next */
+    int current; /* index into `index`; -1: a sample that nobody asked for */
 };
 struct samples {
     const struct graph *graph;
     const struct dataset *data;
+    bool is_sequence;
     const int *index;
     int n;
     const struct samples_hooks *hooks;
@@ -32,17 +37,28 @@ struct samples {
 static void on_value(void *data, const struct value *v, const struct tensor *t)
 {
     struct worker *w = data;
-    w->all->hooks->watch(w->all->user, w->id, w->current, v, t);
+    if (w->current >= 0)
+        w->all->hooks->watch(w->all->user, w->id, w->current, v, t);
+}
+
+static int run_sample_of(struct samples *s, struct worker *w, int sample, struct err *err)
+{
+    arena_reset(&w->arena);
+    const struct tensor **input = NEW_ARRAY(&w->arena, s->graph->n_input, const struct tensor *);
+    TRY(carry_read(&w->carry, sample, &w->arena, input, err));
+    if (run_sample(w->run, input, err) < 0 || carry_keep(&w->carry, w->run, err) < 0)
+        return err_at(err, "%s", dataset_name(s->data, sample));
+    return 0;
 }
 
 static int run_one(struct samples *s, struct worker *w, int i, struct err *err)
 {
-    arena_reset(&w->arena);
+    w->current = -1;
+    for (; s->is_sequence && w->next < s->index[i]; w->next++)
+        TRY(run_sample_of(s, w, w->next, err));
+    w->next++;
     w->current = i;
-    const struct tensor **input = NEW_ARRAY(&w->arena, s->graph->n_input, const struct tensor *);
-    TRY(dataset_read(s->data, s->index[i], s->graph, &w->arena, input, err));
-    if (run_sample(w->run, input, err) < 0)
-        return err_at(err, "%s", dataset_name(s->data, s->index[i]));
+    TRY(run_sample_of(s, w, s->index[i], err));
     if (s->hooks->done)
         s->hooks->done(s->user, w->id, i, w->run);
     return 0;
@@ -75,25 +91,71 @@ int samples_run(struct exec *x, const struct dataset *d, const int *index, int n
                 const struct samples_hooks *hooks, void *data, struct err *err)
 {
     struct arena a = {0};
+    const struct dataset_carry *carries;
+    bool is_sequence = dataset_carries(d, &carries) > 0;
     if (jobs > n)
         jobs = n;
+    if (jobs > 1 && is_sequence)
+        jobs = 1;
     struct err first = {0};
-    struct samples s = {exec_graph(x), d, index, n, hooks, data, NEW_ARRAY(&a, jobs, struct worker),
-                        &first, NEW_ARRAY(&a, jobs, struct err), 0, false};
+    struct samples s = {exec_graph(x), d, is_sequence, index, n, hooks, data,
+                        NEW_ARRAY(&a, jobs, struct worker), &first,
+                        NEW_ARRAY(&a, jobs, struct err), 0, false};
     for (int i = 0; i < jobs; i++) {
         s.worker[i] = (struct worker){.all = &s, .run = run_open(x), .id = i};
+        carry_open(&s.worker[i].carry, d, s.graph);
         if (hooks->watch)
             run_watch(s.worker[i].run, on_value, &s.worker[i]);
     }
     threads_ordered(jobs, n, work, merge, &s);
     for (int i = 0; i < jobs; i++) {
         run_close(s.worker[i].run);
+        carry_close(&s.worker[i].carry);
         arena_release(&s.worker[i].arena);
     }
     arena_release(&a);
     if (first.code)
         *err = first;
     return first.code ? -1 : 0;
+}
+
+/* Decoding leaves more behind than the inputs. */
+static const struct tensor **inputs_copy(struct arena *a, const struct tensor *const *input, int n)
+{
+    const struct tensor **copy = NEW_ARRAY(a, n, const struct tensor *);
+    for (int i = 0; i < n; i++)
+        if (input[i]) {
+            struct tensor *t = arena_copy(a, input[i], sizeof *t);
+            t->data = arena_copy(a, t->data, t->size);
+            copy[i] = t;
+        }
+    return copy;
+}
+
+int samples_inputs(struct exec *x, const struct dataset *d, const int *index, int n,
+                   struct arena *a, const struct tensor ***input, struct err *err)
+{
+    const struct graph *g = exec_graph(x);
+    const struct dataset_carry *carries;
+    struct samples s = {.graph = g, .data = d, .index = index, .n = n};
+    struct worker w = {.all = &s, .run = run_open(x)};
+    int r = 0;
+    s.is_sequence = dataset_carries(d, &carries) > 0;
+    carry_open(&w.carry, d, g);
+    for (int i = 0; i < n && r >= 0; i++) {
+        for (; s.is_sequence && w.next < index[i] && r >= 0; w.next++)
+            r = run_sample_of(&s, &w, w.next, err);
+        arena_reset(&w.arena);
+        const struct tensor **read = NEW_ARRAY(&w.arena, g->n_input, const struct tensor *);
+        if (r >= 0)
+            r = carry_read(&w.carry, index[i], &w.arena, read, err);
+        if (r >= 0)
+            input[i] = inputs_copy(a, read, g->n_input);
+    }
+    carry_close(&w.carry);
+    run_close(w.run);
+    arena_release(&w.arena);
+    return r;
 }
 
 int samples_spread(struct arena *a, int count, int n, int **index)

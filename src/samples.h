@@ -5,6 +5,10 @@
  * Every hook gets the number of the worker, below `jobs`, to find its own buffers. `watch` and
  * `done` run in parallel; `merge` runs after `done`, one at a time, in the order of the samples:
  * so whatever is summed there does not depend on the number of threads.
+ *
+ * Where the dataset carries outputs (carry.h) the samples are a sequence: one worker runs them in
+ * order, those that no index names as well, since what they leave behind is needed; hooks see the
+ * named ones. The states are those that `x` computes: simulated ones where it simulates.
  */
 #ifndef SAMPLES_H
 #define SAMPLES_H
@@ -21,10 +25,14 @@ struct samples_hooks {
     const char *progress; /* what a person reads while it runs; NULL: nothing is shown */
 };
 
-/* Runs samples index[0..n-1]. The first error (in the order of the samples) is returned, and names
- * the sample. */
+/* Runs samples index[0..n-1], which ascend. The first error (in the order of the samples) is
+ * returned, and names the sample. */
 int samples_run(struct exec *x, const struct dataset *d, const int *index, int n, int jobs,
                 const struct samples_hooks *hooks, void *data, struct err *err);
+
+/* input[i], in `a`: what samples_run() would feed for sample index[i], by input of the graph. */
+int samples_inputs(struct exec *x, const struct dataset *d, const int *index, int n,
+                   struct arena *a, const struct tensor ***input, struct err *err);
 
 /* n indices spread evenly over `count`, starting half a step in; n is cut to count. Returns n. */
 int samples_spread(struct arena *a, int count, int n, int **index);

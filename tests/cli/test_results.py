@@ -226,6 +226,56 @@ model.onnx: IR version 8, opset 17, 1 node
 """)
 
 
+class Sequence(cli.Case):
+    """t = x + s is carried into s; y = 10 t."""
+    def setUp(self):
+        super().setUp()
+        nodes = [helper.make_node("Add", ["x", "s"], ["t"], "sum"),
+                 helper.make_node("Mul", ["t", "ten"], ["y"], "last")]
+        self.parts = dict(nodes=nodes, inputs=[value("x", [1, 3]), value("s", ["n", 3])],
+                          outputs=[value("y", [1, 3]), value("t", ["n", 3])])
+        self.model("a.onnx", constants={"ten": np.float32(10)}, **self.parts)
+        self.model("b.onnx", constants={"ten": np.float32(11)}, **self.parts)
+        self.samples(x=X)
+
+    def test_run(self):
+        for jobs in 1, 3:
+            self.quern("run", "a.onnx", "--data", "data", "-q", "-o", "out", "-j", jobs,
+                       "--carry", "t=s", out="wrote 3 samples to out\n")
+            for i in range(3):
+                outputs = np.load(self.directory / f"out/0000{i}.npz")
+                np.testing.assert_array_equal(outputs["t"], sum(X[:i + 1]))
+                np.testing.assert_array_equal(outputs["y"], 10 * outputs["t"])
+
+    def test_stacked_rows(self):
+        np.save(self.directory / "x.npy", np.concatenate(X).astype(np.float32))
+        self.quern("run", "a.onnx", "--data", "x.npy", "-q", "-o", "out", "--carry=t=s",
+                   "-n", 2, out="wrote 2 samples to out\n")
+        np.testing.assert_array_equal(np.load(self.directory / "out/00001.npz")["t"], X[0] + X[1])
+
+    def test_compare(self):
+        """y is 10 times (1,2,3), (5,2,2), (5,7,8), and the error a tenth of it."""
+        self.quern("compare", "a.onnx", "b.onnx", "--data", "data", "--carry", "t=s", out="""\
+3 samples
+
+output  operator  SQNR dB  error %  max error
+y       Mul         20.00       10          8
+t       Add         equal        0          0
+
+layer  operator  SQNR dB  error %  max error
+last   Mul         20.00       10          8
+sum    Add         equal        0          0
+""")
+
+    def test_errors(self):
+        self.fails(2, "--carry: 't' is not OUTPUT=INPUT", "run", "a.onnx", "--data", "data",
+                   "--carry", "t")
+        self.fails(1, "data/0.npz: no array 's'; the model's inputs are 'x' and 's'", "run",
+                   "a.onnx", "--data", "data")
+        self.fails(2, "--carry y=s: input 's' is carried already", "run", "a.onnx", "--data",
+                   "data", "--carry", "t=s", "--carry", "y=s")
+
+
 class Compare(cli.Case):
     def setUp(self):
         super().setUp()

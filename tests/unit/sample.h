@@ -51,7 +51,8 @@ static inline struct dataset *open_data(struct fixture *f, const char *name, con
                                         int samples)
 {
     struct err err = {0};
-    struct dataset_options o = {temp_path(&f->arena, f->dir, name), image, samples, false};
+    struct dataset_options o = {.path = temp_path(&f->arena, f->dir, name), .image = image,
+                                .samples = samples};
     struct dataset *d = dataset_open(f->model->graph, &o, &err);
     if (!d)
         fail_msg("%s", err.text);
@@ -72,7 +73,7 @@ static inline const struct tensor *read_input(struct fixture *f, const struct da
 static inline void refuses(struct fixture *f, const char *name, const char *image, const char *text)
 {
     struct err err = {0};
-    struct dataset_options o = {temp_path(&f->arena, f->dir, name), image, 0, false};
+    struct dataset_options o = {.path = temp_path(&f->arena, f->dir, name), .image = image};
     struct dataset *d = dataset_open(f->model->graph, &o, &err);
     const struct tensor *t[4];
     if (d) {

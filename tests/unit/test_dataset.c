@@ -221,7 +221,7 @@ static void random_data_is_normal_and_the_same(void **state)
     INPUT(f, "x", DTYPE_F32, -1, 50000);
     INPUT(f, "n", DTYPE_I64, 2);
     struct err err = {0};
-    struct dataset_options o = {"random", NULL, 3, false};
+    struct dataset_options o = {.path = "random", .samples = 3};
     struct dataset *d = dataset_open(f->model->graph, &o, &err);
     assert_true(dataset_is_random(d));
     assert_string_equal(dataset_summary(d), "3 random samples");
