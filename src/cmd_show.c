@@ -11,7 +11,7 @@
 struct show_options {
     struct common_options common;
     const char *model, *node;
-    bool summary, no_constants;
+    bool summary, no_constants, types;
 };
 
 static const struct option show_rows[] = {
@@ -24,6 +24,9 @@ static const struct option show_rows[] = {
            "counts instead of the graph"),
     OPTION(OPT_FLAG, 0, "no-constants", struct show_options, no_constants, NULL,
            "leave the list of constants out"),
+    OPTION(OPT_FLAG, 0, "types", struct show_options, types, NULL,
+           "a line a value instead of the graph: where (nothing, or a body), name and type, "
+           "parted by tabs"),
     COMMON_ROWS,
 };
 
@@ -50,7 +53,10 @@ int cmd_show(int argc, char **argv, struct err *err)
     if (graph_infer(m->graph, &why)) /* no reason not to look at the model */
         log_info("%s: types are incomplete: %s", o.model, why.text);
     struct print_options p = {o.node, o.no_constants, o.summary, 0};
-    model_print(m, stdout, &p);
+    if (o.types)
+        model_print_types(m, stdout);
+    else
+        model_print(m, stdout, &p);
     model_close(m);
     return 0;
 }

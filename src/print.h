@@ -32,5 +32,9 @@ struct print_options {
     int width;    /* columns of a line; 0: 100 */
 };
 void model_print(const struct model *m, FILE *f, const struct print_options *o);
+/* For programs: a line a value, inputs and constants first, "PLACE<TAB>NAME<TAB>TYPE". PLACE is
+ * empty in the main graph; a body's values have the node's first output, a colon and the attribute
+ * there ("y:then_branch"), behind the place of the node and a slash where that is a body too. */
+void model_print_types(const struct model *m, FILE *f);
 
 #endif

@@ -131,6 +131,20 @@ class Show(cli.Case):
         super().setUp()
         self.model()
 
+    def test_types(self):
+        """Of the graph, and of bodies at their places."""
+        inner = helper.make_graph([helper.make_node("Relu", ["x"], ["r"])], "inner", [],
+                                  [value("r", None)])
+        outer = helper.make_graph([helper.make_node("Neg", ["x"], ["m"])], "outer", [],
+                                  [value("m", None)])
+        self.model(nodes=[helper.make_node("If", ["p"], ["y"], then_branch=inner,
+                                           else_branch=outer)],
+                   inputs=[value("x", ["n", 3]), value("p", [], TensorProto.BOOL)],
+                   outputs=[value("y", None)])
+        self.quern("show", "model.onnx", "--types",
+                   out="\tx\tfloat[?,3]\n\tp\tbool\n\ty\tfloat[?,3]\n"
+                       "y:else_branch\tm\tfloat[?,3]\ny:then_branch\tr\tfloat[?,3]\n")
+
     def test_graph(self):
         self.quern("show", "model.onnx", out="""\
 # model.onnx: IR version 8, opset 17

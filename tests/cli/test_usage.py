@@ -43,6 +43,8 @@ Options
                           text, ? any letter), and their constants
       --summary           counts instead of the graph
       --no-constants      leave the list of constants out
+      --types             a line a value instead of the graph: where (nothing, or a
+                          body), name and type, parted by tabs
 
 Options of every command
   -j, --jobs N            threads; the result does not depend on it (default: all
