@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * infer: a walk over the nodes in order. Beside each value's type stands, where it is small, its
- * data: fully known, or as a vector of int64 of which some elements are DIM_UNKNOWN. The latter
- * goes only through operators that move data, and into those that read it as a shape.
+ * data: fully known, or, of int32 and int64, as a vector of int64 of which some elements are
+ * DIM_UNKNOWN. The latter goes only through operators that move data, through integer arithmetic,
+ * and into operators that read it as a shape.
  */
 #include "infer.h"
 
@@ -16,7 +17,7 @@ enum { SMALL = 1024 }; /* elements of a value that is worth computing here */
 
 struct known {
     const struct tensor *whole; /* NULL: not fully known */
-    const struct tensor *part;  /* some elements are DIM_UNKNOWN; NULL: nothing known */
+    const struct tensor *part;  /* int64, some elements are DIM_UNKNOWN; NULL: nothing known */
 };
 
 struct inference {
@@ -50,7 +51,12 @@ static const struct tensor *value_whole(const struct inference *f, const struct 
     return v->constant ? v->constant : f->known ? f->known[v->id].whole : NULL;
 }
 
-/* A small int64 vector or scalar of which something, or nothing, is known. */
+static bool is_index(enum dtype t)
+{
+    return t == DTYPE_I64 || t == DTYPE_I32;
+}
+
+/* A small integer vector or scalar of which something, or nothing, is known. */
 static const struct tensor *value_part(struct inference *f, const struct value *v)
 {
     const struct tensor *t = value_whole(f, v);
@@ -58,7 +64,7 @@ static const struct tensor *value_part(struct inference *f, const struct value *
         return t;
     if (f->known[v->id].part)
         return f->known[v->id].part;
-    if (v->type.dtype != DTYPE_I64 || !shape_known(&v->type.shape) || v->type.shape.rank > 1
+    if (!is_index(v->type.dtype) || !shape_known(&v->type.shape) || v->type.shape.rank > 1
         || shape_count(&v->type.shape) > MAX_RANK)
         return NULL;
     struct tensor *none = tensor_new(&f->scratch, DTYPE_I64, &v->type.shape);
@@ -150,16 +156,29 @@ static bool inputs_small(const struct call *c, unsigned flags)
 }
 
 /* The shape of a tensor that is known in part, as a vector. */
-static const struct tensor *shape_part(struct inference *f, const struct call *c)
+static const struct tensor *shape_part(struct inference *f, struct call *c)
 {
-    const struct shape *s = &c->in[0]->shape;
-    if (s->rank < 0 || node_attr(c->node, "start") || node_attr(c->node, "end"))
+    if (c->in[0]->shape.rank < 0 || !outputs_compute(&f->keep, c, &op_table[OP_Shape]))
         return NULL;
-    struct tensor *t = tensor_from_i64(&f->keep, s->dim, s->rank);
-    for (int i = 0; i < s->rank; i++)
-        if (s->dim[i] < 0)
-            ((int64_t *)t->data)[i] = DIM_UNKNOWN;
-    return t;
+    int64_t *dim = c->out[0]->data;
+    for (int64_t i = 0, n = tensor_count(c->out[0]); i < n; i++)
+        if (dim[i] < 0)
+            dim[i] = DIM_UNKNOWN;
+    return arena_copy(&f->keep, c->out[0], sizeof(struct tensor));
+}
+
+/* What is known of an input, as int64; NULL: nothing. */
+static const struct tensor *input_part(struct inference *f, const struct value *v)
+{
+    const struct tensor *t = v ? value_part(f, v) : NULL;
+    if (!t || t->dtype == DTYPE_I64)
+        return t;
+    if (t->dtype != DTYPE_I32 || tensor_count(t) > SMALL)
+        return NULL;
+    struct tensor *wide = tensor_new(&f->scratch, DTYPE_I64, &t->shape);
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
+        ((int64_t *)wide->data)[i] = tensor_get_int(t, i);
+    return wide;
 }
 
 /* Moves what is known in part. */
@@ -167,19 +186,74 @@ static const struct tensor *moved_part(struct inference *f, struct call *c)
 {
     const struct tensor **in = NEW_ARRAY(&f->scratch, c->n_in, const struct tensor *);
     const struct op_info *info = &op_table[c->node->op];
+    struct tensor *out = arena_copy(&f->keep, c->out[0], sizeof *out);
     struct call moved = *c;
     bool all = c->node->op == OP_Concat;
     moved.in = in;
+    moved.out = &out;
+    moved.n_out = 1;
+    out->dtype = DTYPE_I64;
     for (int i = 0; i < c->n_in; i++) {
         const struct value *v = c->node->in[i].value;
-        in[i] = !v ? NULL : all || i == 0 ? value_part(f, v) : value_whole(f, v);
+        in[i] = !v ? NULL : all || i == 0 ? input_part(f, v) : value_whole(f, v);
         if (v && !in[i])
             return NULL;
     }
-    if (in[0]->dtype != DTYPE_I64 || !inputs_small(&moved, 0)
-        || !outputs_compute(&f->keep, &moved, info))
+    return in[0] && inputs_small(&moved, 0) && outputs_compute(&f->keep, &moved, info) ? out : NULL;
+}
+
+static int64_t part_calculate(enum op op, int64_t a, int64_t b)
+{
+    int64_t r;
+    bool overflows = false;
+    switch (op) {
+    case OP_Add: overflows = __builtin_add_overflow(a, b, &r); break;
+    case OP_Sub: overflows = __builtin_sub_overflow(a, b, &r); break;
+    case OP_Mul: overflows = __builtin_mul_overflow(a, b, &r); break;
+    default:
+        if (b == 0 || (a == INT64_MIN && b == -1))
+            return DIM_UNKNOWN;
+        r = a / b;
+    }
+    return overflows ? DIM_UNKNOWN : r;
+}
+
+/* Calculates with what is known in part. */
+static const struct tensor *calculated_part(struct inference *f, const struct call *c)
+{
+    const struct tensor *a = input_part(f, c->node->in[0].value);
+    const struct tensor *b = input_part(f, c->node->in[1].value);
+    const struct shape *s = &c->out[0]->shape;
+    int64_t n = shape_count(s);
+    if (!a || !b || n < 0 || n > SMALL || s->rank > 1)
         return NULL;
-    return moved.out[0];
+    struct tensor *t = tensor_new(&f->keep, DTYPE_I64, s);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t x = ((int64_t *)a->data)[tensor_count(a) == 1 ? 0 : i];
+        int64_t y = ((int64_t *)b->data)[tensor_count(b) == 1 ? 0 : i];
+        bool known = x != DIM_UNKNOWN && y != DIM_UNKNOWN;
+        ((int64_t *)t->data)[i] = known ? part_calculate(c->node->op, x, y) : DIM_UNKNOWN;
+    }
+    return t;
+}
+
+/* The first output's data, in part; NULL: nothing known. */
+static const struct tensor *output_part(struct inference *f, struct call *c)
+{
+    switch (c->node->op) {
+    case OP_Shape: return shape_part(f, c);
+    case OP_Cast: {
+        const struct tensor *t =
+            is_index(c->out[0]->dtype) ? input_part(f, c->node->in[0].value) : NULL;
+        struct tensor *kept = t ? arena_copy(&f->keep, t, sizeof *t) : NULL;
+        if (kept)
+            kept->data = arena_copy(&f->keep, t->data, t->size);
+        return kept;
+    }
+    case OP_Add: case OP_Sub: case OP_Mul: case OP_Div:
+        return is_index(c->out[0]->dtype) ? calculated_part(f, c) : NULL;
+    default: return is_mover(c->node->op) ? moved_part(f, c) : NULL;
+    }
 }
 
 /* Remembers the data of the outputs, where it can be told. */
@@ -202,11 +276,8 @@ static void data_follow(struct inference *f, struct node *n, struct call *c)
                     *t = *c->out[i];
                     f->known[n->out[i]->id].whole = t;
                 }
-    } else if (first && n->op == OP_Shape) {
-        first->part = shape_part(f, c);
-    } else if (first && is_mover(n->op)) {
-        const struct tensor *part = moved_part(f, c);
-        first->part = part ? arena_copy(&f->keep, part, sizeof *part) : NULL;
+    } else if (first) {
+        first->part = output_part(f, c);
     }
 }
 
