@@ -14,7 +14,10 @@ enum { X, SCALE, BIAS, MEAN, VAR };
 
 static int check_mode(const struct call *c, struct err *err)
 {
-    if (c->opset >= 14 ? node_int(c->node, "training_mode", 0) != 0 : c->n_out > 1 && c->out[1])
+    bool training = c->opset >= 14  ? node_int(c->node, "training_mode", 0) != 0
+                    : c->opset >= 7 ? c->n_out > 1 && c->out[1]
+                                    : node_int(c->node, "is_test", 0) == 0;
+    if (training)
         return err_set(err, ERR_INPUT, "training mode is not supported");
     if (c->opset < 9 && node_int(c->node, "spatial", 1) == 0)
         return err_set(err, ERR_INPUT, "attribute spatial = 0 is not supported");

@@ -19,8 +19,7 @@ static const enum k_binary binary_table[N_OPS] = {
     [OP_Add] = K_ADD,           [OP_Sub] = K_SUB,         [OP_Mul] = K_MUL,
     [OP_Div] = K_DIV,           [OP_Max] = K_MAX,         [OP_Min] = K_MIN,
     [OP_Sum] = K_ADD,           [OP_Mean] = K_ADD,        [OP_Pow] = K_POW,
-    [OP_PRelu] = K_PRELU,       [OP_BitwiseAnd] = K_BIT_AND, [OP_BitwiseOr] = K_BIT_OR,
-    [OP_BitwiseXor] = K_BIT_XOR,
+    [OP_BitwiseAnd] = K_BIT_AND, [OP_BitwiseOr] = K_BIT_OR, [OP_BitwiseXor] = K_BIT_XOR,
 };
 static const enum k_compare compare_table[N_OPS] = {
     [OP_Equal] = K_EQUAL,
@@ -147,9 +146,27 @@ static int binary_run(enum k_binary op, const struct tensor *a, const struct ten
     return 0;
 }
 
+/* Before opset 7 attribute axis said which axis of input 0 the first of input 1 is. */
+static int check_old_axis(const struct call *c, struct err *err)
+{
+    if (c->opset >= 7 || c->n_in != 2 || !node_attr(c->node, "axis"))
+        return 0;
+    const struct shape *a = &c->in[0]->shape, *b = &c->in[1]->shape;
+    if (a->rank < 0 || b->rank < 0 || shape_count(b) == 1)
+        return 0;
+    int axis = axis_check(node_int(c->node, "axis", 0), a->rank, err);
+    if (axis < 0)
+        return -1;
+    if (axis + b->rank != a->rank && b->rank != a->rank)
+        return err_set(err, ERR_INPUT, "attribute axis = %d of opset %d is not supported", axis,
+                       (int)c->opset);
+    return 0;
+}
+
 static int infer_result(struct call *c, enum dtype dtype, int first, struct err *err)
 {
     struct shape s = c->in[first]->shape;
+    TRY(check_old_axis(c, err));
     for (int i = first + 1; i < c->n_in; i++)
         if (c->in[i])
             TRY(shape_broadcast(&s, &c->in[i]->shape, err));
@@ -170,12 +187,23 @@ int infer_pow(struct call *c, struct err *err)
     return infer_result(c, c->in[0]->dtype, 0, err);
 }
 
+/* Before opset 7 a vector of slopes has one a channel. */
+static struct tensor prelu_slope(const struct call *c)
+{
+    struct tensor t = *c->in[1];
+    if (c->opset < 7 && t.shape.rank == 1 && t.shape.dim[0] != 1)
+        for (; t.shape.rank < c->in[0]->shape.rank - 1; t.shape.rank++)
+            t.shape.dim[t.shape.rank] = 1;
+    return t;
+}
+
 /* The slope adapts to the input, never the reverse. */
 int infer_prelu(struct call *c, struct err *err)
 {
     struct shape s = c->in[0]->shape;
+    struct tensor slope = prelu_slope(c);
     TRY(call_same_dtype(c, 0, 1, err));
-    TRY(shape_broadcast(&s, &c->in[1]->shape, err));
+    TRY(shape_broadcast(&s, &slope.shape, err));
     if (shape_known(&s) && shape_known(&c->in[0]->shape) && !shape_equal(&s, &c->in[0]->shape))
         return err_set(err, ERR_INPUT, "the slope has more elements than the input");
     call_set(c, 0, c->in[0]->dtype, &c->in[0]->shape);
@@ -185,6 +213,12 @@ int infer_prelu(struct call *c, struct err *err)
 int eval_binary(struct call *c, struct err *err)
 {
     return binary_run(binary_table[c->node->op], c->in[0], c->in[1], c->out[0], err);
+}
+
+int eval_prelu(struct call *c, struct err *err)
+{
+    struct tensor slope = prelu_slope(c);
+    return binary_run(K_PRELU, c->in[0], &slope, c->out[0], err);
 }
 
 int eval_bitwise(struct call *c, struct err *err)

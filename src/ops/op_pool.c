@@ -91,6 +91,8 @@ static int eval_lp(struct call *c, bool global, struct err *err)
 {
     struct conv_dims d;
     int64_t p = node_int(c->node, "p", 2);
+    if (c->opset < 2 && node_attr(c->node, "p"))
+        return err_set(err, ERR_INPUT, "attribute p of opset 1 is not supported");
     TRY(real_check(c, 0, err));
     if (p < 1 || p > INT32_MAX)
         return err_set(err, ERR_INPUT, "attribute p is out of range");

@@ -22,7 +22,8 @@ int eval_view(struct call *c, struct err *err)
 /* At inference Dropout does nothing; the mask keeps all. */
 int infer_dropout(struct call *c, struct err *err)
 {
-    (void)err;
+    if (c->opset < 7 && node_int(c->node, "is_test", 0) == 0)
+        return err_set(err, ERR_INPUT, "training mode is not supported");
     call_set(c, 0, c->in[0]->dtype, &c->in[0]->shape);
     call_set(c, 1, c->opset < 10 ? c->in[0]->dtype : DTYPE_BOOL, &c->in[0]->shape);
     return 0;
