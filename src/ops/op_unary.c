@@ -107,6 +107,10 @@ int eval_unary(struct call *c, struct err *err)
     const struct unary *u = &unary_table[c->node->op];
     float a = u->a ? node_float(c->node, u->a, u->a_default) : 0;
     float b = u->b ? node_float(c->node, u->b, u->b_default) : 0;
+    if (c->node->op == OP_Selu && c->opset < 6) { /* its defaults had fewer digits */
+        a = node_float(c->node, u->a, 1.6732f);
+        b = node_float(c->node, u->b, 1.0507f);
+    }
     if (dtype_info(c->in[0]->dtype)->is_integer)
         return unary_int(u->kernel, c->in[0], c->out[0], 0, 0, err);
     return unary_float(u->kernel, c->in[0], c->out[0], (double)a, (double)b, err);

@@ -59,16 +59,17 @@ def onnx_types(graph, place=""):
 
 
 def known_operators():
-    rows = quern.run("list", "ops").splitlines()[1:]
-    return {row.split()[0] for row in rows if row.strip()}
+    """As (domain, name)."""
+    rows = [row.split() for row in quern.run("list", "ops").splitlines()[1:]]
+    return {("" if row[1] == "ai.onnx" else row[1], row[0]) for row in rows if row}
 
 
 def behind_unknown(graph, known, outer=frozenset(), place=""):
     """Values that depend on an operator that is not known."""
     mine = set(outer)
     for node in graph.node:
-        name = f"{node.domain}{'.' if node.domain not in ('', 'ai.onnx') else ''}{node.op_type}"
-        lost = name.removeprefix("ai.onnx") not in known or bool(mine & set(node.input))
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        lost = (domain, node.op_type) not in known or bool(mine & set(node.input))
         for attribute, body in bodies(node):
             inputs = {info.name for info in body.input} if lost else set()
             found = set(behind_unknown(body, known, mine | inputs, inner(place, node, attribute)))

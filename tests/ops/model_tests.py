@@ -139,6 +139,11 @@ class OldOpsets(unittest.TestCase):
         self.run_made(6, "Dropout", [self.x], self.x, is_test=1)
         self.run_made(7, "Dropout", [self.x], self.x)
 
+    def test_selu(self):
+        for opset, alpha, gamma in (5, 1.6732, 1.0507), (6, 1.6732632, 1.0507010):
+            want = gamma * np.where(self.x > 0, self.x, alpha * np.expm1(self.x))
+            self.run_made(opset, "Selu", [self.x], want.astype(np.float32))
+
     def test_shapes(self):
         self.run_made(1, "Reshape", [self.x], self.x.reshape(4, 15), shape=[4, 15])
         self.run_made(1, "Concat", [self.x, self.x], np.concatenate([self.x] * 2, 1))
