@@ -12,13 +12,15 @@
  * beta - 3 |gamma|; here it is the smallest value on calibration data (without f the middle
  * between smallest and largest), so it is known for networks without one, too.
  *
- * All readers must be layers that pad nothing: zeros of padding would be c too high. It is kept
- * if the simulated outputs come nearer to the float model's by GAIN decibels.
+ * All readers must be layers that pad nothing: zeros of padding would be c too high. For a target
+ * it is done where a whole weight has one scale, since only then weights are equalized, and kept if
+ * the simulated outputs come nearer to the float model's by GAIN decibels.
  */
 #include "bounds.h"
 #include "linear.h"
 #include "pass.h"
 #include "peaks.h"
+#include "target.h"
 #include "trial.h"
 
 #include <math.h>
@@ -161,6 +163,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     int count;
     struct peaks peaks;
+    if (ctx->target && ctx->target->weight.grain != GRAIN_TENSOR)
+        return 0; /* weights were not equalized, so there are no biases of that making */
     if (!ctx->data) {
         str_add(&ctx->notes, "without data nothing is known of the values\n");
         return 0;

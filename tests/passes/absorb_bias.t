@@ -68,13 +68,23 @@ expect unchanged
 
 # where it is measured, it stays only if it helps: here one channel decides the range
 run absorb-bias
-target onnxruntime
+target onnxruntime tensor
 data 8
 g (float[1,1,8,8] x) => (float y)
 <float zero = 0, float one = 1, float[2,1,1,1] w = {1, 3}, float[2] b = {40, 0},
  float[1,2,1,1] v = {1, 1}, float[1] vb = {1}>
 { x1 = Clip(x, zero, one) h = Conv(x1, w, b) d = Relu(h) y = Conv(d, v, vb) }
 expect note "1 channels, kept"
+
+# a scale for each channel: weights are not equalized
+run absorb-bias
+target onnxruntime
+data 8
+g (float[1,1,8,8] x) => (float y)
+<float zero = 0, float one = 1, float[2,1,1,1] w = {1, 3}, float[2] b = {40, 0},
+ float[1,2,1,1] v = {1, 1}, float[1] vb = {1}>
+{ x1 = Clip(x, zero, one) h = Conv(x1, w, b) d = Relu(h) y = Conv(d, v, vb) }
+expect unchanged
 
 # without data nothing is known
 run absorb-bias

@@ -10,8 +10,9 @@
  *     expect unchanged
  *
  * The comment in front is the name of the case. `run` takes names of passes up to the end of the
- * line; `target NAME` may follow, or `wants 21`: a target of that opset; and `data 8`: so many
- * random samples to measure with. Then the model, see text.h. Then any number of
+ * line; `target NAME` may follow (`target NAME tensor`: with one scale a weight), or `wants 21`: a
+ * target of that opset; and `data 8`: so many random samples to measure with. Then the model, see
+ * text.h. Then any number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's
@@ -84,6 +85,11 @@ static void read_passes(struct file *f, struct test_case *c)
         c->ctx.target = target_find(scan_name(&f->at, &f->arena));
         if (!c->ctx.target)
             scan_fail(&f->at, "a target expected before");
+        if (scan_take(&f->at, "tensor")) {
+            struct target *t = arena_copy(&f->arena, c->ctx.target, sizeof *t);
+            t->weight.grain = GRAIN_TENSOR;
+            c->ctx.target = t;
+        }
     }
     if (scan_take(&f->at, "wants")) {
         struct target *t = arena_copy(&f->arena, &target_table[0], sizeof *t);
