@@ -9,6 +9,7 @@
 #include "k_gemm.h"
 #include "k_tail.h"
 #include "real.h"
+#include "stacks.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -98,71 +99,14 @@ static void multiply(enum way way, const struct gemm *g, const void *a, int64_t 
         k_gemm_i64(g, (const int64_t *)a + a_at, (const int64_t *)b + b_at, (int64_t *)y + y_at);
 }
 
-/* Both inputs as stacks of matrices: a vector is a row on the left and a column on the right. */
-struct stacks {
-    struct shape a, b, y; /* leading axes broadcast; y's are known last two */
-    bool row, column;     /* a, b was a vector: that axis is not in the result */
-};
-
-static int matmul_shapes(const struct shape *a, const struct shape *b, struct stacks *s,
-                         struct err *err)
-{
-    *s = (struct stacks){.a = *a, .b = *b, .row = a->rank == 1, .column = b->rank == 1};
-    if (a->rank == 0 || b->rank == 0)
-        return err_set(err, ERR_INPUT, "a scalar cannot be an input");
-    if (s->row)
-        s->a = (struct shape){.rank = 2, .dim = {1, a->dim[0]}};
-    if (s->column)
-        s->b = (struct shape){.rank = 2, .dim = {b->dim[0], 1}};
-    if (s->a.rank < 0 || s->b.rank < 0) {
-        s->y.rank = -1;
-        return 0;
-    }
-    int64_t k = s->a.dim[s->a.rank - 1], l = s->b.dim[s->b.rank - 2];
-    if (k >= 0 && l >= 0 && k != l)
-        return err_set(err, ERR_INPUT,
-                       "the inner sizes differ: %" PRId64 " and %" PRId64, k, l);
-    struct shape left = s->a, right = s->b;
-    left.rank -= 2;
-    right.rank -= 2;
-    s->y = left;
-    TRY(shape_broadcast(&s->y, &right, err));
-    s->y.dim[s->y.rank++] = s->a.dim[s->a.rank - 2];
-    s->y.dim[s->y.rank++] = s->b.dim[s->b.rank - 1];
-    return 0;
-}
-
 int infer_matmul(struct call *c, struct err *err)
 {
     struct stacks s;
     TRY(check_dtypes(c, err));
-    TRY(matmul_shapes(&call_in(c, 0)->shape, &call_in(c, 1)->shape, &s, err));
-    struct shape y = s.y;
-    if (y.rank >= 2 && s.column)
-        y.rank--;
-    if (y.rank >= 1 && s.row) {
-        if (!s.column)
-            y.dim[y.rank - 2] = y.dim[y.rank - 1];
-        y.rank--;
-    }
+    TRY(stacks_read(&call_in(c, 0)->shape, &call_in(c, 1)->shape, &s, err));
+    struct shape y = stacks_result(&s);
     call_set(c, 0, call_in(c, 0)->dtype, &y);
     return 0;
-}
-
-/* Which matrix of a stack is used for matrix i of the result. */
-static int64_t matrix_of(const struct shape *stack, const struct shape *result, int64_t i)
-{
-    int64_t at = 0, step = 1;
-    for (int k = 3; k <= result->rank; k++) {
-        int64_t dim = result->dim[result->rank - k], index = i % dim;
-        i /= dim;
-        if (k > stack->rank)
-            break;
-        int64_t own = stack->dim[stack->rank - k];
-        at += (own == 1 ? 0 : index) * step;
-        step *= own;
-    }
-    return at;
 }
 
 /* What the result is added to, where the tail wants a sum: brings it to y. */
@@ -201,7 +145,7 @@ static void multiply_codes(const struct call *c, bool by_output)
 int eval_matmul(struct call *c, struct err *err)
 {
     struct stacks s;
-    TRY(matmul_shapes(&call_in(c, 0)->shape, &call_in(c, 1)->shape, &s, err));
+    TRY(stacks_read(&call_in(c, 0)->shape, &call_in(c, 1)->shape, &s, err));
     if (tensor_count(call_out(c, 0)) == 0)
         return 0;
     if (c->codes) {
@@ -222,8 +166,8 @@ int eval_matmul(struct call *c, struct err *err)
         struct gemm g = gemm_dense(m, n, k);
         g.beta = beta;
         for (int64_t i = 0; i < count; i++)
-            multiply(way, &g, a, matrix_of(&s.a, &s.y, i) * m * k, b,
-                     matrix_of(&s.b, &s.y, i) * k * n, y, i * m * n);
+            multiply(way, &g, a, stacks_matrix(&s.a, &s.y, i) * m * k, b,
+                     stacks_matrix(&s.b, &s.y, i) * k * n, y, i * m * n);
     }
     finish(c, y, count * m, n);
     store(c, way, y);
