@@ -119,6 +119,28 @@ void ref_conv(const struct conv_dims *d, const float *x, const float *w, const s
     }
 }
 
+void ref_iconv(const struct conv_dims *d, enum dtype tx, const void *x, int32_t x_zero,
+               enum dtype tw, const void *w, const int32_t *zero, int64_t step, int32_t *y)
+{
+    int64_t group = d->c / d->groups, n_in = conv_in_span(d), n_out = conv_out_span(d);
+    for (int64_t m = 0; m < d->m; m++) {
+        int64_t first = m / (d->m / d->groups) * group;
+        for (int64_t o = 0; o < n_out; o++) {
+            int64_t sum = 0;
+            for (int64_t c = 0; c < group; c++) {
+                for (int64_t t = 0; t < conv_taps(d); t++) {
+                    int64_t i = reach(d, o, d->out, t, d->in);
+                    int64_t tap = dtype_load_int(tw, w, (m * group + c) * conv_taps(d) + t);
+                    if (i >= 0)
+                        sum += (dtype_load_int(tx, x, (first + c) * n_in + i) - x_zero)
+                               * (tap - zero[m * step]);
+                }
+            }
+            y[m * n_out + o] = (int32_t)(uint32_t)sum;
+        }
+    }
+}
+
 void ref_gemm(const struct gemm *g, const float *a, const float *b, float *c)
 {
     for (int64_t i = 0; i < g->m; i++) {

@@ -6,6 +6,7 @@
 #ifndef REF_H
 #define REF_H
 
+#include "dtype.h"
 #include "k_conv.h"
 #include "k_gemm.h"
 #include "k_tail.h"
@@ -22,6 +23,9 @@ void random_fill(struct random *r, float *x, int64_t n);
 /* x: [batch][c][in], w: as ONNX has it, y: [batch][m][out]; t->add as y. */
 void ref_conv(const struct conv_dims *d, const float *x, const float *w, const struct tail *t,
               float *y);
+/* Codes less their zero points; zero[m * step] for the weight. y: [m][out]; sums wrap around. */
+void ref_iconv(const struct conv_dims *d, enum dtype tx, const void *x, int32_t x_zero,
+               enum dtype tw, const void *w, const int32_t *zero, int64_t step, int32_t *y);
 void ref_gemm(const struct gemm *g, const float *a, const float *b, float *c);
 enum ref_pool { REF_MAX, REF_AVERAGE, REF_AVERAGE_PADDED, REF_LP };
 void ref_pool(const struct conv_dims *d, enum ref_pool kind, int p, const float *x, float *y);
