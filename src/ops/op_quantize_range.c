@@ -7,6 +7,7 @@
 
 #include "k_loop.h"
 #include "k_round.h"
+#include "qparam.h"
 
 #include <math.h>
 
@@ -23,19 +24,14 @@ int infer_dynamic_quantize(struct call *c, struct err *err)
 int eval_dynamic_quantize(struct call *c, struct err *err)
 {
     const float *x = tensor_f32(c->in[0]);
-    float lo = 0, hi = 0;
     int64_t n = tensor_count(c->in[0]);
+    float scale;
+    int32_t zero;
     if (c->in[0]->dtype != DTYPE_F32)
         return call_refuse_dtype(c->in[0]->dtype, err);
-    for (int64_t i = 0; i < n; i++) {
-        lo = x[i] < lo ? x[i] : lo;
-        hi = x[i] > hi ? x[i] : hi;
-    }
-    float scale = hi > lo ? (hi - lo) / 255 : 1;
-    float zero = rintf(-lo / scale);
-    zero = zero < 0 ? 0 : zero > 255 ? 255 : zero;
+    dynamic_range(x, n, &scale, &zero);
     if (call_out(c, 0))
-        k_quantize_f32(x, DTYPE_U8, c->out[0]->data, n, scale, (int32_t)zero, 0, 255);
+        k_quantize_f32(x, DTYPE_U8, c->out[0]->data, n, scale, zero, 0, 255);
     if (call_out(c, 1))
         *tensor_f32(c->out[1]) = scale;
     if (call_out(c, 2))

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * op_qconv: QLinearConv, of ONNX and of com.microsoft (which has the attribute channels_last: input
+ * and output are [N, spatial, C]), and ConvInteger.
+ *
+ * Sums are exact in 32 bits and wrap around; they become codes by one multiplication in float with
+ * (x_scale * w_scale) / y_scale, which is what ONNX Runtime does, to the bit.
+ */
+#include "ops.h"
+
+#include "k_iconv.h"
+#include "k_layout.h"
+#include "packed.h"
+#include "qparam.h"
+#include "window.h"
+
+/* Where the inputs are; input 0 is the data. */
+struct slots {
+    int x_zero, w, w_zero;
+};
+static const struct slots qlinear = {2, 3, 5}, integer = {2, 1, 3};
+enum { X_SCALE = 1, W_SCALE = 4, Y_SCALE = 6, Y_ZERO = 7, BIAS = 8 };
+
+static bool is_last(const struct call *c)
+{
+    return node_int(c->node, "channels_last", 0) != 0;
+}
+
+/* [N, spatial, C] as [N, C, spatial], and back. */
+static struct shape channels_first(const struct shape *s)
+{
+    struct shape y = *s;
+    for (int i = s->rank - 1; i > 1; i--)
+        y.dim[i] = s->dim[i - 1];
+    if (s->rank > 1)
+        y.dim[1] = s->dim[s->rank - 1];
+    return y;
+}
+static struct shape channels_last(const struct shape *s)
+{
+    struct shape y = *s;
+    for (int i = 1; i < s->rank - 1; i++)
+        y.dim[i] = s->dim[i + 1];
+    if (s->rank > 1)
+        y.dim[s->rank - 1] = s->dim[1];
+    return y;
+}
+
+static int geometry(const struct call *c, const struct slots *at, struct conv_dims *d,
+                    struct err *err)
+{
+    struct shape x = call_in(c, 0)->shape;
+    if (is_last(c))
+        x = channels_first(&x);
+    return conv_geometry(c->node, &x, &call_in(c, at->w)->shape, d, err);
+}
+
+static int infer(struct call *c, const struct slots *at, enum dtype result, struct err *err)
+{
+    struct conv_dims d;
+    TRY(code_check(c, 0, err));
+    TRY(code_check(c, at->w, err));
+    TRY(geometry(c, at, &d, err));
+    struct shape y = window_out_shape(&d);
+    if (is_last(c))
+        y = channels_last(&y);
+    call_set(c, 0, result, &y);
+    return 0;
+}
+
+int infer_qlinear_conv(struct call *c, struct err *err)
+{
+    enum dtype t;
+    TRY(code_dtype(c, Y_ZERO, DTYPE_U8, &t, err));
+    return infer(c, &qlinear, t, err);
+}
+
+int infer_conv_integer(struct call *c, struct err *err)
+{
+    return infer(c, &integer, DTYPE_I32, err);
+}
+
+static int read_weight(const struct call *c, const struct slots *at, const struct conv_dims *d,
+                       const int16_t **weight, struct err *err)
+{
+    const struct tensor *w = call_in(c, at->w);
+    unsigned inputs = packed_inputs(c, at->w, at->w_zero);
+    struct zeros zero;
+    *weight = packed_find(c, inputs);
+    if (*weight)
+        return 0;
+    TRY(zeros_read(c, at->w_zero, w->dtype, d->m, &zero, err));
+    int16_t *room = packed_room(c, inputs, k_iconv_packed(d) * sizeof *room);
+    k_iconv_pack(d, w->dtype, w->data, zero.at, zero.step, room);
+    *weight = packed_keep(c, inputs, room);
+    return 0;
+}
+
+/* One sample as int16, channels last. */
+static void widen(const struct tensor *x, const struct conv_dims *d, bool last, int64_t sample,
+                  int32_t zero, int16_t *to)
+{
+    int64_t span = conv_in_span(d), n = span * d->c;
+    if (last) {
+        k_widen(x->dtype, x->data, sample * n, 1, n, zero, to);
+        return;
+    }
+    for (int64_t i = 0; i < span; i++)
+        k_widen(x->dtype, x->data, sample * n + i, span, d->c, zero, to + i * d->c);
+}
+
+/* Sums of one sample into the output, as they are (r NULL) or as codes. `room`: as many bytes as
+ * the sample has in the output. */
+static void store(struct tensor *y, const struct conv_dims *d, bool last, int64_t sample,
+                  const struct requant *r, const int32_t *sum, void *room)
+{
+    int64_t span = conv_out_span(d);
+    size_t item = tensor_item(y);
+    char *to = (char *)y->data + (size_t)(sample * span * d->m) * item;
+    const void *from = sum;
+    if (r) {
+        from = last ? to : room;
+        k_requant(r, sum, span, d->m, last ? to : room, 0, d->m);
+    }
+    if (from != to)
+        k_transpose(to, from, item, 1, last ? 1 : span, last ? span * d->m : d->m);
+}
+
+/* r NULL: the output is int32. */
+static int eval(struct call *c, const struct slots *at, const struct requant *r, struct err *err)
+{
+    const struct tensor *x = call_in(c, 0);
+    struct tensor *y = call_out(c, 0);
+    bool last_in = is_last(c) || x->layout == LAYOUT_CHANNELS_LAST;
+    bool last_out = is_last(c) || y->layout == LAYOUT_CHANNELS_LAST;
+    struct conv_dims d;
+    const int16_t *weight;
+    int32_t zero;
+    TRY(geometry(c, at, &d, err));
+    TRY(zero_read(c, at->x_zero, x->dtype, &zero, err));
+    TRY(read_weight(c, at, &d, &weight, err));
+    int16_t *wide = NEW_ARRAY(c->scratch, conv_in_span(&d) * d.c, int16_t);
+    int16_t *scratch = arena_array(c->scratch, k_iconv_scratch(&d), sizeof *scratch);
+    int64_t n_out = conv_out_span(&d) * d.m;
+    int32_t *sum = NEW_ARRAY(c->scratch, n_out, int32_t);
+    void *room = arena_array(c->scratch, (size_t)n_out, tensor_item(y));
+    for (int64_t i = 0; i < d.batch && n_out; i++) {
+        widen(x, &d, last_in, i, zero, wide);
+        k_iconv(&d, wide, weight, sum, scratch);
+        store(y, &d, last_out, i, r, sum, room);
+    }
+    return 0;
+}
+
+int eval_conv_integer(struct call *c, struct err *err)
+{
+    return eval(c, &integer, NULL, err);
+}
+
+int eval_qlinear_conv(struct call *c, struct err *err)
+{
+    const struct tensor *bias = call_in(c, BIAS);
+    int64_t m = call_in(c, qlinear.w)->shape.dim[0];
+    struct requant r = {.dtype = call_out(c, 0)->dtype, .scale_step = 1};
+    struct scales w_scale;
+    float x_scale, y_scale;
+    TRY(scale_read(c, X_SCALE, &x_scale, err));
+    TRY(scale_read(c, Y_SCALE, &y_scale, err));
+    TRY(scales_read(c, W_SCALE, m, &w_scale, err));
+    TRY(zero_read(c, Y_ZERO, r.dtype, &r.zero, err));
+    if (bias && (bias->dtype != DTYPE_I32 || tensor_count(bias) != m))
+        return err_set(err, ERR_INPUT, "the bias must be %d int32 numbers", (int)m);
+    float *scale = NEW_ARRAY(c->scratch, m, float);
+    for (int64_t i = 0; i < m; i++)
+        scale[i] = x_scale * w_scale.at[i * w_scale.step] / y_scale;
+    r.scale = scale;
+    r.bias = bias ? bias->data : NULL;
+    return m ? eval(c, &qlinear, &r, err) : 0;
+}
