@@ -60,29 +60,6 @@ size_t k_iconv_scratch(const struct conv_dims *d)
     return is_depthwise(d) || is_pointwise(d) ? 0 : (size_t)(BLOCK * row_of(d));
 }
 
-/* Coordinates of a flat position, the last axis fastest. */
-static void split(int64_t position, const int64_t span[CONV_AXES], int64_t at[CONV_AXES])
-{
-    for (int a = CONV_AXES - 1; a >= 0; a--) {
-        at[a] = position % span[a];
-        position /= span[a];
-    }
-}
-
-/* Where a tap of the window of output position `at` lies in the input; -1: outside. */
-static int64_t tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES], int64_t tap)
-{
-    int64_t place = 0, k[CONV_AXES];
-    split(tap, d->kernel, k);
-    for (int a = 0; a < CONV_AXES; a++) {
-        int64_t p = at[a] * d->stride[a] - d->pad[a] + k[a] * d->dilation[a];
-        if (p < 0 || p >= d->in[a])
-            return -1;
-        place = place * d->in[a] + p;
-    }
-    return place;
-}
-
 K_CLONES static void add_tap(int64_t m, const int16_t *restrict x, const int16_t *restrict w,
                              int32_t *restrict y)
 {
@@ -95,10 +72,11 @@ static void depthwise(const struct conv_dims *d, const int16_t *x, const int16_t
     int64_t taps = conv_taps(d), m = d->m, n_out = conv_out_span(d);
     memset(y, 0, sizeof *y * (size_t)(n_out * m));
     for (int64_t o = 0; o < n_out; o++, y += m) {
-        int64_t at[CONV_AXES];
-        split(o, d->out, at);
+        int64_t at[CONV_AXES], tap[CONV_AXES];
+        conv_split(o, d->out, at);
         for (int64_t t = 0; t < taps; t++) {
-            int64_t place = tap_place(d, at, t);
+            conv_split(t, d->kernel, tap);
+            int64_t place = conv_tap_place(d, at, tap, d->in);
             if (place >= 0)
                 add_tap(m, x + place * m, w + t * m, y);
         }
@@ -111,10 +89,11 @@ static void gather(const struct conv_dims *d, const int16_t *x, int64_t first, i
 {
     int64_t taps = conv_taps(d), c = d->c / d->groups, row = row_of(d);
     for (int64_t i = 0; i < n; i++, rows += row) {
-        int64_t at[CONV_AXES];
-        split(first + i, d->out, at);
+        int64_t at[CONV_AXES], tap[CONV_AXES];
+        conv_split(first + i, d->out, at);
         for (int64_t t = 0; t < taps; t++) {
-            int64_t place = tap_place(d, at, t);
+            conv_split(t, d->kernel, tap);
+            int64_t place = conv_tap_place(d, at, tap, d->in);
             if (place < 0)
                 memset(rows + t * c, 0, sizeof *rows * (size_t)c);
             else

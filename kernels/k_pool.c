@@ -223,6 +223,21 @@ void k_pool_average(const struct conv_dims *d, bool count_padding, const float *
     }
 }
 
+void k_pool_average_float(const struct conv_dims *d, bool count_all, const float *x, float *y)
+{
+    int64_t n_in = conv_in_span(d), n_out = conv_out_span(d), c = d->c;
+    memset(y, 0, sizeof *y * (size_t)(d->batch * n_out * c));
+    for (int64_t n = 0; n < d->batch; n++, x += n_in * c) {
+        for (int64_t o = 0; o < n_out; o++, y += c) {
+            if (o % d->out[2] == 0)
+                pool_row(d, o, x, y, row_sum);
+            float taps = (float)(count_all ? conv_taps(d) : divisor(d, false, o));
+            for (int64_t i = 0; i < c; i++)
+                y[i] /= taps;
+        }
+    }
+}
+
 void k_pool_lp(const struct conv_dims *d, int p, const float *x, float *y)
 {
     int64_t n_out = conv_out_span(d), n_in = conv_in_span(d);

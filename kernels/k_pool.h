@@ -14,6 +14,8 @@ void k_pool_max(const struct conv_dims *d, const float *x, float *y);
 void k_pool_max_index(const struct conv_dims *d, const float *x, bool reverse, int64_t *index);
 /* Sums are divided by the number of taps inside x, or inside x and its padding. */
 void k_pool_average(const struct conv_dims *d, bool count_padding, const float *x, float *y);
+/* Sums in float, tap by tap, divided by the taps inside x, or by all of the window. */
+void k_pool_average_float(const struct conv_dims *d, bool count_all, const float *x, float *y);
 /* (sum |x|^p)^(1/p) */
 void k_pool_lp(const struct conv_dims *d, int p, const float *x, float *y);
 

@@ -23,10 +23,14 @@
 #if defined(__x86_64__) && defined(__linux__) && !defined(K_SANITIZED) && !defined(__clang__)
 #if __has_attribute(target_clones)
 #define K_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+/* For kernels that call fmaf() on purpose: with instructions for it where the processor has them,
+ * by libm elsewhere, which gives the same bits. */
+#define K_CLONES_FMA __attribute__((target_clones("fma", "default")))
 #endif
 #endif
 #ifndef K_CLONES
 #define K_CLONES
+#define K_CLONES_FMA
 #endif
 
 /* For helpers of such kernels, so that each version has its own. */

@@ -11,7 +11,7 @@ bool node_is_quantized(const struct node *n)
     static const char *const pattern[] = {
         "QuantizeLinear", "DequantizeLinear", "DynamicQuantize*", "QLinear*", "*Integer",
         "*IntegerToFloat", "FakeQuantize", "QGemm", "QAttention", "MatMulNBits", "MatMulBnb4",
-        "GatherBlockQuantized",
+        "GatherBlockQuantized", "NhwcMaxPool",
     };
     for (size_t i = 0; i < sizeof pattern / sizeof pattern[0]; i++)
         if (str_glob(pattern[i], n->type))

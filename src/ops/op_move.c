@@ -65,14 +65,14 @@ int eval_transpose(struct call *c, struct err *err)
     return 0;
 }
 
-int infer_concat(struct call *c, struct err *err)
+int infer_join(struct call *c, int first, int step, struct err *err)
 {
     struct shape s = shape_unknown();
     int axis = -1;
     enum dtype dtype = DTYPE_NONE;
-    for (int i = 0; i < c->n_in; i++) {
+    for (int i = first; i < c->n_in; i += step) {
         const struct tensor *x = c->in[i];
-        TRY(call_same_dtype(c, 0, i, err));
+        TRY(call_same_dtype(c, first, i, err));
         dtype = dtype ? dtype : x->dtype;
         if (x->shape.rank < 0)
             continue;
@@ -97,11 +97,16 @@ int infer_concat(struct call *c, struct err *err)
                                k, s.dim[k], d);
         }
     }
-    for (int i = 0; s.rank >= 0 && i < c->n_in; i++)
+    for (int i = first; s.rank >= 0 && i < c->n_in; i += step)
         if (c->in[i]->shape.rank < 0)
             s.dim[axis] = -1;
     call_set(c, 0, dtype, &s);
     return 0;
+}
+
+int infer_concat(struct call *c, struct err *err)
+{
+    return infer_join(c, 0, 1, err);
 }
 
 int eval_concat(struct call *c, struct err *err)

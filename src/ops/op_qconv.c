@@ -26,32 +26,12 @@ static bool is_last(const struct call *c)
     return node_int(c->node, "channels_last", 0) != 0;
 }
 
-/* [N, spatial, C] as [N, C, spatial], and back. */
-static struct shape channels_first(const struct shape *s)
-{
-    struct shape y = *s;
-    for (int i = s->rank - 1; i > 1; i--)
-        y.dim[i] = s->dim[i - 1];
-    if (s->rank > 1)
-        y.dim[1] = s->dim[s->rank - 1];
-    return y;
-}
-static struct shape channels_last(const struct shape *s)
-{
-    struct shape y = *s;
-    for (int i = 1; i < s->rank - 1; i++)
-        y.dim[i] = s->dim[i + 1];
-    if (s->rank > 1)
-        y.dim[s->rank - 1] = s->dim[1];
-    return y;
-}
-
 static int geometry(const struct call *c, const struct slots *at, struct conv_dims *d,
                     struct err *err)
 {
     struct shape x = call_in(c, 0)->shape;
     if (is_last(c))
-        x = channels_first(&x);
+        x = shape_channels_first(&x);
     return conv_geometry(c->node, &x, &call_in(c, at->w)->shape, d, err);
 }
 
@@ -63,7 +43,7 @@ static int infer(struct call *c, const struct slots *at, enum dtype result, stru
     TRY(geometry(c, at, &d, err));
     struct shape y = window_out_shape(&d);
     if (is_last(c))
-        y = channels_last(&y);
+        y = shape_channels_last(&y);
     call_set(c, 0, result, &y);
     return 0;
 }

@@ -60,6 +60,9 @@ static inline struct shape shape_unknown(void)
 /* Rank known, all dims not. */
 struct shape shape_of_rank(int rank);
 
+/* infer of a concatenation along the attribute axis of inputs first, first + step, ... */
+int infer_join(struct call *c, int first, int step, struct err *err);
+
 /* The axes in the order of storage. */
 void tensor_order(const struct tensor *t, int order[MAX_RANK]);
 /* Elements between neighbours along each logical axis, by the tensor's layout. */

@@ -290,3 +290,23 @@ struct shape window_out_shape(const struct conv_dims *d)
         s.dim[2 + i] = d->out[CONV_AXES - d->axes + i];
     return s;
 }
+
+struct shape shape_channels_first(const struct shape *s)
+{
+    struct shape y = *s;
+    for (int i = s->rank - 1; i > 1; i--)
+        y.dim[i] = s->dim[i - 1];
+    if (s->rank > 1)
+        y.dim[1] = s->dim[s->rank - 1];
+    return y;
+}
+
+struct shape shape_channels_last(const struct shape *s)
+{
+    struct shape y = *s;
+    for (int i = 1; i < s->rank - 1; i++)
+        y.dim[i] = s->dim[i + 1];
+    if (s->rank > 1)
+        y.dim[s->rank - 1] = s->dim[1];
+    return y;
+}

@@ -24,5 +24,8 @@ int pool_global_geometry(const struct shape *x, struct conv_dims *d, struct err 
 
 /* [batch, m, out ...] */
 struct shape window_out_shape(const struct conv_dims *d);
+/* [N, spatial ..., C] as [N, C, spatial ...], and back. */
+struct shape shape_channels_first(const struct shape *s);
+struct shape shape_channels_last(const struct shape *s);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { MAX_IN = 5, MAX_OUT = 3 };
+enum { MAX_IN = 9, MAX_OUT = 3 };
 
 /* Runs it plain, then with every input of full rank channels-last. */
 static void compare_layouts(struct arena *a, struct node *n, const struct tensor *const *in)
@@ -129,6 +129,48 @@ static void test_movers(void **state)
     arena_release(&a);
 }
 
+/* Scale and zero point behind each tensor of codes, and of the result. */
+static void test_codes(void **state)
+{
+    (void)state;
+    struct random r = {28};
+    struct arena a = {0};
+    for (int k = 0; k < 100; k++) {
+        struct shape s = random_shape(&r, (int)random_int(&r, 3, 5), 6), t = s;
+        enum dtype d = k % 2 ? DTYPE_U8 : DTYPE_I8;
+        for (int i = 0; i < s.rank; i++)
+            t.dim[i] = random_int(&r, 0, 2) ? s.dim[i] : 1;
+        const struct tensor *x = random_tensor(&a, &r, d, &s), *b = random_tensor(&a, &r, d, &t);
+        const struct tensor *scale = tensor_scalar(&a, DTYPE_F32, 0.03);
+        const struct tensor *wide = tensor_scalar(&a, DTYPE_F32, 0.05);
+        const struct tensor *zero = tensor_scalar(&a, d, 7), *two = tensor_scalar(&a, d, 2);
+        const struct tensor *sum[] = {x, scale, zero, b, wide, two, scale, two};
+        const struct tensor *unary[] = {x, scale, zero, wide, two};
+        const struct tensor *join[] = {wide, two, x, scale, zero};
+        const struct tensor *choice[] = {random_tensor(&a, &r, DTYPE_BOOL, &t), b, scale, zero,
+                                         x, wide, two, wide, zero};
+        const struct {
+            const char *name;
+            int n;
+            const struct tensor *const *in;
+        } one[] = {
+            {"QLinearAdd", 8, sum}, {"QLinearMul", 8, sum}, {"QLinearLeakyRelu", 5, unary},
+            {"QLinearConcat", 5, join}, {"QLinearWhere", 9, choice},
+            {"QLinearGlobalAveragePool", 5, unary}, {"QLinearAveragePool", 5, unary},
+        };
+        for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+            struct node *n = call_node("com.microsoft", one[i].name, one[i].n, 1, 1);
+            const int64_t kernel[] = {1, 1, 1};
+            node_set_int(n, "channels_last", k % 3 == 0);
+            node_set_ints(n, "kernel_shape", kernel, (size_t)s.rank - 2);
+            compare_layouts(&a, n, one[i].in);
+            call_node_close(n);
+        }
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
 /* Channels that come apart, and that trade places with pixels. */
 static void test_channels(void **state)
 {
@@ -236,7 +278,7 @@ int main(void)
         cmocka_unit_test(test_unary),    cmocka_unit_test(test_binary),
         cmocka_unit_test(test_movers),   cmocka_unit_test(test_resize),
         cmocka_unit_test(test_quantize), cmocka_unit_test(test_reduce),
-        cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_channels), cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

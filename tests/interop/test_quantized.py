@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators on codes give ONNX Runtime's results, to the bit, on random shapes, types, attributes.
+
+One model holds many nodes of an operator; `quern run` and ONNX Runtime each run it once.
+"""
+import pathlib
+import tempfile
+import unittest
+
+import quern
+from quern import helper, np, numpy_helper, onnx
+
+CASES = 40
+U8, I8 = np.uint8, np.int8
+MICROSOFT = "com.microsoft"
+
+
+class Cases:
+    """A model of nodes that have nothing to do with one another, and data for its inputs."""
+
+    def __init__(self, seed):
+        self.random = np.random.default_rng(seed)
+        self.nodes, self.inputs, self.outputs, self.initializers = [], [], [], []
+        self.sample, self.about = {}, {}
+
+    # random things
+    def int(self, low, high):
+        return int(self.random.integers(low, high + 1))
+
+    def chance(self):
+        return bool(self.int(0, 1))
+
+    def shape(self, rank, most=6):
+        return tuple(self.int(1, most) for _ in range(rank))
+
+    def type(self):
+        return U8 if self.chance() else I8
+
+    def codes(self, dtype, shape):
+        info = np.iinfo(dtype)
+        return self.random.integers(info.min, info.max + 1, shape).astype(dtype)
+
+    def zero(self, dtype, shape=()):
+        return self.codes(dtype, shape)
+
+    def scale(self, shape=(), low=0.01, high=0.1):
+        """Often a round number, so that sums lie on ties."""
+        if self.chance():
+            return (self.random.integers(1, 20, shape) * 0.01).astype(np.float32)
+        return self.random.uniform(low, high, shape).astype(np.float32)
+
+    # the model
+    def value(self, array, constant):
+        if array is None:
+            return ""
+        name = f"x{len(self.inputs)}_{len(self.initializers)}"
+        array = np.asarray(array)
+        if constant:
+            self.initializers.append(numpy_helper.from_array(array, name))
+        else:
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            self.inputs.append(helper.make_tensor_value_info(name, kind, array.shape))
+            self.sample[name] = array
+        return name
+
+    def add(self, kind, *inputs, domain="", constant=None, outputs=1, **attributes):
+        """A node; its inputs are constants where `constant` says so, or by chance."""
+        constant = self.chance() if constant is None else constant
+        names = [self.value(array, constant and i > 0) for i, array in enumerate(inputs)]
+        results = [f"y{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, names, results, domain=domain, **attributes))
+        self.outputs += [helper.make_empty_tensor_value_info(name) for name in results]
+        shapes = [None if a is None else (np.asarray(a).dtype.name, np.shape(a)) for a in inputs]
+        self.about.update({name: f"{kind} {shapes} {attributes}" for name in results})
+
+    def save(self, path, opset):
+        graph = helper.make_graph(self.nodes, "test", self.inputs, self.outputs,
+                                  self.initializers)
+        imports = [helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)]
+        onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=10), path)
+
+
+class Quantized(unittest.TestCase):
+    def check(self, cases, opset=17, optimize=False, apart=0):
+        """All outputs are the same, or `apart` steps away."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "model.onnx"
+            cases.save(path, opset)
+            data = quern.write_samples(pathlib.Path(directory) / "data", [cases.sample])
+            ours = quern.simulate(path, data)[0]
+            theirs = quern.ort_run(path, [cases.sample], optimize)[0]
+        for name, about in cases.about.items():
+            self.assertEqual(ours[name].dtype, theirs[name].dtype, about)
+            self.assertEqual(ours[name].shape, theirs[name].shape, about)
+            if ours[name].dtype.kind == "f" or not apart:
+                np.testing.assert_array_equal(ours[name], theirs[name], about)
+            else:
+                away = np.abs(ours[name].astype(int) - theirs[name].astype(int))
+                self.assertLessEqual(away.max(initial=0), apart, about)
+
+    def test_conv(self):
+        for domain in "", MICROSOFT:
+            cases = Cases(1)
+            for _ in range(CASES):
+                add_conv(cases, "QLinearConv", domain)
+            self.check(cases)
+
+    def test_conv_optimized(self):
+        cases = Cases(2)
+        for _ in range(CASES):
+            add_conv(cases, "QLinearConv", "")
+        self.check(cases, optimize=True)
+
+    def test_conv_integer(self):
+        cases = Cases(3)
+        for _ in range(CASES):
+            add_conv(cases, "ConvInteger", "")
+        self.check(cases)
+
+    def test_conv_wraps(self):
+        """The bias takes the sum beyond 32 bits."""
+        cases = Cases(4)
+        for sign in 1, -1:
+            x = cases.codes(U8, (1, 3, 5, 5))
+            w = cases.codes(I8, (4, 3, 3, 3))
+            bias = np.full(4, sign * (2**31 - 1), np.int32)
+            cases.add("QLinearConv", x, np.float32(.1), U8(7), w, np.float32(1e-8), I8(0),
+                      np.float32(.1), U8(128), bias)
+        self.check(cases)
+
+    def test_qlinear_matmul(self):
+        cases = Cases(5)
+        for _ in range(CASES):
+            ta, tb = cases.type(), cases.type()
+            tb = tb if ta == U8 else I8
+            a, b = matrices(cases, ta, tb)
+            n = (b.shape[-1],) if cases.chance() and b.ndim == 2 else ()
+            ty = ta
+            cases.add("QLinearMatMul", a, cases.scale(), cases.zero(ta), b, cases.scale(n),
+                      cases.zero(tb, n), cases.scale(low=.5, high=2), cases.zero(ty))
+        self.check(cases)
+
+    def test_matmul_integer(self):
+        cases = Cases(6)
+        for _ in range(CASES):
+            ta, tb = cases.type(), cases.type()
+            tb = tb if ta == U8 else I8
+            a, b = matrices(cases, ta, tb)
+            za = cases.zero(ta) if cases.chance() else None
+            zb = cases.zero(tb, (b.shape[-1],) if cases.chance() and b.ndim == 2 else ())
+            cases.add("MatMulInteger", a, b, za, zb if cases.chance() else None)
+        self.check(cases)
+
+    def test_matmul_integer_to_float(self):
+        cases = Cases(7)
+        for _ in range(CASES):
+            ta = cases.type()
+            tb = cases.type() if ta == U8 else I8
+            a, b = matrices(cases, ta, tb, vectors=False)
+            n = (b.shape[-1],) if cases.chance() and b.ndim == 2 else ()
+            bias = cases.random.normal(size=b.shape[-1]).astype(np.float32)
+            cases.add("MatMulIntegerToFloat", a, b, cases.scale(), cases.scale(n),
+                      cases.zero(ta), cases.zero(tb, n), bias if cases.chance() else None,
+                      domain=MICROSOFT)
+        self.check(cases)
+
+    def test_dynamic_quantize_matmul(self):
+        cases = Cases(8)
+        for _ in range(CASES):
+            tb = cases.type()
+            a, b = matrices(cases, U8, tb, vectors=False)
+            a = cases.random.normal(cases.int(-1, 1), 1, a.shape).astype(np.float32)
+            n = (b.shape[-1],) if cases.chance() and b.ndim == 2 else ()
+            bias = cases.random.normal(size=b.shape[-1]).astype(np.float32)
+            cases.add("DynamicQuantizeMatMul", a, b, cases.scale(n), cases.zero(tb, n),
+                      bias if cases.chance() else None, domain=MICROSOFT)
+        self.check(cases)
+
+    def test_qgemm(self):
+        cases = Cases(9)
+        for _ in range(CASES):
+            ta = cases.type()
+            tb = cases.type() if ta == U8 else I8
+            m, n, k = cases.shape(3, 40)
+            flip_a, flip_b = cases.int(0, 1), cases.int(0, 1)
+            a, b = cases.codes(ta, (k, m) if flip_a else (m, k)), \
+                cases.codes(tb, (n, k) if flip_b else (k, n))
+            each = (n,) if cases.chance() else ()
+            shapes = [None, (), (n,), (1, n), (m, 1), (m, n)]
+            shape = shapes[cases.int(0, 5)]
+            bias = None if shape is None else \
+                cases.random.integers(-20000, 20000, shape).astype(np.int32)
+            result = (cases.scale(low=.5, high=2), cases.zero(ta)) if cases.int(0, 3) else ()
+            cases.add("QGemm", a, cases.scale(), cases.zero(ta), b, cases.scale(each),
+                      cases.zero(tb, each), bias, *result, domain=MICROSOFT,
+                      alpha=[1.0, 0.5, 1.3][cases.int(0, 2)], transA=flip_a, transB=flip_b)
+        self.check(cases)
+
+    def test_binary(self):
+        for kind in "QLinearAdd", "QLinearMul":
+            cases = Cases(10)
+            for _ in range(3 * CASES):
+                t = cases.type()
+                shape = list(cases.shape(cases.int(0, 4)))
+                shapes = [shape[:], shape[:]]
+                for side in shapes:
+                    for axis in range(len(side)):
+                        if cases.int(0, 3) == 0:
+                            side[axis] = 1
+                if cases.chance():
+                    del shapes[cases.int(0, 1)][:cases.int(0, 2)]
+                inputs = [part for s in shapes
+                          for part in (cases.codes(t, s), cases.scale(), cases.zero(t))]
+                cases.add(kind, *inputs, cases.scale(low=.1, high=1), cases.zero(t),
+                          domain=MICROSOFT)
+            self.check(cases)
+
+    def test_ties_of_sums(self):
+        """Long rows, on scales that make ties common."""
+        cases = Cases(11)
+        for _ in range(CASES):
+            t = cases.type()
+            shapes = [[(1000,), (1000,)], [(1000,), (1,)], [(1,), (1000,)], [(3, 1), (1, 500)],
+                      [(7, 100), (7, 1)], [(1, 1, 5), (4, 1, 1)]][cases.int(0, 5)]
+            scales = [np.float32(.05 * cases.int(1, 19)) for _ in range(2)]
+            cases.add("QLinearAdd", cases.codes(t, shapes[0]), scales[0], cases.zero(t),
+                      cases.codes(t, shapes[1]), scales[1], cases.zero(t), np.float32(1),
+                      cases.zero(t), domain=MICROSOFT)
+        self.check(cases)
+
+    def test_tables(self):
+        for kind, apart in ("QLinearSigmoid", 1), ("QLinearLeakyRelu", 0):
+            cases = Cases(12)
+            for _ in range(CASES):
+                t = cases.type()
+                x = np.arange(np.iinfo(t).min, np.iinfo(t).max + 1).astype(t)
+                alpha = {"alpha": float(cases.random.uniform(-.5, .9))}
+                cases.add(kind, x, cases.scale(), cases.zero(t), cases.scale(low=.003),
+                          cases.zero(t), domain=MICROSOFT,
+                          **(alpha if kind == "QLinearLeakyRelu" and cases.chance() else {}))
+            self.check(cases, apart=apart)
+
+    def test_concat(self):
+        cases = Cases(13)
+        for _ in range(CASES):
+            t = cases.type()
+            shape = list(cases.shape(cases.int(1, 4)))
+            axis = cases.int(0, len(shape) - 1)
+            scale, zero = cases.scale(), cases.zero(t)
+            inputs = [scale, zero]
+            for _ in range(cases.int(1, 4)):
+                shape[axis] = cases.int(1, 5)
+                same = cases.chance()
+                inputs += [cases.codes(t, shape), scale if same else cases.scale(),
+                           zero if same else cases.zero(t)]
+            cases.add("QLinearConcat", *inputs, domain=MICROSOFT, constant=False,
+                      axis=axis - len(shape) if cases.chance() else axis)
+        self.check(cases)
+
+    def test_where(self):
+        cases = Cases(14)
+        for _ in range(CASES):
+            t = cases.type()
+            shape = cases.shape(cases.int(1, 3))
+            sides = [[1 if cases.int(0, 2) == 0 else n for n in shape] for _ in range(3)]
+            cases.add("QLinearWhere", cases.random.integers(0, 2, sides[0]).astype(bool),
+                      cases.codes(t, sides[1]), cases.scale(), cases.zero(t),
+                      cases.codes(t, sides[2]), cases.scale(), cases.zero(t), cases.scale(),
+                      cases.zero(t), domain=MICROSOFT)
+        self.check(cases)
+
+    def test_average_pool(self):
+        cases = Cases(15)
+        for _ in range(2 * CASES):
+            t, axes, last = cases.type(), cases.int(1, 3), cases.int(0, 1)
+            space = [cases.int(3, 8) for _ in range(axes)]
+            kernel = [cases.int(1, 3) for _ in range(axes)]
+            shape = [cases.int(1, 2), *space, cases.int(1, 9)] if last else \
+                [cases.int(1, 2), cases.int(1, 9), *space]
+            pads = [cases.int(0, k - 1) for k in kernel] + [cases.int(0, k - 1) for k in kernel]
+            where = {"pads": pads} if cases.int(0, 3) else \
+                {"auto_pad": ["SAME_UPPER", "SAME_LOWER", "VALID"][cases.int(0, 2)]}
+            cases.add("QLinearAveragePool", cases.codes(t, shape), cases.scale(), cases.zero(t),
+                      cases.scale(), cases.zero(t), domain=MICROSOFT, kernel_shape=kernel,
+                      strides=[cases.int(1, 2) for _ in range(axes)], channels_last=last,
+                      count_include_pad=cases.int(0, 1), ceil_mode=cases.int(0, 1), **where)
+        self.check(cases)
+
+    def test_global_average_pool(self):
+        cases = Cases(16)
+        for _ in range(CASES):
+            t = cases.type()
+            cases.add("QLinearGlobalAveragePool", cases.codes(t, cases.shape(cases.int(3, 5))),
+                      cases.scale(), cases.zero(t), cases.scale(), cases.zero(t),
+                      domain=MICROSOFT, channels_last=cases.int(0, 1))
+        self.check(cases)
+
+    def test_softmax(self):
+        cases = Cases(17)
+        for _ in range(CASES):
+            t = cases.type()
+            shape = [n + 3 for n in cases.shape(cases.int(2, 4), 8)]
+            axis = {"axis": cases.int(-1, len(shape) - 1)} if cases.chance() else {}
+            cases.add("QLinearSoftmax", cases.codes(t, shape), cases.scale(high=.5),
+                      cases.zero(t), np.float32(1 / 256) if cases.chance() else
+                      np.float32(cases.random.uniform(.004, .02)), cases.zero(t),
+                      domain=MICROSOFT, opset=[11, 13][cases.int(0, 1)], **axis)
+        self.check(cases)
+
+    def test_max_pool(self):
+        cases = Cases(18)
+        for _ in range(CASES):
+            kernel = [cases.int(1, 3) for _ in range(2)]
+            cases.add("NhwcMaxPool", cases.codes(cases.type(), [2, *cases.shape(2, 5), 7]),
+                      domain=MICROSOFT, kernel_shape=kernel,
+                      strides=[cases.int(1, 2) for _ in range(2)],
+                      pads=[k - 1 for k in kernel] * 2)
+        self.check(cases)
+
+    def test_reduce_mean(self):
+        """ONNX Runtime has no kernel for it: over the spatial axes it is the global average."""
+        cases = Cases(19)
+        t = U8
+        x, scales = cases.codes(t, (2, 5, 4, 3)), (cases.scale(), cases.scale())
+        inputs = (x, scales[0], cases.zero(t), scales[1], cases.zero(t))
+        cases.add("QLinearGlobalAveragePool", *inputs, domain=MICROSOFT)
+        cases.add("QLinearReduceMean", *inputs, domain=MICROSOFT, axes=[2, -1], keepdims=1)
+        cases.add("QLinearReduceMean", *inputs, domain=MICROSOFT, axes=[2, 3], keepdims=0)
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "model.onnx"
+            cases.save(path, 17)
+            data = quern.write_samples(pathlib.Path(directory) / "data", [cases.sample])
+            y = list(quern.simulate(path, data)[0].values())
+        np.testing.assert_array_equal(y[0], y[1])
+        np.testing.assert_array_equal(y[0].reshape(2, 5), y[2])
+
+
+def matrices(cases, ta, tb, vectors=True):
+    """Two operands of a matrix product."""
+    m, n = cases.shape(2, 20)
+    k = cases.int(1, 70)
+    kind = cases.int(0 if vectors else 2, 6)
+    if kind == 0:
+        return cases.codes(ta, (k,)), cases.codes(tb, (k, n))
+    if kind == 1:
+        return cases.codes(ta, (m, k)), cases.codes(tb, (k,))
+    stack = cases.shape(2, 3)
+    left = [(), (), stack, stack[1:], (stack[0], 1)][kind - 2]
+    right = [(), (), stack, stack, (1, stack[1])][kind - 2]
+    return cases.codes(ta, (*left, m, k)), cases.codes(tb, (*right, k, n))
+
+
+def add_conv(cases, kind, domain):
+    tx = cases.type()
+    tw = cases.type() if tx == U8 else I8
+    if kind == "ConvInteger":
+        tx = tw = U8   # all that ONNX Runtime has
+    axes = cases.int(1, 3)
+    group = [1, 1, cases.int(2, 3), cases.int(4, 20)][cases.int(0, 3)]
+    c = group * (1 if group > 3 else cases.int(1, 9))
+    m = group * (cases.int(1, 2) if group > 3 else cases.int(1, 9))
+    space = [cases.int(5, 9 if axes < 3 else 6) for _ in range(axes)]
+    kernel = [cases.int(1, 3) for _ in range(axes)]
+    last = cases.int(0, 1) if domain else 0
+    shape = [cases.int(1, 2), *space, c] if last else [cases.int(1, 2), c, *space]
+    attributes = {"group": group, "strides": [cases.int(1, 2) for _ in range(axes)],
+                  "dilations": [cases.int(1, 2) for _ in range(axes)]}
+    if cases.int(0, 3):
+        attributes["pads"] = [cases.int(0, 2) for _ in range(2 * axes)]
+    else:
+        attributes["auto_pad"] = ["SAME_UPPER", "SAME_LOWER", "VALID"][cases.int(0, 2)]
+        attributes["dilations"] = [1] * axes   # ONNX Runtime has no others here
+    if last:
+        attributes["channels_last"] = 1
+    x, w = cases.codes(tx, shape), cases.codes(tw, [m, c // group, *kernel])
+    if kind == "ConvInteger":
+        cases.add(kind, x, w, cases.zero(tx), cases.zero(tw) if cases.chance() else None,
+                  **attributes)
+        return
+    each = (m,) if cases.chance() else ()
+    zero = np.full(each, cases.zero(tw), tw)   # ONNX Runtime wants one for all channels
+    bias = cases.random.integers(-9999, 9999, m).astype(np.int32)
+    cases.add(kind, x, cases.scale(), cases.zero(tx), w, cases.scale(each), zero,
+              cases.scale(low=.3, high=2), cases.zero(tx), bias if cases.chance() else None,
+              domain=domain, **attributes)
+
+
+if __name__ == "__main__":
+    unittest.main()
