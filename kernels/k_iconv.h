@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_iconv: convolution of 8-bit tensors, exact, as sums of 32 bits that wrap around. Operands are
- * widened to int16 without their zero points, as k_igemm.h has them; so what is outside the input
- * counts as zero. Data is channels-last; transposed convolutions are not served.
+ * k_iconv: convolution of 8-bit tensors, exact, as sums of 32 bits that wrap around. Codes count
+ * without their zero points, so that what is outside the input is zero. Data is channels-last;
+ * transposed convolutions are not served.
  */
 #ifndef K_ICONV_H
 #define K_ICONV_H
@@ -15,10 +15,19 @@
 size_t k_iconv_packed(const struct conv_dims *d);
 void k_iconv_pack(const struct conv_dims *d, enum dtype t, const void *w, const int32_t *zero,
                   int64_t zero_step, int16_t *packed);
+/* One sample, [in...][c] from element `at` on. */
+struct k_iconv_input {
+    enum dtype dtype;
+    const void *data;
+    int64_t at;
+    int32_t zero;
+};
+
+enum { K_ICONV_BLOCK = 64 };
 /* Elements of scratch that k_iconv() needs. */
 size_t k_iconv_scratch(const struct conv_dims *d);
-/* One sample: x[in...][c] to y[out...][m]. */
-void k_iconv(const struct conv_dims *d, const int16_t *x, const int16_t *packed, int32_t *y,
-             int16_t *scratch);
+/* The sums of n output positions from `first` on, at most K_ICONV_BLOCK: y[n][m]. */
+void k_iconv(const struct conv_dims *d, const struct k_iconv_input *x, const int16_t *packed,
+             int64_t first, int64_t n, int32_t *y, int16_t *scratch);
 
 #endif

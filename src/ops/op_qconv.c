@@ -76,37 +76,36 @@ static int read_weight(const struct call *c, const struct slots *at, const struc
     return 0;
 }
 
-/* One sample as int16, channels last. */
-static void widen(const struct tensor *x, const struct conv_dims *d, bool last, int64_t sample,
-                  int32_t zero, int16_t *to)
+/* A sample of the input with its channels last; `room` has as many bytes. */
+static struct k_iconv_input sample_in(const struct tensor *x, const struct conv_dims *d, bool last,
+                                      int64_t sample, int32_t zero, void *room)
 {
     int64_t span = conv_in_span(d), n = span * d->c;
-    if (last) {
-        k_widen(x->dtype, x->data, sample * n, 1, n, zero, to);
-        return;
-    }
-    for (int64_t i = 0; i < span; i++)
-        k_widen(x->dtype, x->data, sample * n + i, span, d->c, zero, to + i * d->c);
+    if (!last)
+        k_transpose(room, (const char *)x->data + sample * n, 1, 1, d->c, span);
+    return (struct k_iconv_input){.dtype = x->dtype, .data = last ? x->data : room,
+                                  .at = last ? sample * n : 0, .zero = zero};
 }
 
-/* Sums of one sample into the output, as they are (r NULL) or as codes. `room`: as many bytes as
- * the sample has in the output. */
-static void store(struct tensor *y, const struct conv_dims *d, bool last, int64_t sample,
-                  const struct requant *r, const int32_t *sum, void *room)
+/* One sample of the result, channels last; r NULL: the sums as they are. */
+static void convolve(const struct call *c, const struct conv_dims *d,
+                     const struct k_iconv_input *x, const int16_t *weight, const struct requant *r,
+                     char *y)
 {
-    int64_t span = conv_out_span(d);
-    size_t item = tensor_item(y);
-    char *to = (char *)y->data + (size_t)(sample * span * d->m) * item;
-    const void *from = sum;
-    if (r) {
-        from = last ? to : room;
-        k_requant(r, sum, span, d->m, last ? to : room, 0, d->m);
+    int64_t n_out = conv_out_span(d);
+    int16_t *scratch = arena_array(c->scratch, k_iconv_scratch(d), sizeof *scratch);
+    int32_t *sum = r ? NEW_ARRAY(c->scratch, K_ICONV_BLOCK * d->m, int32_t) : (int32_t *)(void *)y;
+    for (int64_t first = 0; first < n_out; first += K_ICONV_BLOCK) {
+        int64_t n = n_out - first < K_ICONV_BLOCK ? n_out - first : K_ICONV_BLOCK;
+        if (r) {
+            k_iconv(d, x, weight, first, n, sum, scratch);
+            k_requant(r, sum, n, d->m, y, first * d->m, d->m);
+        } else {
+            k_iconv(d, x, weight, first, n, sum + first * d->m, scratch);
+        }
     }
-    if (from != to)
-        k_transpose(to, from, item, 1, last ? 1 : span, last ? span * d->m : d->m);
 }
 
-/* r NULL: the output is int32. */
 static int eval(struct call *c, const struct slots *at, const struct requant *r, struct err *err)
 {
     const struct tensor *x = call_in(c, 0);
@@ -119,15 +118,15 @@ static int eval(struct call *c, const struct slots *at, const struct requant *r,
     TRY(geometry(c, at, &d, err));
     TRY(zero_read(c, at->x_zero, x->dtype, &zero, err));
     TRY(read_weight(c, at, &d, &weight, err));
-    int16_t *wide = NEW_ARRAY(c->scratch, conv_in_span(&d) * d.c, int16_t);
-    int16_t *scratch = arena_array(c->scratch, k_iconv_scratch(&d), sizeof *scratch);
-    int64_t n_out = conv_out_span(&d) * d.m;
-    int32_t *sum = NEW_ARRAY(c->scratch, n_out, int32_t);
-    void *room = arena_array(c->scratch, (size_t)n_out, tensor_item(y));
-    for (int64_t i = 0; i < d.batch && n_out; i++) {
-        widen(x, &d, last_in, i, zero, wide);
-        k_iconv(&d, wide, weight, sum, scratch);
-        store(y, &d, last_out, i, r, sum, room);
+    size_t item = tensor_item(y), size = item * (size_t)(conv_out_span(&d) * d.m);
+    void *room_in = last_in ? NULL : NEW_ARRAY(c->scratch, conv_in_span(&d) * d.c, char);
+    char *room_out = last_out ? NULL : arena_alloc(c->scratch, size);
+    for (int64_t i = 0; i < d.batch && size; i++) {
+        char *to = (char *)y->data + (size_t)i * size;
+        struct k_iconv_input in = sample_in(x, &d, last_in, i, zero, room_in);
+        convolve(c, &d, &in, weight, r, last_out ? to : room_out);
+        if (!last_out)
+            k_transpose(to, room_out, item, 1, conv_out_span(&d), d.m);
     }
     return 0;
 }

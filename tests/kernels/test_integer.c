@@ -129,7 +129,7 @@ static void test_conv(void **state)
         int64_t n_in = conv_in_span(&d), n_out = conv_out_span(&d);
         int64_t n_w = d.m * (d.c / d.groups) * conv_taps(&d);
         uint8_t *x = NEW_ARRAY(&arena, n_in * d.c, uint8_t), *w = NEW_ARRAY(&arena, n_w, uint8_t);
-        int16_t *wide = NEW_ARRAY(&arena, n_in * d.c, int16_t);
+        uint8_t *last = NEW_ARRAY(&arena, n_in * d.c + 3, uint8_t);
         int16_t *packed = arena_array(&arena, k_iconv_packed(&d), sizeof *packed);
         int16_t *scratch = arena_array(&arena, k_iconv_scratch(&d), sizeof *scratch);
         int32_t *y = NEW_ARRAY(&arena, n_out * d.m, int32_t);
@@ -141,10 +141,15 @@ static void test_conv(void **state)
         for (int64_t m = 0; m < d.m; m++)
             zero[m] = random_zero(&r, tw);
         for (int64_t p = 0; p < n_in; p++) /* plain to channels-last */
-            k_widen(tx, x, p, n_in, d.c, zx, wide + p * d.c);
+            for (int64_t c = 0; c < d.c; c++)
+                last[3 + p * d.c + c] = x[c * n_in + p];
         k_iconv_pack(&d, tw, w, zero, step, packed);
         memset(y, 0x55, sizeof *y * (size_t)(n_out * d.m));
-        k_iconv(&d, wide, packed, y, scratch);
+        const struct k_iconv_input in = {tx, last, 3, zx};
+        for (int64_t first = 0, n; first < n_out; first += n) {
+            n = random_int(&r, 1, n_out - first < K_ICONV_BLOCK ? n_out - first : K_ICONV_BLOCK);
+            k_iconv(&d, &in, packed, first, n, y + first * d.m, scratch);
+        }
         ref_iconv(&d, tx, x, zx, tw, w, zero, step, want);
         for (int64_t m = 0; m < d.m; m++)
             for (int64_t o = 0; o < n_out; o++)
