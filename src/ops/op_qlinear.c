@@ -17,6 +17,7 @@ enum { A, A_SCALE, A_ZERO, B, B_SCALE, B_ZERO, Y_SCALE, Y_ZERO };
 int infer_qlinear_binary(struct call *c, struct err *err)
 {
     struct shape s = call_in(c, A)->shape;
+    TRY(inputs_need(c, 1u << A | 1u << A_SCALE | 1u << B | 1u << B_SCALE | 1u << Y_SCALE, err));
     TRY(code_check(c, A, err));
     TRY(call_same_dtype(c, A, B, err));
     TRY(call_same_dtype(c, A, Y_ZERO, err));

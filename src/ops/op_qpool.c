@@ -44,6 +44,7 @@ static int infer(struct call *c, struct err *err)
 
 int infer_qlinear_pool(struct call *c, struct err *err)
 {
+    TRY(inputs_need(c, 1u << X | 1u << X_SCALE | 1u << Y_SCALE, err));
     TRY(call_same_dtype(c, X, Y_ZERO, err));
     return infer(c, err);
 }

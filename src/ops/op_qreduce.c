@@ -42,6 +42,7 @@ int infer_qlinear_mean(struct call *c, struct err *err)
     bool keep = c->node->op != OP_QLinearReduceMean || node_int(c->node, "keepdims", 1);
     struct shape s = {.rank = x->rank < 0 ? -1 : 0};
     unsigned mask = 0;
+    TRY(inputs_need(c, 1u << X | 1u << X_SCALE | 1u << Y_SCALE, err));
     TRY(code_check(c, X, err));
     TRY(call_same_dtype(c, X, Y_ZERO, err));
     if (x->rank >= 0)
@@ -116,6 +117,7 @@ int infer_qlinear_softmax(struct call *c, struct err *err)
 {
     const struct shape *x = &call_in(c, X)->shape;
     bool flat;
+    TRY(inputs_need(c, 1u << X | 1u << X_SCALE | 1u << Y_SCALE, err));
     TRY(code_check(c, X, err));
     TRY(call_same_dtype(c, X, Y_ZERO, err));
     if (x->rank >= 0 && softmax_axis(c, x->rank, &flat, err) < 0)

@@ -61,6 +61,7 @@ static void table_fill(enum dtype t, struct grid x, struct grid y, unary *fn, fl
 
 int infer_qlinear_unary(struct call *c, struct err *err)
 {
+    TRY(inputs_need(c, 1u << 0 | 1u << 1 | 1u << 3, err));
     TRY(code_check(c, 0, err));
     TRY(call_same_dtype(c, 0, 4, err));
     call_set(c, 0, call_in(c, 0)->dtype, &call_in(c, 0)->shape);

@@ -24,6 +24,14 @@ int code_check(const struct call *c, int slot, struct err *err)
                    dtype_info(t->dtype)->name);
 }
 
+int inputs_need(const struct call *c, unsigned inputs, struct err *err)
+{
+    for (int i = 0; inputs >> i; i++)
+        if (inputs >> i & 1 && !call_in(c, i))
+            return err_set(err, ERR_INPUT, "input %d is left out", i);
+    return 0;
+}
+
 int code_dtype(const struct call *c, int slot, enum dtype otherwise, enum dtype *t,
                struct err *err)
 {

@@ -19,6 +19,9 @@ struct zeros {
 
 /* In infer: 0 where input `slot` is uint8 or int8, or not known. */
 int code_check(const struct call *c, int slot, struct err *err);
+/* In infer: 0 where the inputs of these bits are there; for those behind optional ones, which the
+ * row in ops.def cannot ask for. */
+int inputs_need(const struct call *c, unsigned inputs, struct err *err);
 /* In infer: the type of the codes that the zero point in `slot` announces; `otherwise` where it is
  * left out. */
 int code_dtype(const struct call *c, int slot, enum dtype otherwise, enum dtype *t,
