@@ -67,7 +67,8 @@ size_t k_conv_scratch(const struct conv_dims *d)
     return (size_t)(BLOCK * row);
 }
 
-void conv_split(int64_t position, const int64_t span[CONV_AXES], int64_t at[CONV_AXES])
+/* Coordinates of a flat position, the last axis fastest. */
+static void split(int64_t position, const int64_t span[CONV_AXES], int64_t at[CONV_AXES])
 {
     for (int a = CONV_AXES - 1; a >= 0; a--) {
         at[a] = position % span[a];
@@ -75,8 +76,10 @@ void conv_split(int64_t position, const int64_t span[CONV_AXES], int64_t at[CONV
     }
 }
 
-int64_t conv_tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES],
-                       const int64_t tap[CONV_AXES], const int64_t other[CONV_AXES])
+/* Where a tap of the window at `at` lies on the other side; -1: outside. `other` has the extent
+ * that the window moves over: the input, or the output of a transposed convolution. */
+static int64_t tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES],
+                         const int64_t tap[CONV_AXES], const int64_t other[CONV_AXES])
 {
     int64_t place = 0;
     for (int a = 0; a < CONV_AXES; a++) {
@@ -95,10 +98,10 @@ K_CLONES static void depthwise(const struct conv_dims *d, const float *x, const 
     for (int64_t o = 0; o < n_out; o++) {
         float *row = y + o * m;
         int64_t at[CONV_AXES], tap[CONV_AXES];
-        conv_split(o, d->out, at);
+        split(o, d->out, at);
         for (int64_t t = 0; t < taps; t++) {
-            conv_split(t, d->kernel, tap);
-            int64_t place = conv_tap_place(d, at, tap, d->in);
+            split(t, d->kernel, tap);
+            int64_t place = tap_place(d, at, tap, d->in);
             if (place < 0)
                 continue;
             const float *from = x + place * m, *by = w + t * m;
@@ -114,10 +117,10 @@ static void gather(const struct conv_dims *d, const float *x, int64_t first, int
     int64_t taps = conv_taps(d), c = d->c / d->groups;
     for (int64_t i = 0; i < n; i++) {
         int64_t at[CONV_AXES], tap[CONV_AXES];
-        conv_split(first + i, d->out, at);
+        split(first + i, d->out, at);
         for (int64_t t = 0; t < taps; t++, rows += c) {
-            conv_split(t, d->kernel, tap);
-            int64_t place = conv_tap_place(d, at, tap, d->in);
+            split(t, d->kernel, tap);
+            int64_t place = tap_place(d, at, tap, d->in);
             if (place < 0)
                 memset(rows, 0, sizeof *rows * (size_t)c);
             else
@@ -133,10 +136,10 @@ static void scatter(const struct conv_dims *d, const float *rows, int64_t first,
     int64_t taps = conv_taps(d), m = d->m / d->groups;
     for (int64_t i = 0; i < n; i++) {
         int64_t at[CONV_AXES], tap[CONV_AXES];
-        conv_split(first + i, d->in, at);
+        split(first + i, d->in, at);
         for (int64_t t = 0; t < taps; t++, rows += m) {
-            conv_split(t, d->kernel, tap);
-            int64_t place = conv_tap_place(d, at, tap, d->out);
+            split(t, d->kernel, tap);
+            int64_t place = tap_place(d, at, tap, d->out);
             if (place < 0)
                 continue;
             float *to = y + place * d->m;

@@ -31,12 +31,6 @@ struct conv_dims {
 int64_t conv_taps(const struct conv_dims *d);
 int64_t conv_in_span(const struct conv_dims *d);
 int64_t conv_out_span(const struct conv_dims *d);
-/* Coordinates of a flat position, the last axis fastest. */
-void conv_split(int64_t position, const int64_t span[CONV_AXES], int64_t at[CONV_AXES]);
-/* Where a tap of the window at `at` lies on the other side; -1: outside. `other` has the extent
- * that the window moves over: the input, or the output of a transposed convolution. */
-int64_t conv_tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES],
-                       const int64_t tap[CONV_AXES], const int64_t other[CONV_AXES]);
 
 /* Elements of a repacked weight, and the repacking, from ONNX's order: [m][c / groups][taps], or
  * [c][m / groups][taps] where transposed. */

@@ -6,6 +6,7 @@
 #include "k_iconv.h"
 
 #include "k_simd.h"
+#include "k_window.h"
 
 #include <string.h>
 
@@ -67,38 +68,30 @@ K_CLONES static void add_tap(enum dtype t, const void *x, int64_t at, int32_t ze
 static void depthwise(const struct conv_dims *d, const struct k_iconv_input *x, const int16_t *w,
                       int64_t first, int64_t n, int32_t *y)
 {
-    int64_t taps = conv_taps(d), m = d->m;
+    int64_t m = d->m;
     memset(y, 0, sizeof *y * (size_t)(n * m));
     for (int64_t o = first; o < first + n; o++, y += m) {
-        int64_t at[CONV_AXES], tap[CONV_AXES];
-        conv_split(o, d->out, at);
-        for (int64_t t = 0; t < taps; t++) {
-            conv_split(t, d->kernel, tap);
-            int64_t place = conv_tap_place(d, at, tap, d->in);
-            if (place >= 0)
-                add_tap(x->dtype, x->data, x->at + place * m, x->zero, m, w + t * m, y);
+        struct box b = window_at(d, o);
+        EACH_TAP(d, b, place) {
+            int64_t tap = (t0 * d->kernel[1] + t1) * d->kernel[2] + t2;
+            add_tap(x->dtype, x->data, x->at + place * m, x->zero, m, w + tap * m, y);
         }
     }
 }
 
-/* rows[i][tap][channel] of n positions, channels of one group. */
+/* rows[i][tap][channel] of n positions, channels of one group; zeros outside. */
 static void gather(const struct conv_dims *d, const struct k_iconv_input *x, int64_t group,
                    int64_t first, int64_t n, int16_t *rows)
 {
-    int64_t taps = conv_taps(d), c = d->c / d->groups, row = row_of(d);
-    for (int64_t i = 0; i < n; i++, rows += row) {
-        int64_t at[CONV_AXES], tap[CONV_AXES];
-        conv_split(first + i, d->out, at);
-        for (int64_t t = 0; t < taps; t++) {
-            conv_split(t, d->kernel, tap);
-            int64_t place = conv_tap_place(d, at, tap, d->in);
-            if (place < 0)
-                memset(rows + t * c, 0, sizeof *rows * (size_t)c);
-            else
-                k_widen(x->dtype, x->data, x->at + place * d->c + group * c, 1, c, x->zero,
-                        rows + t * c);
+    int64_t c = d->c / d->groups, row = row_of(d);
+    memset(rows, 0, sizeof *rows * (size_t)(n * row));
+    for (int64_t o = first; o < first + n; o++, rows += row) {
+        struct box b = window_at(d, o);
+        EACH_TAP(d, b, place) {
+            int64_t tap = (t0 * d->kernel[1] + t1) * d->kernel[2] + t2;
+            k_widen(x->dtype, x->data, x->at + place * d->c + group * c, 1, c, x->zero,
+                    rows + tap * c);
         }
-        memset(rows + taps * c, 0, sizeof *rows * (size_t)(row - taps * c));
     }
 }
 

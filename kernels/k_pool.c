@@ -6,6 +6,7 @@
 #include "k_pool.h"
 
 #include "k_simd.h"
+#include "k_window.h"
 
 #include <float.h>
 #include <math.h>
@@ -15,37 +16,6 @@ enum {
     SMALL = 16,   /* taps whose sum is exact enough in float */
     CHANNELS = 64 /* channels of a larger window that are summed at a time */
 };
-
-/* The part of one window that lies inside [0, in): taps first .. last-1 on each axis. */
-struct box {
-    int64_t origin[CONV_AXES]; /* position of tap 0; may be negative */
-    int64_t first[CONV_AXES], last[CONV_AXES];
-};
-
-/* Taps of a window that starts at `origin` whose positions lie in [low, high). */
-static void clip_taps(const struct conv_dims *d, int a, int64_t origin, int64_t low, int64_t high,
-                      int64_t *first, int64_t *last)
-{
-    int64_t step = d->dilation[a];
-    *first = origin >= low ? 0 : (low - origin + step - 1) / step;
-    *last = origin >= high ? 0 : (high - origin + step - 1) / step;
-    if (*last > d->kernel[a])
-        *last = d->kernel[a];
-    if (*first > *last)
-        *first = *last;
-}
-
-/* The window of output position o (flat). */
-static struct box window_at(const struct conv_dims *d, int64_t o)
-{
-    struct box b;
-    for (int a = CONV_AXES - 1; a >= 0; a--) {
-        b.origin[a] = o % d->out[a] * d->stride[a] - d->pad[a];
-        o /= d->out[a];
-        clip_taps(d, a, b.origin[a], 0, d->in[a], &b.first[a], &b.last[a]);
-    }
-    return b;
-}
 
 static int64_t box_taps(const struct box *b)
 {
@@ -61,22 +31,11 @@ static int64_t padded_taps(const struct conv_dims *d, const struct box *b)
     int64_t n = 1;
     for (int a = 0; a < CONV_AXES; a++) {
         int64_t first, last;
-        clip_taps(d, a, b->origin[a], -d->pad[a], d->in[a] + d->pad_end[a], &first, &last);
+        window_taps(d, a, b->origin[a], -d->pad[a], d->in[a] + d->pad_end[a], &first, &last);
         n *= last - first;
     }
     return n;
 }
-
-/* Flat positions in the input of each tap of a box. */
-#define EACH_TAP(d, b, place)                                                                      \
-    for (int64_t t0 = (b).first[0]; t0 < (b).last[0]; t0++)                                        \
-        for (int64_t t1 = (b).first[1]; t1 < (b).last[1]; t1++)                                    \
-            for (int64_t t2 = (b).first[2],                                                        \
-                         place = (((b).origin[0] + t0 * (d)->dilation[0]) * (d)->in[1]             \
-                                  + (b).origin[1] + t1 * (d)->dilation[1])                         \
-                                     * (d)->in[2]                                                  \
-                                 + (b).origin[2] + t2 * (d)->dilation[2];                          \
-                 t2 < (b).last[2]; t2++, place += (d)->dilation[2])
 
 /* One tap for a row of windows: n windows of c channels, whose elements in x lie `step` apart. */
 K_CLONES static void row_max(float *restrict y, const float *restrict x, int64_t n, int64_t step,
