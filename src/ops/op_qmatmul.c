@@ -241,7 +241,8 @@ static int eval_float(struct call *c, const struct slots *at, const struct left 
     for (int64_t i = 0; i < p.count; i++) {
         multiply(&p, i, sum);
         for (int64_t line = 0; line < p.m; line++) {
-            factors(&p, i, line, 1, f);
+            if (line == 0 || p.rows.scale.step)
+                factors(&p, i, line, 1, f);
             k_scale_sums(sum + line * p.n, f, bias ? tensor_f32(bias) : NULL, p.n,
                          y + (i * p.m + line) * p.n);
         }
