@@ -5,7 +5,6 @@
  */
 #include "k_igemm.h"
 
-#include "k_math.h"
 #include "k_simd.h"
 
 #include <string.h>
@@ -112,45 +111,5 @@ void k_igemm_pack(enum dtype t, const void *x, int64_t at, int64_t rows, int64_t
     for (int64_t i = 0; i < rows; i++, y += row) {
         k_widen(t, x, at + i * outer, inner, k, zero[i * zero_step], y);
         memset(y + k, 0, sizeof *y * (size_t)(row - k));
-    }
-}
-
-#define REQUANT(type, each_scale)                                                                  \
-    do {                                                                                           \
-        type *restrict to = (type *)y + at;                                                        \
-        for (int64_t i = 0; i < rows; i++, sum += n, to += ldy)                                    \
-            for (int64_t j = 0; j < n; j++) {                                                      \
-                float v = (float)(bias ? wrap_add(sum[j], bias[j]) : sum[j]) * (each_scale);       \
-                v = v > lo ? v : lo;                                                               \
-                v = v < hi ? v : hi;                                                               \
-                to[j] = (type)((int32_t)k_rint(v) + r->zero);                                      \
-            }                                                                                      \
-    } while (0)
-
-K_CLONES void k_requant(const struct requant *r, const int32_t *restrict sum, int64_t rows,
-                        int64_t n, void *restrict y, int64_t at, int64_t ldy)
-{
-    bool is_signed = r->dtype == DTYPE_I8;
-    float lo = (float)((is_signed ? INT8_MIN : 0) - r->zero);
-    float hi = (float)((is_signed ? INT8_MAX : UINT8_MAX) - r->zero);
-    const int32_t *restrict bias = r->bias;
-    const float *restrict scale = r->scale;
-    float one = *scale;
-    if (r->scale_step && is_signed)
-        REQUANT(int8_t, scale[j]);
-    else if (r->scale_step)
-        REQUANT(uint8_t, scale[j]);
-    else if (is_signed)
-        REQUANT(int8_t, one);
-    else
-        REQUANT(uint8_t, one);
-}
-
-K_CLONES void k_scale_sums(const int32_t *sum, const float *scale, const float *bias, int64_t n,
-                           float *y)
-{
-    for (int64_t i = 0; i < n; i++) {
-        float v = (float)sum[i] * scale[i];
-        y[i] = bias ? v + bias[i] : v;
     }
 }

@@ -34,19 +34,4 @@ void k_widen(enum dtype t, const void *x, int64_t at, int64_t stride, int64_t n,
 void k_igemm_pack(enum dtype t, const void *x, int64_t at, int64_t rows, int64_t outer, int64_t k,
                   int64_t inner, const int32_t *zero, int64_t zero_step, int16_t *y);
 
-/* How 32-bit sums become codes of 8 bits: y = clip(rint((float)(sum + bias) * scale) + zero), the
- * sum wrapping around, ties to even. Clipping comes before rounding, which is the same. */
-struct requant {
-    const int32_t *bias;   /* one for each column; NULL: none */
-    const float *scale;    /* one for each column, or for all */
-    int64_t scale_step;    /* 1 or 0 */
-    int32_t zero;
-    enum dtype dtype;      /* uint8 or int8 */
-};
-/* rows x n sums; y starts at element `at`, its rows lie ldy apart. */
-void k_requant(const struct requant *r, const int32_t *sum, int64_t rows, int64_t n, void *y,
-               int64_t at, int64_t ldy);
-/* y[i] = (float)sum[i] * scale[i] + bias[i], rounded twice; bias NULL: none. */
-void k_scale_sums(const int32_t *sum, const float *scale, const float *bias, int64_t n, float *y);
-
 #endif

@@ -87,26 +87,37 @@ static struct k_iconv_input sample_in(const struct tensor *x, const struct conv_
                                   .at = last ? sample * n : 0, .zero = zero};
 }
 
-/* One sample of the result, channels last; r NULL: the sums as they are. */
+/* What makes codes of sums; NULL where the sums are the result. */
+struct grid {
+    const float *factor; /* one a channel */
+    const int32_t *bias; /* the same, or NULL */
+    int32_t zero;
+    enum dtype dtype;
+};
+
+/* One sample of the result, channels last. */
 static void convolve(const struct call *c, const struct conv_dims *d,
-                     const struct k_iconv_input *x, const int16_t *weight, const struct requant *r,
+                     const struct k_iconv_input *x, const int16_t *weight, const struct grid *g,
                      char *y)
 {
     int64_t n_out = conv_out_span(d);
     int16_t *scratch = arena_array(c->scratch, k_iconv_scratch(d), sizeof *scratch);
-    int32_t *sum = r ? NEW_ARRAY(c->scratch, K_ICONV_BLOCK * d->m, int32_t) : (int32_t *)(void *)y;
+    int32_t *sum = g ? NEW_ARRAY(c->scratch, K_ICONV_BLOCK * d->m, int32_t) : (int32_t *)(void *)y;
     for (int64_t first = 0; first < n_out; first += K_ICONV_BLOCK) {
         int64_t n = n_out - first < K_ICONV_BLOCK ? n_out - first : K_ICONV_BLOCK;
-        if (r) {
-            k_iconv(d, x, weight, first, n, sum, scratch);
-            k_requant(r, sum, n, d->m, y, first * d->m, d->m);
-        } else {
-            k_iconv(d, x, weight, first, n, sum + first * d->m, scratch);
+        struct sums s = {.sum = sum, .rows = n, .channels = d->m};
+        k_iconv(d, x, weight, first, n, sum, scratch);
+        if (!g) {
+            sum += n * d->m;
+            continue;
         }
+        s.factor = g->factor;
+        s.bias = g->bias;
+        codes_of_sums(&s, g->zero, g->dtype, y + first * d->m);
     }
 }
 
-static int eval(struct call *c, const struct slots *at, const struct requant *r, struct err *err)
+static int eval(struct call *c, const struct slots *at, const struct grid *g, struct err *err)
 {
     const struct tensor *x = call_in(c, 0);
     struct tensor *y = call_out(c, 0);
@@ -124,7 +135,7 @@ static int eval(struct call *c, const struct slots *at, const struct requant *r,
     for (int64_t i = 0; i < d.batch && size; i++) {
         char *to = (char *)y->data + (size_t)i * size;
         struct k_iconv_input in = sample_in(x, &d, last_in, i, zero, room_in);
-        convolve(c, &d, &in, weight, r, last_out ? to : room_out);
+        convolve(c, &d, &in, weight, g, last_out ? to : room_out);
         if (!last_out)
             k_transpose(to, room_out, item, 1, conv_out_span(&d), d.m);
     }
@@ -140,19 +151,19 @@ int eval_qlinear_conv(struct call *c, struct err *err)
 {
     const struct tensor *bias = call_in(c, BIAS);
     int64_t m = call_in(c, qlinear.w)->shape.dim[0];
-    struct requant r = {.dtype = call_out(c, 0)->dtype, .scale_step = 1};
+    struct grid g = {.dtype = call_out(c, 0)->dtype};
     struct scales w_scale;
     float x_scale, y_scale;
     TRY(scale_read(c, X_SCALE, &x_scale, err));
     TRY(scale_read(c, Y_SCALE, &y_scale, err));
     TRY(scales_read(c, W_SCALE, m, &w_scale, err));
-    TRY(zero_read(c, Y_ZERO, r.dtype, &r.zero, err));
+    TRY(zero_read(c, Y_ZERO, g.dtype, &g.zero, err));
     if (bias && (bias->dtype != DTYPE_I32 || tensor_count(bias) != m))
         return err_set(err, ERR_INPUT, "the bias must be %d int32 numbers", (int)m);
-    float *scale = NEW_ARRAY(c->scratch, m, float);
+    float *factor = NEW_ARRAY(c->scratch, m, float);
     for (int64_t i = 0; i < m; i++)
-        scale[i] = x_scale * w_scale.at[i * w_scale.step] / y_scale;
-    r.scale = scale;
-    r.bias = bias ? bias->data : NULL;
-    return m ? eval(c, &qlinear, &r, err) : 0;
+        factor[i] = x_scale * w_scale.at[i * w_scale.step] / y_scale;
+    g.factor = factor;
+    g.bias = bias ? bias->data : NULL;
+    return m ? eval(c, &qlinear, &g, err) : 0;
 }

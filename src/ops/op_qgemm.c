@@ -119,18 +119,18 @@ int eval_qgemm(struct call *c, struct err *err)
         return 0;
     float *f = NEW_ARRAY(c->scratch, s.n, float);
     int32_t *sum = NEW_ARRAY(c->scratch, s.m * s.n, int32_t);
-    struct requant r = {.scale = f, .scale_step = 1, .dtype = y->dtype};
+    struct sums sums = {.sum = sum, .rows = s.m, .channels = s.n, .factor = f};
+    int32_t zero;
     TRY(factors(c, &s, f, err));
     TRY(operand(c, A, &s, s.m, !s.ta, &row, &a, err));
     TRY(operand(c, B, &s, s.n, s.tb, &row, &b, err));
     k_igemm(s.m, s.n, row, a, b, sum, s.n);
     TRY(add_bias(c, &s, sum, err));
     if (y->dtype == DTYPE_F32) {
-        for (int64_t i = 0; i < s.m; i++)
-            k_scale_sums(sum + i * s.n, f, NULL, s.n, tensor_f32(y) + i * s.n);
+        k_sums_f32(&sums, tensor_f32(y));
         return 0;
     }
-    TRY(zero_read(c, Y_ZERO, y->dtype, &r.zero, err));
-    k_requant(&r, sum, s.m, s.n, y->data, 0, s.n);
+    TRY(zero_read(c, Y_ZERO, y->dtype, &zero, err));
+    codes_of_sums(&sums, zero, y->dtype, y->data);
     return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "k_igemm.h"
 #include "k_round.h"
+#include "k_tail.h"
 #include "packed.h"
 #include "qparam.h"
 #include "stacks.h"
@@ -198,55 +199,58 @@ int eval_matmul_integer(struct call *c, struct err *err)
     return 0;
 }
 
+/* As many rows of matrix i at a time as share their factors: `store` finds them in s, and their
+ * place in the result in `at`. */
+#define EACH_ROWS(p, i, y_scale, f, sum, store)                                                    \
+    for (int64_t line = 0, step = (p).rows.scale.step ? 1 : (p).m; line < (p).m; line += step) {   \
+        struct sums s = {.sum = (sum) + line * (p).n, .rows = step, .channels = (p).n,             \
+                         .factor = (f)};                                                           \
+        int64_t at = ((i) * (p).m + line) * (p).n;                                                 \
+        factors(&(p), i, line, y_scale, f);                                                        \
+        store;                                                                                     \
+    }
+
 int eval_qlinear_matmul(struct call *c, struct err *err)
 {
     struct tensor *y = call_out(c, 0);
     struct left left = codes_left(c, qlinear.a);
-    struct requant r = {.dtype = y->dtype, .scale_step = 1};
     struct product p;
     float y_scale;
+    int32_t zero;
     if (!tensor_count(y))
         return 0;
     TRY(scale_read(c, qlinear.y_scale, &y_scale, err));
-    TRY(zero_read(c, qlinear.y_zero, y->dtype, &r.zero, err));
+    TRY(zero_read(c, qlinear.y_zero, y->dtype, &zero, err));
     TRY(product_open(c, &qlinear, &left, &p, err));
     int32_t *sum = NEW_ARRAY(c->scratch, p.m * p.n, int32_t);
     float *f = NEW_ARRAY(c->scratch, p.n, float);
-    r.scale = f;
     for (int64_t i = 0; i < p.count; i++) {
-        bool by_row = p.rows.scale.step;
         multiply(&p, i, sum);
-        for (int64_t line = 0; line < p.m; line += by_row ? 1 : p.m) {
-            factors(&p, i, line, y_scale, f);
-            k_requant(&r, sum + line * p.n, by_row ? 1 : p.m, p.n, y->data,
-                      (i * p.m + line) * p.n, p.n);
-        }
+        EACH_ROWS(p, i, y_scale, f, sum, codes_of_sums(&s, zero, y->dtype, (char *)y->data + at))
     }
     return 0;
 }
 
-static int eval_float(struct call *c, const struct slots *at, const struct left *left,
+static int eval_float(struct call *c, const struct slots *at_slots, const struct left *left,
                       struct err *err)
 {
     float *y = tensor_f32(call_out(c, 0));
-    const struct tensor *bias = call_in(c, at->bias);
+    const struct tensor *bias = call_in(c, at_slots->bias);
     struct product p;
     if (!tensor_count(call_out(c, 0)))
         return 0;
-    TRY(product_open(c, at, left, &p, err));
+    TRY(product_open(c, at_slots, left, &p, err));
     if (bias && (bias->dtype != DTYPE_F32 || tensor_count(bias) != p.n))
-        return err_set(err, ERR_INPUT, "input %d must be %d float numbers", at->bias, (int)p.n);
+        return err_set(err, ERR_INPUT, "input %d must be %d float numbers", at_slots->bias,
+                       (int)p.n);
+    struct tail tail = {.bias = bias ? tensor_f32(bias) : NULL};
     int32_t *sum = NEW_ARRAY(c->scratch, p.m * p.n, int32_t);
     float *f = NEW_ARRAY(c->scratch, p.n, float);
     for (int64_t i = 0; i < p.count; i++) {
         multiply(&p, i, sum);
-        for (int64_t line = 0; line < p.m; line++) {
-            if (line == 0 || p.rows.scale.step)
-                factors(&p, i, line, 1, f);
-            k_scale_sums(sum + line * p.n, f, bias ? tensor_f32(bias) : NULL, p.n,
-                         y + (i * p.m + line) * p.n);
-        }
+        EACH_ROWS(p, i, 1, f, sum, k_sums_f32(&s, y + at))
     }
+    k_tail(&tail, y, p.count * p.m, p.n);
     return 0;
 }
 

@@ -10,7 +10,6 @@
  */
 #include "ops.h"
 
-#include "k_igemm.h"
 #include "k_loop.h"
 #include "k_qlinear.h"
 #include "qparam.h"
@@ -78,14 +77,14 @@ int eval_qlinear_mean(struct call *c, struct err *err)
     int64_t stride[2][MAX_RANK], n = tensor_count(y);
     const int64_t *strides[2] = {stride[0], stride[1]};
     int32_t zero, *sum = NEW_ARRAY(c->scratch, n, int32_t);
-    struct requant r = {.dtype = y->dtype};
+    int32_t y_zero;
     float x_scale, y_scale;
     struct k_loop l;
     unsigned mask;
     TRY(scale_read(c, X_SCALE, &x_scale, err));
     TRY(scale_read(c, Y_SCALE, &y_scale, err));
     TRY(zero_read(c, X_ZERO, x->dtype, &zero, err));
-    TRY(zero_read(c, Y_ZERO, y->dtype, &r.zero, err));
+    TRY(zero_read(c, Y_ZERO, y->dtype, &y_zero, err));
     TRY(mean_axes(c, x->shape.rank, &mask, err));
     if (!n)
         return 0;
@@ -98,9 +97,9 @@ int eval_qlinear_mean(struct call *c, struct err *err)
                         l.stride[1][l.rank - 1]);
         } while (k_loop_next(&l));
     }
-    float scale = x_scale / (y_scale * (float)(tensor_count(x) / n));
-    r.scale = &scale;
-    k_requant(&r, sum, 1, n, y->data, 0, n);
+    float factor = x_scale / (y_scale * (float)(tensor_count(x) / n));
+    struct sums sums = {.sum = sum, .rows = n, .channels = 1, .factor = &factor};
+    codes_of_sums(&sums, y_zero, y->dtype, y->data);
     return 0;
 }
 

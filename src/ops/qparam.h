@@ -5,6 +5,7 @@
 #ifndef QPARAM_H
 #define QPARAM_H
 
+#include "k_sums.h"
 #include "op.h"
 
 /* One for each of n channels, or one for all. */
@@ -39,6 +40,8 @@ int zeros_read(const struct call *c, int slot, enum dtype codes, int64_t n, stru
 /* DynamicQuantizeLinear's scale and zero point for uint8: the range of x, widened to include 0. */
 void dynamic_range(const float *x, int64_t n, float *scale, int32_t *zero);
 
+/* Sums become codes of a type, clipped at its limits. */
+void codes_of_sums(const struct sums *s, int32_t zero, enum dtype t, void *codes);
 /* clip(rint(v / scale) + zero), as QuantizeLinear has it. */
 int32_t code_of(float v, float scale, int32_t zero, enum dtype t);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_integer: integer products and convolutions are exact, also where sums wrap around; codes
- * are rounded half to even and clipped.
+ * test_integer: integer products and convolutions are exact, also where sums wrap around.
  */
 #include "k_iconv.h"
 #include "k_startup.h"
@@ -9,7 +8,6 @@
 
 #include "arena.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -159,61 +157,13 @@ static void test_conv(void **state)
     arena_release(&arena);
 }
 
-static void test_requant(void **state)
-{
-    (void)state;
-    struct random r = {3};
-    int32_t sum[3 * 19], bias[19];
-    float scale[19];
-    uint8_t y[3 * 21 + 5];
-    for (int i = 0; i < 400; i++) {
-        struct requant q = {.bias = i & 1 ? bias : NULL, .scale = scale, .scale_step = i >> 1 & 1,
-                            .dtype = random_type(&r)};
-        q.zero = random_zero(&r, q.dtype);
-        for (int k = 0; k < 3 * 19; k++)
-            sum[k] = (int32_t)random_int(&r, INT32_MIN, INT32_MAX) >> random_int(&r, 0, 28);
-        for (int k = 0; k < 19; k++) {
-            bias[k] = (int32_t)random_int(&r, INT32_MIN, INT32_MAX) >> random_int(&r, 0, 28);
-            scale[k] = i & 4 ? 0.5f : ldexpf(random_float(&r), -(int)random_int(&r, 0, 20));
-        }
-        memset(y, 0x55, sizeof y);
-        k_requant(&q, sum, 3, 19, y, 5, 21);
-        for (int k = 0; k < (int)sizeof y; k++) {
-            int row = (k - 5) / 21, column = (k - 5) % 21;
-            if (k < 5 || column >= 19) {
-                assert_int_equal(y[k], 0x55);
-                continue;
-            }
-            int32_t s = sum[row * 19 + column];
-            if (q.bias)
-                s = (int32_t)((uint32_t)s + (uint32_t)bias[column]);
-            float v = rintf((float)s * scale[q.scale_step ? column : 0]);
-            double code = (double)v + q.zero, lo = (double)dtype_info(q.dtype)->min;
-            code = fmin(fmax(code, lo), (double)dtype_info(q.dtype)->max);
-            assert_int_equal(dtype_load_int(q.dtype, y, k), (int64_t)code);
-        }
-    }
-}
-
-static void test_scale_sums(void **state)
-{
-    (void)state;
-    const int32_t sum[] = {3, -7, INT32_MAX};
-    const float scale[] = {0.5f, 2, 1}, bias[] = {1, -1, 0.25f};
-    float y[3];
-    k_scale_sums(sum, scale, bias, 3, y);
-    assert_true(y[0] == 2.5f && y[1] == -15 && y[2] == 0x1p31f);
-    k_scale_sums(sum, scale, NULL, 3, y);
-    assert_true(y[0] == 1.5f && y[1] == -14 && y[2] == 0x1p31f);
-}
-
 int main(void)
 {
     kernels_enter();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm),       cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_conv),       cmocka_unit_test(test_requant),
-        cmocka_unit_test(test_scale_sums),
+        cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_conv),
     };
     return cmocka_run_group_tests_name("integer", tests, NULL, NULL);
 }
