@@ -42,7 +42,7 @@ static bool affine_is_finite(const struct affine *y)
 /* Why a BatchNormalization is not a fixed function of its input by channel; NULL: it is one. */
 static const char *bn_obstacle(const struct node *bn)
 {
-    int64_t opset = model_opset(bn->graph->model, "");
+    int64_t opset = node_opset(bn);
     if (node_int(bn, "training_mode", 0) || (opset < 7 && !node_int(bn, "is_test", 0)))
         return "it is in training mode";
     if (!node_int(bn, "spatial", 1))

@@ -181,7 +181,7 @@ static bool compute(struct fold *f, struct call *c, const struct tensor **in, st
 static bool evaluate(struct fold *f, struct node *n, const struct tensor **in, struct tensor **out)
 {
     struct err ignored = {0};
-    struct call c = {.node = n, .opset = model_opset(f->model, n->domain), .n_in = n->n_in,
+    struct call c = {.node = n, .opset = node_opset(n), .n_in = n->n_in,
                      .n_out = n->n_out, .in = in, .out = out, .scratch = &f->scratch};
     for (int i = 0; i < n->n_out; i++) {
         out[i] = n->out[i] ? NEW(&f->scratch, struct tensor) : NULL;

@@ -91,6 +91,7 @@ static struct node *copy_node(struct copy *c, const struct node *n, struct graph
     to->op = n->op;
     to->name = n->name;
     to->id = n->id;
+    to->opset = n->opset;
     to->origin = n->origin;
     copy_inputs(c, n, to);
     copy_attrs(c, n, to);

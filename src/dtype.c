@@ -43,8 +43,12 @@ static const struct dtype_info table[N_DTYPES] = {
     [DTYPE_F6E3M2] = FLT("float6e3m2", 6),
 };
 
+static const struct dtype_info sequence = {"sequence", 0, false, false, 0, 0};
+
 const struct dtype_info *dtype_info(enum dtype t)
 {
+    if (dtype_is_sequence(t))
+        return &sequence;
     return &table[t > 0 && t < N_DTYPES ? t : DTYPE_NONE];
 }
 

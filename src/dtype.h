@@ -4,6 +4,9 @@
  *
  * Types below 8 bits are packed as ONNX packs them: first element in the low bits, the tail padded
  * with zeros, over the whole tensor.
+ *
+ * A sequence of tensors has a number of its own, SEQUENCE_OF + the type of the elements; its row is
+ * "sequence", without a size. See tensor.h.
  */
 #ifndef DTYPE_H
 #define DTYPE_H
@@ -44,6 +47,21 @@ enum dtype {
     DTYPE_F6E3M2 = 28,
     N_DTYPES
 };
+
+enum { SEQUENCE_OF = 64 };
+
+static inline bool dtype_is_sequence(enum dtype t)
+{
+    return (int)t >= SEQUENCE_OF;
+}
+static inline enum dtype dtype_sequence(enum dtype element)
+{
+    return (enum dtype)(SEQUENCE_OF + (int)element);
+}
+static inline enum dtype dtype_element(enum dtype sequence)
+{
+    return (enum dtype)((int)sequence - SEQUENCE_OF);
+}
 
 struct dtype_info {
     const char *name;   /* as ONNX's text form spells it: "float", "int8" */

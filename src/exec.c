@@ -23,7 +23,7 @@ struct exec *exec_open(const struct graph *g, const struct exec_options *o, stru
     bool *stale = NEW_ARRAY(&scratch, x->n_values, bool);
     memset(stale, true, (size_t)x->n_values * sizeof *stale);
     x->setup = run_new(x, pool_open());
-    int result = setup_run(x, stale, err);
+    int result = setup_run(x, true, stale, err);
     arena_release(&scratch);
     if (result < 0) {
         exec_close(x);
@@ -40,8 +40,8 @@ void exec_close(struct exec *x)
     run_close(x->setup);
     for (int i = 0; i < x->n_setup; i++)
         step_forget(&x->setup_step[i]);
-    for (int i = 0; i < x->n_steps; i++)
-        step_forget(&x->step[i]);
+    for (int i = 0; i < x->main.n_steps; i++)
+        step_forget(&x->main.step[i]);
     struct arena arena = x->arena;
     arena_release(&arena);
 }
@@ -60,7 +60,7 @@ void exec_override(struct exec *x, const struct value *v, const struct tensor *t
     x->place[v->id].constant = t;
     x->version++;
     /* The same types went through the same operators when the exec was opened. */
-    if (setup_run(x, stale, &err) < 0)
+    if (setup_run(x, false, stale, &err) < 0)
         BUG("%s", err.text);
     arena_release(&scratch);
 }

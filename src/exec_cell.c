@@ -46,7 +46,7 @@ void pool_leave(struct pool *p)
     arena_release(&arena);
 }
 
-static struct buffer *buffer_take(struct pool *p, size_t size)
+struct buffer *buffer_take(struct pool *p, size_t size)
 {
     int k = class_of(size);
     if (k >= N_CLASSES)
@@ -62,7 +62,13 @@ static struct buffer *buffer_take(struct pool *p, size_t size)
         b->class = k;
     }
     b->cells = 0;
+    b->n_held = 0;
     return b;
+}
+
+size_t buffer_size(const struct buffer *b)
+{
+    return class_size(b->class);
 }
 
 /* Runs beside each other advance together: what all of them have left behind would lie idle until
@@ -79,6 +85,17 @@ static void buffer_give(struct pool *p, struct buffer *b)
     b->next = p->free[b->class];
     p->free[b->class] = b;
     p->idle += size;
+}
+
+void buffer_drop(struct pool *p, struct buffer *b)
+{
+    if (--b->cells)
+        return;
+    for (int64_t i = 0; i < b->n_held; i++)
+        if (b->held[i])
+            buffer_drop(p, b->held[i]);
+    b->n_held = 0;
+    buffer_give(p, b);
 }
 
 static struct cell *cell_add(struct pool *p, struct cell **forms, enum face face,
@@ -117,6 +134,14 @@ struct cell *cell_share(struct pool *p, struct cell **forms, enum face face,
     return c;
 }
 
+struct cell *cell_in(struct pool *p, struct cell **forms, enum face face, const struct tensor *t,
+                     struct buffer *buffer)
+{
+    struct cell *c = cell_add(p, forms, face, t, buffer);
+    c->t.origin = NULL;
+    return c;
+}
+
 struct cell *cell_find(struct cell *forms, enum face face, enum layout layout)
 {
     for (; forms; forms = forms->next)
@@ -130,8 +155,8 @@ void cell_free(struct pool *p, struct cell **forms, struct cell *c)
     while (*forms != c)
         forms = &(*forms)->next;
     *forms = c->next;
-    if (c->buffer && --c->buffer->cells == 0)
-        buffer_give(p, c->buffer);
+    if (c->buffer)
+        buffer_drop(p, c->buffer);
     c->next = p->cells;
     p->cells = c;
 }

@@ -13,6 +13,8 @@ struct buffer {
     int cells; /* that use it */
     int class; /* of sizes */
     struct buffer *next;
+    struct buffer **held; /* of a list (exec_list.h): where its elements lie; NULL: not ours */
+    int64_t n_held;
 };
 
 struct cell {
@@ -35,11 +37,19 @@ struct pool {
 struct pool *pool_open(void);
 void pool_leave(struct pool *p); /* frees it with its last user */
 
+/* Memory that no cell uses yet; how much it is; and one user less. */
+struct buffer *buffer_take(struct pool *p, size_t size);
+size_t buffer_size(const struct buffer *b);
+void buffer_drop(struct pool *p, struct buffer *b);
+
 /* A new form of a value, with memory for type t (dtype, layout, shape), not cleared. */
 struct cell *cell_new(struct pool *p, struct cell **forms, enum face face, const struct tensor *t);
 /* Another form in the same memory; `of` is NULL where it is not the run's: then t->data is. */
 struct cell *cell_share(struct pool *p, struct cell **forms, enum face face,
                         const struct tensor *t, const struct cell *of);
+/* A form in a part of a buffer, or (NULL) in memory that is not the run's: at t->data. */
+struct cell *cell_in(struct pool *p, struct cell **forms, enum face face, const struct tensor *t,
+                     struct buffer *buffer);
 struct cell *cell_find(struct cell *forms, enum face face, enum layout layout);
 /* Drops one form, or all of them. */
 void cell_free(struct pool *p, struct cell **forms, struct cell *c);

@@ -49,7 +49,7 @@ static bool find_codes(struct exec *x, const struct use *u, struct operand *o,
     }
     struct node *n = value_def(v, OP_DequantizeLinear);
     struct value *codes = n ? node_input(n, 0) : NULL;
-    if (!codes || codes->graph != x->graph)
+    if (!codes)
         return false;
     *o = (struct operand){codes->id, FACE_COMPUTED};
     *q = stated_quant(x, n, codes->constant ? codes->constant->dtype : codes->type.dtype);
@@ -130,11 +130,20 @@ static struct coded *find_coded(struct exec *x, const struct node *n)
     return kept;
 }
 
+static void code_graph(struct exec *x, const struct graph *g)
+{
+    const struct graph *body;
+    for (const struct node *n = g->first; n; n = n->next) {
+        x->coded[n->id] = find_coded(x, n);
+        for (int k = 0; (body = node_body(n, k)); k++)
+            code_graph(x, body);
+    }
+}
+
 void plan_codes(struct exec *x)
 {
     x->coded = NEW_ARRAY(&x->arena, x->graph->model->n_nodes, struct coded *);
-    for (const struct node *n = x->graph->first; n; n = n->next)
-        x->coded[n->id] = find_coded(x, n);
+    code_graph(x, x->graph);
 }
 
 /* May the step round its result itself? It adds nothing to it but the bias in codes, and what it
@@ -175,8 +184,10 @@ static void take_rounding(struct exec *x, struct step *step, int i, int k)
     step[k] = s;
 }
 
-int plan_rounding(struct exec *x, struct step *step, int n)
+void plan_rounding(struct exec *x, struct block *b)
 {
+    struct step *step = b->step;
+    int n = b->n_steps;
     bool *gone = NEW_ARRAY(&x->arena, n, bool);
     for (int i = 0; i < n; i++) {
         if (!may_round(&step[i]))
@@ -199,9 +210,8 @@ int plan_rounding(struct exec *x, struct step *step, int n)
             gone[i] = true;
         }
     }
-    int kept = 0;
+    b->n_steps = 0;
     for (int i = 0; i < n; i++)
         if (!gone[i])
-            step[kept++] = step[i];
-    return kept;
+            step[b->n_steps++] = step[i];
 }

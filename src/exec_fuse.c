@@ -129,21 +129,20 @@ static void fuse_step(struct exec *x, struct step *step, int i, const int *step_
     gone[last] = false;
 }
 
-int plan_fuse(struct exec *x, struct step *step, int n)
+void plan_fuse(struct exec *x, struct block *b, int *step_of)
 {
+    struct step *step = b->step;
+    int n = b->n_steps;
     bool *gone = NEW_ARRAY(&x->arena, n, bool);
-    int n_nodes = x->graph->model->n_nodes;
-    int *step_of = NEW_ARRAY(&x->arena, n_nodes, int); /* by node; -1: not in the list */
-    for (int i = 0; i < n_nodes; i++)
-        step_of[i] = -1;
     for (int i = 0; i < n; i++)
         step_of[step[i].node->id] = i;
     for (int i = 0; i < n; i++)
         if (!gone[i] && !step[i].n_parts && step[i].op->flags & OP_TAIL)
             fuse_step(x, step, i, step_of, gone);
-    int kept = 0;
+    for (const struct node *node = b->graph->first; node; node = node->next)
+        step_of[node->id] = -1;
+    b->n_steps = 0;
     for (int i = 0; i < n; i++)
         if (!gone[i])
-            step[kept++] = step[i];
-    return kept;
+            step[b->n_steps++] = step[i];
 }

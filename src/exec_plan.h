@@ -5,8 +5,12 @@
  * A value has up to three faces: as it was computed, rounded to its quant's grid, and the codes of
  * that. Which of them a use sees is decided when the plan is made. Values are found by id.
  *
- * Constants and what depends on nothing else are fixed: computed once by the run `setup`, whose
- * cells all other runs read.
+ * The main graph and each body of a node is a block of steps. A body's values have ids like all
+ * others, so what it captures is read where it lies; only its inputs are put in their places by
+ * the step that runs it (exec_body.c), again for each iteration.
+ *
+ * Constants and what depends on nothing else are fixed, in bodies too: computed once by the run
+ * `setup`, whose cells all other runs read.
  */
 #ifndef EXEC_PLAN_H
 #define EXEC_PLAN_H
@@ -40,6 +44,8 @@ struct step {
     struct operand *in;
     int *out;                /* ids; of the last follower where there are any; -1: left out */
     unsigned constant;       /* bit i: input i is fixed */
+    struct block *body;      /* of a node with bodies, in the order of struct control */
+    int n_bodies;
     struct step *part;       /* a step for each node; NULL: no followers */
     int n_parts;
     struct tail tail;        /* kind and limits */
@@ -49,6 +55,16 @@ struct step {
     int *dead;               /* ids that nobody reads after this step */
     int n_dead;
     struct op_state *state;
+};
+
+struct block {
+    const struct graph *graph;
+    struct block *outer; /* NULL: the main graph's */
+    int at;              /* the outer block's step that runs it */
+    struct step *step;
+    int n_steps;
+    struct operand *output; /* value -1: it is not computed */
+    int n_outputs;
 };
 
 struct coded { /* a node that computes on codes */
@@ -65,30 +81,36 @@ struct exec {
     bool *runnable;      /* nodes, by id; all of them where the graph must run whole */
     bool *needed;        /* nodes, by id: somebody wants what they compute */
     struct coded **coded; /* nodes, by id; NULL: real values */
-    struct step *setup_step, *step;
-    int n_setup, n_steps, n_all; /* n_all: indices of steps are below it */
-    struct operand *output;
-    int n_outputs;
+    struct step *setup_step; /* of all graphs */
+    int n_setup, n_all;      /* n_all: indices of steps are below it */
+    struct block main;
     struct run *setup;
     unsigned version; /* counts overrides */
 };
 
-/* exec_plan.c: places, outputs and the steps of the setup; then, when it has run, the steps. */
+/* exec_need.c: which nodes run and which of them are fixed. -1: some cannot. */
+int plan_need(struct exec *x, bool partial, struct err *err);
+
+/* exec_plan.c: places and the steps of the setup; then, when it has run, all others. */
 int plan_setup(struct exec *x, const struct exec_options *o, struct err *err);
 void plan_steps(struct exec *x);
+/* What input i of a node reads. */
+struct operand plan_operand(const struct exec *x, const struct node *n, int i);
 
-/* exec_codes.c: fills x->coded; then, of the n steps, lets those that can round their results
- * themselves, and returns how many are left. */
+/* exec_codes.c: fills x->coded; then, of the steps of a block, lets those that can round their
+ * results themselves. */
 void plan_codes(struct exec *x);
-int plan_rounding(struct exec *x, struct step *step, int n);
+void plan_rounding(struct exec *x, struct block *b);
 
-/* exec_fuse.c: joins steps with what follows them; returns how many of the n are left. */
-int plan_fuse(struct exec *x, struct step *step, int n);
+/* exec_fuse.c: joins steps of a block with what follows them. step_of: -1 for each node of the
+ * model, before and after. */
+void plan_fuse(struct exec *x, struct block *b, int *step_of);
 
-/* exec_run.c: computes what is fixed and depends on the stale values (by id; more are marked), and
- * forgets what was prepared from them. */
-int setup_run(struct exec *x, bool *stale, struct err *err);
-/* What an operator prepared for the step. */
+/* exec_run.c: computes what is fixed, at first; or again what depends on the stale values (by id;
+ * more are marked), and forgets what was prepared from them. A node of a body that fails at first
+ * is not fixed after all: it may be that nobody ever gets there. */
+int setup_run(struct exec *x, bool first, bool *stale, struct err *err);
+/* What an operator prepared for the step, and for those of its bodies. */
 void step_forget(struct step *s);
 /* The fixed value in plain order. */
 const struct tensor *fixed_tensor(const struct exec *x, struct operand o);

@@ -17,6 +17,10 @@ static int widest(const struct step *step, int n_steps)
         n = step[i].n_in > n ? step[i].n_in : n;
         n = step[i].n_out > n ? step[i].n_out : n;
         n = part > n ? part : n;
+        for (int k = 0; k < step[i].n_bodies; k++) {
+            int body = widest(step[i].body[k].step, step[i].body[k].n_steps);
+            n = body > n ? body : n;
+        }
     }
     return n;
 }
@@ -25,13 +29,13 @@ struct run *run_new(struct exec *x, struct pool *pool)
 {
     struct arena arena = {0};
     struct run *r = NEW(&arena, struct run);
-    int n = widest(x->setup_step, x->n_setup), m = widest(x->step, x->n_steps);
+    int n = widest(x->setup_step, x->n_setup), m = widest(x->main.step, x->main.n_steps);
     n = m > n ? m : n;
     r->exec = x;
     r->pool = pool;
     r->forms = NEW_ARRAY(&arena, x->n_values, struct cell *);
     r->memo = NEW_ARRAY(&arena, x->n_all, struct memo);
-    r->output = NEW_ARRAY(&arena, x->n_outputs, const struct tensor *);
+    r->output = NEW_ARRAY(&arena, x->main.n_outputs, const struct tensor *);
     r->version = x->version;
     r->in = NEW_ARRAY(&arena, n, const struct tensor *);
     r->hidden_in = NEW_ARRAY(&arena, n, const struct tensor *);
@@ -127,7 +131,7 @@ static void clear(struct run *r)
     for (int v = 0; v < x->n_values; v++)
         if (!x->place[v].fixed)
             cells_free(r->pool, &r->forms[v]);
-    memset(r->output, 0, (size_t)x->n_outputs * sizeof *r->output);
+    memset(r->output, 0, (size_t)x->main.n_outputs * sizeof *r->output);
 }
 
 int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
@@ -148,9 +152,9 @@ int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
 static void finish(struct run *r)
 {
     const struct exec *x = r->exec;
-    for (int i = 0; i < x->n_outputs; i++)
-        if (x->output[i].value >= 0)
-            r->output[i] = &run_form_in(r, x->output[i], LAYOUT_PLAIN)->t;
+    for (int i = 0; i < x->main.n_outputs; i++)
+        if (x->main.output[i].value >= 0)
+            r->output[i] = &run_form_in(r, x->main.output[i], LAYOUT_PLAIN)->t;
 }
 
 static void drop_outputs(struct run *r, const struct step *s)
@@ -164,9 +168,9 @@ static void drop_outputs(struct run *r, const struct step *s)
 
 int run_peek(struct run *r, struct err *err)
 {
-    if (r->at == r->exec->n_steps)
+    if (r->at == r->exec->main.n_steps)
         return 0;
-    struct step *s = &r->exec->step[r->at];
+    struct step *s = &r->exec->main.step[r->at];
     r->peeking = true;
     int result = execute(r, s, err);
     r->peeking = false;
@@ -174,16 +178,21 @@ int run_peek(struct run *r, struct err *err)
     return result;
 }
 
+void run_free_dead(struct run *r, const struct step *s)
+{
+    for (int i = 0; i < s->n_dead; i++)
+        cells_free(r->pool, &r->forms[s->dead[i]]);
+}
+
 int run_step(struct run *r, struct err *err)
 {
     const struct exec *x = r->exec;
-    if (r->at < x->n_steps) {
-        struct step *s = &x->step[r->at++];
+    if (r->at < x->main.n_steps) {
+        struct step *s = &x->main.step[r->at++];
         TRY(execute(r, s, err));
-        for (int i = 0; i < s->n_dead; i++)
-            cells_free(r->pool, &r->forms[s->dead[i]]);
+        run_free_dead(r, s);
     }
-    if (r->at < x->n_steps)
+    if (r->at < x->main.n_steps)
         return 1;
     finish(r);
     return 0;
@@ -191,7 +200,7 @@ int run_step(struct run *r, struct err *err)
 
 const struct node *run_next(const struct run *r)
 {
-    return r->at < r->exec->n_steps ? r->exec->step[r->at].node : NULL;
+    return r->at < r->exec->main.n_steps ? r->exec->main.step[r->at].node : NULL;
 }
 
 int run_sample(struct run *r, const struct tensor *const *input, struct err *err)
@@ -216,7 +225,68 @@ static bool is_stale(const struct step *s, const bool *stale)
     return false;
 }
 
-int setup_run(struct exec *x, bool *stale, struct err *err)
+/* A step of the setup that did not work out, or needs what did not. */
+static void unfix(struct exec *x, const struct step *s)
+{
+    for (int i = 0; i < s->n_out; i++) {
+        if (s->out[i] < 0)
+            continue;
+        x->place[s->out[i]].fixed = false;
+        cells_free(x->setup->pool, &x->setup->forms[s->out[i]]);
+    }
+}
+
+static bool inputs_fixed(const struct exec *x, const struct step *s)
+{
+    for (int i = 0; i < s->n_in; i++)
+        if (s->in[i].value >= 0 && !x->place[s->in[i].value].fixed)
+            return false;
+    return true;
+}
+
+static int setup_step(struct exec *x, struct step *s, bool *stale, struct err *err)
+{
+    for (int k = 0; k < s->n_out; k++) {
+        if (s->out[k] < 0)
+            continue;
+        stale[s->out[k]] = true;
+        cells_free(x->setup->pool, &x->setup->forms[s->out[k]]);
+    }
+    step_forget(s);
+    return execute(x->setup, s, err);
+}
+
+static int setup_first(struct exec *x, bool *stale, struct err *err)
+{
+    int kept = 0;
+    for (int i = 0; i < x->n_setup; i++) {
+        struct step *s = &x->setup_step[i];
+        bool in_body = s->node->graph->outer, works = inputs_fixed(x, s);
+        struct err ignored;
+        if (works)
+            works = setup_step(x, s, stale, in_body ? &ignored : err) == 0;
+        if (works)
+            x->setup_step[kept++] = *s;
+        else if (in_body)
+            unfix(x, s);
+        else
+            return -1;
+    }
+    x->n_setup = kept;
+    return 0;
+}
+
+static void forget_stale(struct block *b, const bool *stale)
+{
+    for (int i = 0; i < b->n_steps; i++) {
+        if (is_stale(&b->step[i], stale))
+            step_forget(&b->step[i]);
+        for (int k = 0; k < b->step[i].n_bodies; k++)
+            forget_stale(&b->step[i].body[k], stale);
+    }
+}
+
+int setup_run(struct exec *x, bool first, bool *stale, struct err *err)
 {
     struct run *r = x->setup;
     for (int v = 0; v < x->n_values; v++) {
@@ -225,22 +295,12 @@ int setup_run(struct exec *x, bool *stale, struct err *err)
         cells_free(r->pool, &r->forms[v]);
         TRY(feed(r, v, x->place[v].constant, err));
     }
-    for (int i = 0; i < x->n_setup; i++) {
-        struct step *s = &x->setup_step[i];
-        if (s->n_in && !is_stale(s, stale))
-            continue;
-        for (int k = 0; k < s->n_out; k++) {
-            if (s->out[k] < 0)
-                continue;
-            stale[s->out[k]] = true;
-            cells_free(r->pool, &r->forms[s->out[k]]);
-        }
-        step_forget(s);
-        TRY(execute(r, s, err));
-    }
-    for (int i = 0; i < x->n_steps; i++)
-        if (is_stale(&x->step[i], stale))
-            step_forget(&x->step[i]);
+    if (first)
+        return setup_first(x, stale, err);
+    for (int i = 0; i < x->n_setup; i++)
+        if (is_stale(&x->setup_step[i], stale))
+            TRY(setup_step(x, &x->setup_step[i], stale, err));
+    forget_stale(&x->main, stale);
     return 0;
 }
 
@@ -251,6 +311,9 @@ void step_forget(struct step *s)
     s->state = NULL;
     for (int i = 0; i < s->n_parts; i++)
         step_forget(&s->part[i]);
+    for (int k = 0; k < s->n_bodies; k++)
+        for (int i = 0; i < s->body[k].n_steps; i++)
+            step_forget(&s->body[k].step[i]);
 }
 
 const struct tensor *fixed_tensor(const struct exec *x, struct operand o)

@@ -203,20 +203,26 @@ static enum layout output_layout(const struct step *s, int i, const struct tenso
     return t->shape.rank == common.rank ? common.layout : LAYOUT_PLAIN;
 }
 
-/* May the step write its output over this operand? It must die here, and nobody else use its
- * memory; `reads` is how often the step itself reads it otherwise. */
-static bool is_spent(const struct run *r, const struct step *s, struct operand o,
-                     const struct cell *c, int reads)
+bool run_is_spent(const struct run *r, const struct step *s, struct operand o,
+                  const struct cell *c)
 {
     if (r->peeking || !c->buffer || c->buffer->cells != 1)
         return false;
-    for (int i = 0; i < s->n_in; i++)
-        if (r->in[i] && r->in[i]->data == c->t.data && reads-- <= 0)
-            return false;
     for (int i = 0; i < s->n_dead; i++)
         if (s->dead[i] == o.value)
             return true;
     return false;
+}
+
+/* May the step write its output over this operand? `reads` is how often the step itself reads it
+ * otherwise. */
+static bool is_spent(const struct run *r, const struct step *s, struct operand o,
+                     const struct cell *c, int reads)
+{
+    for (int i = 0; i < s->n_in; i++)
+        if (r->in[i] && r->in[i]->data == c->t.data && reads-- <= 0)
+            return false;
+    return run_is_spent(r, s, o, c);
 }
 
 /* The operand of an elementwise operator that its output may be written over. */
@@ -317,7 +323,7 @@ int run_settle(struct run *r, int value, struct err *err)
             unpack_codes(r, p->value->quant, forms, c);
         return 0;
     }
-    if (p->wanted && r->watch)
+    if (p->wanted && r->watch && !dtype_is_sequence(c->t.dtype))
         r->watch(r->watch_data, p->value, &c->t);
     if (!p->read[FACE_ROUNDED] && !p->read[FACE_CODES])
         return 0;
@@ -396,11 +402,35 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
     return 0;
 }
 
+static int execute_control(struct run *r, struct step *s, struct err *err)
+{
+    switch (s->node->op) {
+    case OP_If: return run_if(r, s, err);
+    case OP_Loop: return run_loop(r, s, err);
+    case OP_Scan: return run_scan(r, s, err);
+    case OP_SequenceMap: return run_sequence_map(r, s, err);
+    default: return run_sequence(r, s, err);
+    }
+}
+
+/* Operators that look at the data of a tensor must not get a list of tensors. */
+static int refuse_sequences(const struct run *r, const struct step *s, struct err *err)
+{
+    bool any = s->op->flags & OP_VIEW && s->op->flags & OP_ANY_LAYOUT; /* Identity */
+    for (int i = 0; i < s->n_in; i++)
+        if (r->in[i] && dtype_is_sequence(r->in[i]->dtype) && !any
+            && s->node->op != OP_OptionalHasElement)
+            return err_set(err, ERR_INPUT, "input %d is a sequence, not a tensor", i);
+    return 0;
+}
+
 int run_execute(struct run *r, struct step *s, struct err *err)
 {
+    if (s->op->flags & OP_CONTROL)
+        return execute_control(r, s, err) ? err_at(err, "%s", node_title(s->node)) : 0;
     for (int i = 0; i < s->n_in; i++)
         r->in[i] = s->in[i].value < 0 ? NULL : &run_form(r, s->in[i], LAYOUT_PLAIN)->t;
-    if (infer_step(r, s, err))
+    if (refuse_sequences(r, s, err) || infer_step(r, s, err))
         return err_at(err, "%s", node_title(s->node));
     if (s->n_parts && !tail_fits(r, s)) {
         for (int i = 0; i < s->n_parts; i++)

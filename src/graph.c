@@ -54,6 +54,11 @@ int64_t model_opset(const struct model *m, const char *domain)
     return 0;
 }
 
+int64_t node_opset(const struct node *n)
+{
+    return n->opset ? n->opset : model_opset(n->graph->model, n->domain);
+}
+
 void model_set_opset(struct model *m, const char *domain, int64_t version)
 {
     for (int i = 0; i < m->n_opset; i++)
@@ -363,6 +368,18 @@ struct node *value_only_user(const struct value *v)
 bool node_is_result(const struct node *n)
 {
     return n->op == OP_RESULT;
+}
+
+struct graph *node_body(const struct node *n, int k)
+{
+    for (int i = 0; i < n->n_attr; i++) {
+        const struct attr *a = &n->attr[i];
+        size_t count = a->kind == ATTR_GRAPHS ? a->n : a->kind == ATTR_GRAPH;
+        if ((size_t)k < count)
+            return a->kind == ATTR_GRAPH ? a->g : a->graphs[k];
+        k -= (int)count;
+    }
+    return NULL;
 }
 
 bool value_is_output(const struct value *v)

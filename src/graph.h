@@ -19,8 +19,9 @@
  *  12. A quant, once solved, has n scales, all finite and > 0, n zero points within the limits of
  *      its type, and zero points of the middle where it is symmetric.
  *  13. After lowering no value carries a quant.
- *  14. Where FACT_TYPES holds a known operator whose inputs have dtypes gives its results one, and
- *      what is known of a constant's shape agrees with its data.
+ *  14. Where FACT_TYPES holds a known operator whose inputs have dtypes gives its results one,
+ *      unless they come out of a body or a sequence, and what is known of a constant's shape agrees
+ *      with its data.
  *
  * Graph outputs are ordinary uses, by the pseudo node `result`; the writer gives them their names
  * back. Constants never change: a pass makes a new tensor. Everything reachable from a model lives
@@ -104,6 +105,7 @@ struct node {
     struct attr *attr;
     int n_attr;
     int id; /* dense in the model */
+    int64_t opset; /* of its domain, where it is not the model's: it came from a function; or 0 */
     const void *origin;
 };
 
@@ -161,6 +163,8 @@ void model_restore(struct model *m, struct model *from);
 /* The version of a domain's operators; 0: not imported. "ai.onnx" is "". */
 int64_t model_opset(const struct model *m, const char *domain);
 void model_set_opset(struct model *m, const char *domain, int64_t version);
+/* The version of the node's domain that it is written in. */
+int64_t node_opset(const struct node *n);
 
 /* For readers and tests: objects in the order of the file. */
 struct graph *graph_new(struct model *m, struct graph *outer);
@@ -228,6 +232,8 @@ bool value_used_once(const struct value *v);
 bool value_is_output(const struct value *v);               /* of its own graph */
 bool value_is_fed(const struct value *v);                  /* an input that has no constant */
 bool node_is_result(const struct node *n);
+/* The bodies that a node's attributes hold, k = 0, 1, ...; NULL: no more. */
+struct graph *node_body(const struct node *n, int k);
 /* "node 'conv1' (Conv)", or by its first output where it has no name; in a static buffer of the
  * caller's thread, good until the next call. */
 const char *node_title(const struct node *n);

@@ -8,6 +8,7 @@
 #include "infer.h"
 
 #include "op.h"
+#include "ops/control.h"
 #include "ops/ops.h"
 
 #include <limits.h>
@@ -103,7 +104,7 @@ static void call_open(struct inference *f, struct node *n, struct call *c)
     }
     *c = (struct call){
         .node = n,
-        .opset = model_opset(n->graph->model, n->domain),
+        .opset = node_opset(n),
         .n_in = n->n_in,
         .n_out = n->n_out,
         .in = in,
@@ -283,7 +284,8 @@ static void data_follow(struct inference *f, struct node *n, struct call *c)
 
 static int inputs_check(const struct call *c, const struct op_info *info, struct err *err)
 {
-    int needed = info->max_in == INT_MAX ? c->n_in : info->min_in;
+    bool all = info->max_in == INT_MAX && !(info->flags & OP_CONTROL); /* a Loop checks its own */
+    int needed = all ? c->n_in : info->min_in;
     if (c->n_in < info->min_in)
         return err_set(err, ERR_INPUT, "it has %d inputs and needs %d", c->n_in, info->min_in);
     if (c->n_in > info->max_in)
@@ -330,48 +332,14 @@ int op_infer_node(struct node *n, struct err *err)
     return result;
 }
 
-/* The outputs of an If are those of its branches, as far as these agree; of a Loop the dtypes of
- * its body's, which stand behind the condition. */
-static void control_infer(struct node *n)
-{
-    const struct attr *one = node_attr(n, "then_branch"), *two = node_attr(n, "else_branch");
-    const struct attr *body = node_attr(n, "body");
-    bool is_if = one && two && one->kind == ATTR_GRAPH && two->kind == ATTR_GRAPH;
-    if (!is_if && (strcmp(n->type, "Loop") || !body || body->kind != ATTR_GRAPH))
-        return;
-    const struct node *a = is_if ? one->g->result : body->g->result;
-    const struct node *b = is_if ? two->g->result : a;
-    int skip = is_if ? 0 : 1;
-    for (int i = 0; i < n->n_out; i++) {
-        int k = i + skip;
-        if (!n->out[i] || k >= a->n_in || k >= b->n_in || !a->in[k].value || !b->in[k].value)
-            continue;
-        struct tensor t = a->in[k].value->type;
-        const struct tensor *other = &b->in[k].value->type;
-        if (t.dtype != other->dtype)
-            continue;
-        if (!is_if || t.shape.rank != other->shape.rank)
-            t.shape.rank = -1;
-        for (int d = 0; d < t.shape.rank; d++)
-            if (t.shape.dim[d] != other->shape.dim[d])
-                t.shape.dim[d] = -1;
-        type_merge(&n->out[i]->type, &t);
-    }
-}
-
 static int body_infer(struct inference *f, struct graph *g, struct err *err)
 {
     graph_each(g, n) {
-        for (int i = 0; i < n->n_attr; i++) {
-            const struct attr *a = &n->attr[i];
-            if (a->kind == ATTR_GRAPH)
-                TRY(body_infer(f, a->g, err));
-            for (size_t k = 0; a->kind == ATTR_GRAPHS && k < a->n; k++)
-                TRY(body_infer(f, a->graphs[k], err));
-        }
+        struct graph *body;
+        control_seed(n);
+        for (int k = 0; (body = node_body(n, k)); k++)
+            TRY(body_infer(f, body, err));
         TRY(node_infer(f, n, err));
-        if (!op_table[n->op].infer)
-            control_infer(n);
     }
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#define no_eval NULL
 const struct op_info op_table[N_OPS] = {
     [OP_OTHER] = {"", "", 0, INT_MAX, INT_MAX, NULL, NULL, ROLE_NONE, 0, "-"},
     [OP_RESULT] = {"", "", 0, INT_MAX, 0, NULL, NULL, ROLE_NONE, 0, "-"},
@@ -19,6 +20,7 @@ const struct op_info op_table[N_OPS] = {
     [OP_##id] = {domain, name, min_in, max_in, max_out, infer, eval, role, flags, engine},
 #include "ops.def"
 };
+#undef no_eval
 
 /* Open addressing over the table; a model of ten thousand nodes asks as often. */
 enum { N_SLOTS = 1024 };
@@ -55,6 +57,11 @@ enum op op_find(const char *domain, const char *type)
             return (enum op)slots[h];
     }
     return OP_OTHER;
+}
+
+bool op_runs(enum op op)
+{
+    return op_table[op].eval || op_table[op].flags & OP_CONTROL;
 }
 
 /* A matrix that is multiplied from the right has its output channels last; from the left, in its

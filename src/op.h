@@ -75,12 +75,13 @@ enum op_flag {
     OP_IN_PLACE = 1 << 7,      /* output 0 may lie where input 0 or 1 lies, if they are alike */
     OP_CODES = 1 << 8,         /* eval obeys call.codes */
     OP_ADDS = 1 << 9,          /* input 3 is added to output 0 and arrives as that leaves */
+    OP_CONTROL = 1 << 10,      /* runs bodies or handles sequences: the executor does it itself */
 };
 
 struct op_info {
     const char *domain, *name;
     int min_in, max_in, max_out;
-    op_fn *infer, *eval; /* eval NULL: cannot be executed */
+    op_fn *infer, *eval; /* eval NULL: cannot be executed, unless OP_CONTROL */
     enum quant_role role;
     unsigned flags;
     const char *engine; /* "oneDNN", "OpenBLAS", "own", or "-" */
@@ -88,6 +89,8 @@ struct op_info {
 extern const struct op_info op_table[N_OPS];
 
 enum op op_find(const char *domain, const char *type); /* OP_OTHER: no row */
+/* Can it be executed? */
+bool op_runs(enum op op);
 
 /* The weight of a ROLE_WEIGHTED node: which inputs, which axis counts output channels. */
 struct op_weight {

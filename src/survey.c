@@ -26,7 +26,7 @@ static void survey_graph(struct survey *s, const struct graph *g, struct arena *
 {
     for (const struct node *n = g->first; n; n = n->next) {
         s->n_nodes++;
-        if (!op_table[n->op].eval)
+        if (!op_runs(n->op))
             add_missing(s, n, a);
         if (node_is_quantized(n)) {
             s->quantized = s->quantized ? s->quantized : n;

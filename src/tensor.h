@@ -3,6 +3,9 @@
  * tensor: a view of typed memory. It owns nothing: the memory belongs to an arena, a mapping or
  * the executor. Shapes are always logical (ONNX's axis order); only the executor and the kernels
  * behind it meet data that is stored channels-last.
+ *
+ * A sequence passes for a tensor of rank 1: its data is an array of struct tensor, the elements,
+ * with size 0. What is known of a sequence without its data is only its dtype.
  */
 #ifndef TENSOR_H
 #define TENSOR_H

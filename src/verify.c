@@ -305,12 +305,13 @@ static void check_quant(struct check *c, const struct value *v)
     }
 }
 
-/* What an unknown operator gives stays unknown, and so may what is computed from it. */
+/* What an unknown operator gives stays unknown, and so may what is computed from it, in bodies
+ * too. */
 static bool type_is_due(const struct value *v)
 {
     if (!v->def)
         return v->constant != NULL;
-    if (!op_table[v->def->op].infer)
+    if (!op_table[v->def->op].infer || op_table[v->def->op].flags & OP_CONTROL)
         return false;
     for (int i = 0; i < v->def->n_in; i++)
         if (v->def->in[i].value && v->def->in[i].value->type.dtype == DTYPE_NONE)

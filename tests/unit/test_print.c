@@ -142,7 +142,7 @@ static void summary_counts(void **state)
         "parameters  24 in 0.0 MB\n"
         "nodes       6, with those of 2 subgraphs\n"
         "         1  Conv\n"
-        "         1  If  (unknown to quern: kept as it is)\n"
+        "         1  If\n"
         "         1  Mul\n"
         "         1  Relu\n"
         "         1  Sum\n"
