@@ -12,7 +12,7 @@
 #include "onnx.pb-c.h"
 
 enum {
-    ONNX_MAX_DEPTH = 100, /* messages within messages; real models use up to 20 */
+    ONNX_MAX_DEPTH = 320, /* messages within messages: bodies 100 deep; real models use up to 20 */
     ONNX_DIFFERS = 160,   /* room for the reason of onnx_fidelity() */
 };
 
