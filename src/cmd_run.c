@@ -34,7 +34,7 @@ static const struct option run_rows[] = {
     OPTION_HEADING("Output"),
     OPTION(OPT_STRING, 'o', "output", struct run_options, out, "DIR",
            "write the outputs to DIR/00000.npz, DIR/00001.npz, ...: a file a sample, keys are "
-           "output names"),
+           "output names; those of a sequence NAME are NAME[0], NAME[1], ..."),
     COMMON_ROWS,
 };
 
@@ -103,6 +103,22 @@ static void merge_output(struct output *all, const struct output *one, bool firs
     all->n += one->n;
 }
 
+/* A sequence NAME goes out as arrays NAME[0], NAME[1] and so on. */
+static int write_output(struct npz_out *z, const char *name, const struct tensor *t,
+                        struct err *err)
+{
+    if (!dtype_is_sequence(t->dtype))
+        return npz_add(z, name, t, err);
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
+        struct str key = {0};
+        str_printf(&key, "%s[%lld]", name, (long long)i);
+        int done = npz_add(z, key.text, (const struct tensor *)t->data + i, err);
+        str_release(&key);
+        TRY(done);
+    }
+    return 0;
+}
+
 static int write_outputs(const struct run_results *all, int sample, const struct run *r,
                          struct err *err)
 {
@@ -114,7 +130,7 @@ static int write_outputs(const struct run_results *all, int sample, const struct
     if (!z)
         return -1;
     for (int i = 0; i < g->result->n_in; i++) {
-        if (npz_add(z, g->output_name[i], run_output(r, i), err)) {
+        if (write_output(z, g->output_name[i], run_output(r, i), err)) {
             npz_discard(z);
             return -1;
         }
@@ -126,6 +142,9 @@ static int check_class(const struct run_results *all, int sample, const struct r
                        struct err *err)
 {
     const struct tensor *t = run_output(r, 0);
+    if (!dtype_info(t->dtype)->bits)
+        return err_set(err, ERR_INPUT, "--labels wants numbers, but output '%s' is a %s",
+                       all->graph->output_name[0], dtype_info(t->dtype)->name);
     if (t->shape.rank > 1 && t->shape.dim[0] != 1) {
         char shape[SHAPE_TEXT];
         return err_set(err, ERR_INPUT,

@@ -2,7 +2,8 @@
  *
  * dataset: samples for a model's inputs, by index, from files.
  *
- *   a directory of .npz       a file a sample, keys are input names; also one such file
+ *   a directory of .npz       a file a sample, keys are input names; also one such file. The
+ *                             elements of a sequence NAME are NAME[0], NAME[1], ...
  *   a .npy file               stacked on axis 0: row i, with axis 0 kept as 1, is sample i
  *   a directory of .npy       one file named after each input (INPUT.npy), each stacked
  *   test_data_set_* dirs      ONNX's input_0.pb, input_1.pb, ...; the path is their parent or one

@@ -4,6 +4,7 @@
  *
  * The shape: a leading axis of length 1 is added or taken away; nothing else is guessed. The type:
  * any float becomes any other float, integers become integers or floats where no value changes.
+ * Elements of a sequence are of any shape.
  */
 #include "dataset_kind.h"
 
@@ -87,9 +88,31 @@ static bool all_finite(const struct tensor *t)
     return !bad;
 }
 
+static int fit_sequence(const struct feed *f, const struct tensor *t, struct arena *a,
+                        const struct tensor **out, struct err *err)
+{
+    struct feed one = *f;
+    struct tensor *sequence = arena_copy(a, t, sizeof *t);
+    int64_t n = tensor_count(t);
+    struct tensor *element = NEW_ARRAY(a, n + 1, struct tensor);
+    one.dtype = dtype_element(f->dtype);
+    one.shape.rank = -1;
+    for (int64_t i = 0; i < n; i++) {
+        const struct tensor *fit;
+        TRY(dataset_fit(&one, (const struct tensor *)t->data + i, a, &fit, err));
+        element[i] = *fit;
+    }
+    sequence->dtype = f->dtype;
+    sequence->data = element;
+    *out = sequence;
+    return 0;
+}
+
 int dataset_fit(const struct feed *f, const struct tensor *t, struct arena *a,
                 const struct tensor **out, struct err *err)
 {
+    if (dtype_is_sequence(f->dtype) && dtype_is_sequence(t->dtype))
+        return fit_sequence(f, t, a, out, err);
     struct tensor *view = arena_copy(a, t, sizeof *t);
     enum dtype want = f->dtype ? f->dtype : t->dtype;
     bool is_float = dtype_info(want)->is_float;

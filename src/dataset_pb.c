@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dataset_pb: ONNX's test data, directories test_data_set_N with files input_0.pb, input_1.pb and
- * so on, each one TensorProto. Their numbers count the inputs that are fed, with or without the
- * carried ones; where all tensors have names of inputs, the names decide. What the directories say
- * about outputs is not looked at.
+ * so on, each one TensorProto, or SequenceProto for an input that is a sequence. Their numbers
+ * count the inputs that are fed, with or without the carried ones; where all have names of inputs,
+ * the names decide. What the directories say about outputs is not looked at.
  */
 #include "dataset_kind.h"
 #include "file.h"
@@ -43,7 +43,8 @@ static int set_read(const struct dataset *d, const char *directory, struct arena
         const char *name, *path = arena_printf(a, "%s/input_%d.pb", directory, n);
         if (n >= d->n_feeds - d->n_carry && !file_exists(path))
             break;
-        in_order[n] = onnx_read_tensor(path, a, &name, err);
+        in_order[n] = dtype_is_sequence(d->feed[n].dtype) ? onnx_read_sequence(path, a, &name, err)
+                                                          : onnx_read_tensor(path, a, &name, err);
         if (!in_order[n])
             return -1;
         int f = dataset_find_feed(d, name);

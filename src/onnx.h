@@ -34,6 +34,9 @@ const char *onnx_fidelity(const struct model *m);
  * *name (where not NULL) is the tensor's name, "" where it has none. */
 const struct tensor *onnx_read_tensor(const char *path, struct arena *a, const char **name,
                                       struct err *err);
+/* The same for a sequence of tensors, which comes as a tensor (see tensor.h). */
+const struct tensor *onnx_read_sequence(const char *path, struct arena *a, const char **name,
+                                        struct err *err);
 int onnx_write_tensor(const struct tensor *t, const char *name, const char *path, struct err *err);
 
 struct onnx_write_options {

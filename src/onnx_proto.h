@@ -9,6 +9,7 @@
 #include "onnx.h"
 #include "vec.h"
 
+#include "onnx-data.pb-c.h"
 #include "onnx.pb-c.h"
 
 enum {

@@ -198,18 +198,65 @@ int onnx_sparse_read(struct onnx_reader *r, const Onnx__SparseTensorProto *p,
     return 0;
 }
 
-const struct tensor *onnx_read_tensor(const char *path, struct arena *a, const char **name,
-                                      struct err *err)
+/* The message that a file holds; NULL: it is none. */
+static void *read_message(const char *path, const ProtobufCMessageDescriptor *type,
+                          struct arena *a, struct err *err)
 {
     struct file_map f;
     if (file_map(&f, path, err) < 0)
         return NULL;
+    void *p = onnx_unpack(a, f.data, f.size, type, NULL, err);
+    file_unmap(&f);
+    if (!p)
+        err_at(err, "%s", path);
+    return p;
+}
+
+const struct tensor *onnx_read_tensor(const char *path, struct arena *a, const char **name,
+                                      struct err *err)
+{
     const struct tensor *t = NULL;
     struct onnx_reader r = {.arena = a};
-    const Onnx__TensorProto *p =
-        onnx_unpack(a, f.data, f.size, &onnx__tensor_proto__descriptor, NULL, err);
-    file_unmap(&f);
-    if (!p || onnx_tensor_read(&r, p, &t, err) < 0) {
+    const Onnx__TensorProto *p = read_message(path, &onnx__tensor_proto__descriptor, a, err);
+    if (!p)
+        return NULL;
+    if (onnx_tensor_read(&r, p, &t, err) < 0) {
+        err_at(err, "%s", path);
+        return NULL;
+    }
+    if (name)
+        *name = onnx_text(p->name);
+    return t;
+}
+
+static int read_elements(struct onnx_reader *r, const Onnx__SequenceProto *p, struct tensor *t,
+                         struct err *err)
+{
+    struct tensor *element = NEW_ARRAY(r->arena, p->n_tensor_values + 1, struct tensor);
+    if (p->n_sparse_tensor_values || p->n_sequence_values || p->n_map_values
+        || p->n_optional_values)
+        return err_set(err, ERR_INPUT, "a sequence of other things than tensors is not supported");
+    for (size_t i = 0; i < p->n_tensor_values; i++) {
+        const struct tensor *one;
+        if (onnx_tensor_read(r, p->tensor_values[i], &one, err) < 0)
+            return err_at(err, "element %zu", i);
+        element[i] = *one;
+    }
+    *t = (struct tensor){.dtype = dtype_sequence(p->n_tensor_values ? element[0].dtype : 0),
+                         .shape = {.rank = 1, .dim = {(int64_t)p->n_tensor_values}},
+                         .data = element};
+    return 0;
+}
+
+const struct tensor *onnx_read_sequence(const char *path, struct arena *a, const char **name,
+                                        struct err *err)
+{
+    struct tensor *t = NEW(a, struct tensor);
+    struct onnx_reader r = {.arena = a};
+    const Onnx__SequenceProto *p = read_message(path, &onnx__sequence_proto__descriptor, a, err);
+    if (!p)
+        return NULL;
+    if (read_elements(&r, p, t, err) < 0) {
         err_at(err, "%s", path);
         return NULL;
     }

@@ -9,9 +9,21 @@
 
 #include <string.h>
 
+/* What the file tells of the elements' shapes is left out: a struct tensor cannot say it. */
+static struct onnx_type sequence_type_read(const Onnx__TypeProto__Sequence *p)
+{
+    struct onnx_type t = {DTYPE_NONE, {.rank = -1}};
+    struct onnx_type element = onnx_type_read(p ? p->elem_type : NULL);
+    if (element.dtype && !dtype_is_sequence(element.dtype))
+        t.dtype = dtype_sequence(element.dtype);
+    return t;
+}
+
 struct onnx_type onnx_type_read(const Onnx__TypeProto *p)
 {
     struct onnx_type t = {DTYPE_NONE, {.rank = -1}};
+    if (p && p->value_case == ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE)
+        return sequence_type_read(p->sequence_type);
     if (!p || p->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !p->tensor_type)
         return t;
     const Onnx__TypeProto__Tensor *tensor = p->tensor_type;
@@ -89,8 +101,26 @@ static Onnx__TensorShapeProto *emit_shape(struct arena *a, const struct shape *s
 }
 
 static Onnx__TypeProto *emit_type(struct arena *a, const struct tensor *t,
+                                  const Onnx__TypeProto *old);
+
+static Onnx__TypeProto *emit_sequence_type(struct arena *a, const struct tensor *t)
+{
+    Onnx__TypeProto *p = NEW(a, Onnx__TypeProto);
+    Onnx__TypeProto__Sequence *sequence = NEW(a, Onnx__TypeProto__Sequence);
+    const struct tensor element = {.dtype = dtype_element(t->dtype), .shape.rank = -1};
+    onnx__type_proto__init(p);
+    onnx__type_proto__sequence__init(sequence);
+    p->value_case = ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE;
+    p->sequence_type = sequence;
+    sequence->elem_type = emit_type(a, &element, NULL);
+    return p;
+}
+
+static Onnx__TypeProto *emit_type(struct arena *a, const struct tensor *t,
                                   const Onnx__TypeProto *old)
 {
+    if (dtype_is_sequence(t->dtype))
+        return emit_sequence_type(a, t);
     Onnx__TypeProto *p = NEW(a, Onnx__TypeProto);
     Onnx__TypeProto__Tensor *tensor = NEW(a, Onnx__TypeProto__Tensor);
     onnx__type_proto__init(p);

@@ -6,9 +6,29 @@
 import unittest
 
 import onnx_cases
-from onnx_cases import numpy_helper, onnx
+from onnx_cases import np, numpy_helper, onnx
 
 from onnx.backend.test.case import node as cases
+
+
+def is_list(info):
+    return info.type.HasField("sequence_type")
+
+
+def as_message(value, info):
+    """The value as the message that a file of the test data holds."""
+    if not is_list(info):
+        return onnx_cases.as_tensor(value, info.name)
+    sequence = onnx.SequenceProto(name=info.name, elem_type=onnx.SequenceProto.TENSOR)
+    sequence.tensor_values.extend(onnx_cases.as_tensor(one, "") for one in value)
+    return sequence
+
+
+def as_arrays(value, info):
+    """The value under the keys that quern gives it."""
+    if not is_list(info):
+        return {info.name: numpy_helper.to_array(onnx_cases.as_tensor(value, info.name))}
+    return {f"{info.name}[{i}]": np.asarray(one) for i, one in enumerate(value)}
 
 
 class NodeCase(onnx_cases.Case):
@@ -24,10 +44,11 @@ class NodeCase(onnx_cases.Case):
         data = directory / "test_data_set_0"
         data.mkdir()
         for i, (value, info) in enumerate(zip(inputs, graph.input)):
-            tensor = onnx_cases.as_tensor(value, info.name)
-            (data / f"input_{i}.pb").write_bytes(tensor.SerializeToString())
-        return {info.name: numpy_helper.to_array(onnx_cases.as_tensor(value, info.name))
-                for value, info in zip(outputs, graph.output)}
+            (data / f"input_{i}.pb").write_bytes(as_message(value, info).SerializeToString())
+        want = {}
+        for value, info in zip(outputs, graph.output):
+            want.update(as_arrays(value, info))
+        return want
 
 
 class Node(unittest.TestCase):
