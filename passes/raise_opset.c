@@ -7,6 +7,9 @@
  * or attributes whose default is what they did before. The operators of ONNX releases are
  * described in onnx/docs/Changelog.md. What only training uses is refused before, by inference.
  *
+ * Nodes that came out of functions may be in another version than the model. The model goes back to
+ * the oldest of all, and each node waits until its version comes.
+ *
  * From IR version 4 on, initializers need not be listed as graph inputs, and a listed one counts as
  * replaceable: runtimes then neither fold nor fuse it. So the lists are cleared of them.
  */
@@ -66,7 +69,9 @@ enum { N_STEPS = sizeof steps / sizeof steps[0] };
 static int raise_node(struct node *n, int64_t version, struct err *err)
 {
     int changes = 0;
-    bool idle = !n->n_out || !n->out[0];
+    bool idle = !n->n_out || !n->out[0] || n->opset >= version;
+    if (n->opset == version)
+        n->opset = 0;
     for (int i = 0; i < N_STEPS && !*n->domain && !idle; i++)
         if (steps[i].version == version && !strcmp(steps[i].type, n->type)) {
             if (steps[i].raise(n, err) < 0)
@@ -97,6 +102,32 @@ static int raise_graph(struct graph *g, int64_t version, struct err *err)
     return changes;
 }
 
+/* The oldest and the newest version of ONNX's operators that nodes have. */
+static void find_versions(const struct graph *g, int64_t *oldest, int64_t *newest)
+{
+    const struct graph *body;
+    for (const struct node *n = g->first; n; n = n->next) {
+        int64_t v = *n->domain || !n->opset ? *oldest : n->opset;
+        *oldest = v < *oldest ? v : *oldest;
+        *newest = v > *newest ? v : *newest;
+        for (int k = 0; (body = node_body(n, k)); k++)
+            find_versions(body, oldest, newest);
+    }
+}
+
+/* From now on the model's version is `now`, and nodes of others say so. */
+static void set_version(struct graph *g, int64_t before, int64_t now)
+{
+    struct graph *body;
+    graph_each(g, n) {
+        int64_t v = n->opset ? n->opset : before;
+        if (!*n->domain)
+            n->opset = v == now ? 0 : v;
+        for (int k = 0; (body = node_body(n, k)); k++)
+            set_version(body, before, now);
+    }
+}
+
 static int unlist_constants(struct graph *g)
 {
     int kept = 0;
@@ -120,15 +151,25 @@ static int64_t ir_of_opset(int64_t opset)
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    int64_t from = model_opset(m, ""), to = USUAL;
+    int64_t own = model_opset(m, ""), from = own, newest = own, to = USUAL;
+    find_versions(m->graph, &from, &newest);
     if (ctx->target && ctx->target->opset > to)
         to = ctx->target->opset;
     if (to > NEWEST)
         BUG("target %s wants opset %d", ctx->target->name, (int)to);
+    if ((from < own || newest > own) && newest > to)
+        to = newest;
+    if (to > NEWEST)
+        return err_set(err, ERR_INPUT, "the model has nodes of opset %d and %d; the newest that "
+                       "they can be raised to together is %d", (int)from, (int)newest, NEWEST);
     if (from < OLDEST)
         return err_set(err, ERR_INPUT, "the model has opset %d; the oldest that can be raised is "
                                        "%d", (int)from, OLDEST);
     int changes = unlist_constants(m->graph);
+    if (from < own) {
+        set_version(m->graph, own, from);
+        model_set_opset(m, "", from);
+    }
     for (int64_t version = from + 1; version <= to; version++) {
         int done = raise_graph(m->graph, version, err);
         TRY(done);

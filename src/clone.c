@@ -89,6 +89,7 @@ static struct node *copy_node(struct copy *c, const struct node *n, struct graph
 {
     struct node *to = node_new(g, n->domain, n->type, n->n_in, n->n_out);
     to->op = n->op;
+    to->function = n->function;
     to->name = n->name;
     to->id = n->id;
     to->opset = n->opset;
@@ -136,6 +137,8 @@ struct model *model_clone(const struct model *m)
     to->ir_version = m->ir_version;
     to->opset = arena_copy(to->arena, m->opset, (size_t)m->n_opset * sizeof *m->opset);
     to->n_opset = m->n_opset;
+    to->function = m->function;
+    to->n_functions = m->n_functions;
     to->facts = m->facts;
     to->origin = m->origin;
     to->graph = copy_graph(&c, m->graph, NULL);

@@ -7,7 +7,6 @@
  */
 #include "command.h"
 #include "exec.h"
-#include "onnx.h"
 #include "pass.h"
 #include "place.h"
 #include "spell.h"
@@ -142,7 +141,7 @@ int cmd_check(int argc, char **argv, struct err *err)
     if (!t)
         return err_set(err, ERR_USAGE, "check: unknown target '%s'; see 'quern list targets'",
                        o.target);
-    struct model *m = onnx_read(o.model, err);
+    struct model *m = command_read_model(o.model, err);
     if (!m)
         return -1;
     struct arena a = {0};

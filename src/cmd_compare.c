@@ -4,7 +4,6 @@
  */
 #include "command.h"
 #include "compare.h"
-#include "onnx.h"
 #include "table.h"
 
 #include <math.h>
@@ -99,7 +98,8 @@ int cmd_compare(int argc, char **argv, struct err *err)
         return -1;
     struct arena a = {0};
     struct comparison c;
-    struct model *first = onnx_read(o.a, err), *second = first ? onnx_read(o.b, err) : NULL;
+    struct model *first = command_read_model(o.a, err);
+    struct model *second = first ? command_read_model(o.b, err) : NULL;
     int r = second ? compare_models(first, second, &o.data, o.common.jobs, &a, &c, err) : -1;
     if (!r)
         print_comparison(&c, o.all, &a);

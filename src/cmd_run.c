@@ -8,7 +8,6 @@
 #include "labels.h"
 #include "log.h"
 #include "npz.h"
-#include "onnx.h"
 #include "samples.h"
 #include "spell.h"
 #include "table.h"
@@ -289,7 +288,7 @@ int cmd_run(int argc, char **argv, struct err *err)
         return todo;
     if (command_need_data(argv[0], &o.data, err))
         return -1;
-    struct model *m = onnx_read(o.model, err);
+    struct model *m = command_read_model(o.model, err);
     if (!m)
         return -1;
     struct arena a = {0};

@@ -4,7 +4,9 @@
  */
 #include "command.h"
 
+#include "inline_function.h"
 #include "log.h"
+#include "onnx.h"
 #include "threads.h"
 
 #include <string.h>
@@ -94,4 +96,15 @@ const char *name_fit(const char *name, int width, struct arena *a)
     if (n <= width)
         return name;
     return arena_printf(a, "%.*s...%s", head, name, name + n - (width - 3 - head));
+}
+
+struct model *command_read_model(const char *path, struct err *err)
+{
+    struct model *m = onnx_read(path, err);
+    if (m && model_inline_functions(m, err) < 0) {
+        err_at(err, "%s", path);
+        model_close(m);
+        return NULL;
+    }
+    return m;
 }

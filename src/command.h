@@ -46,6 +46,9 @@ struct common_options {
     OPTION(OPT_FLAG, 'h', "help", struct common_options, help, NULL, "print this help"),           \
     OPTION_END
 
+/* A model to be looked into and run: its functions are inlined. NULL: err says why. */
+struct model *command_read_model(const char *path, struct err *err);
+
 /* Where samples come from; `field` is a struct dataset_options. */
 #define DATA_ROWS(owner, field)                                                                    \
     OPTION(OPT_STRING, 'd', "data", owner, field.path, "PATH",                                     \

@@ -12,7 +12,8 @@
  *   5. A use names a value of its own graph or of an enclosing one.
  *   6. Names of values are not empty, and unique among the values that are visible together.
  *   7. A constant has data, whose size fits its type, and it is never written again.
- *   8. A node's op agrees with its domain and type; its arity is within the row of ops.def.
+ *   8. A node's op agrees with its domain and type; its arity is within the row of ops.def. A node
+ *      that calls a function has none.
  *   9. Attribute names are unique in a node.
  *  10. `result` has one input per output name and no outputs.
  *  11. A removed node has no users.
@@ -58,7 +59,7 @@ struct value {
 };
 
 enum attr_kind {
-    ATTR_OTHER, /* kept as it is: sparse tensors, types, references to function attributes */
+    ATTR_OTHER, /* kept as it is: sparse tensors, types */
     ATTR_FLOAT,
     ATTR_INT,
     ATTR_STRING,
@@ -69,6 +70,7 @@ enum attr_kind {
     ATTR_STRINGS,
     ATTR_TENSORS,
     ATTR_GRAPHS,
+    ATTR_REF, /* in a function: stands for the attribute `ref` of the call */
 };
 struct bytes {
     const char *data; /* not NUL-terminated */
@@ -89,6 +91,7 @@ struct attr { /* never changes once made; node_set_* puts another one in its pla
         const struct bytes *strings;
         const struct tensor **tensors;
         struct graph **graphs;
+        const char *ref;
     };
     const void *origin;
 };
@@ -96,7 +99,8 @@ struct attr { /* never changes once made; node_set_* puts another one in its pla
 struct node {
     struct node *prev, *next; /* execution order */
     struct graph *graph;
-    enum op op; /* OP_OTHER: no row in ops.def; see domain and type */
+    enum op op; /* OP_OTHER: no row in ops.def, or a function; see domain and type */
+    const struct function *function; /* the model's own, which the node calls; NULL: none */
     const char *domain, *type, *name;
     struct use *in;
     int n_in;
@@ -130,6 +134,19 @@ struct opset {
     const void *origin;
 };
 
+/* An operator that the model itself defines. Its body is no part of the model's graphs: it is what
+ * a call of it becomes, see inline_function.h. */
+struct function {
+    const char *domain, *name, *overload;
+    struct graph *body; /* its inputs and outputs are the node's; NULL: not read ... */
+    const char *why;    /* ... for this reason, where somebody calls it */
+    struct attr *otherwise; /* attributes that a call may leave out */
+    int n_otherwise;
+    struct opset *opset; /* that the body is written in */
+    int n_opset;
+    int first_value, n_values; /* the ids of the body's values */
+};
+
 struct model {
     struct arena *arena;  /* owns every object reachable from here */
     const char *path;     /* as the user named it; for messages */
@@ -138,6 +155,8 @@ struct model {
     struct opset *opset;
     int n_opset;
     struct graph *graph;
+    struct function *function; /* never changes once read; clones share it */
+    int n_functions;
     unsigned facts;       /* what passes have established: enum fact in pass.h */
     int n_values, n_nodes; /* ids in use are below these */
     struct map names;     /* every name of a value or a node ever used */
@@ -165,6 +184,10 @@ int64_t model_opset(const struct model *m, const char *domain);
 void model_set_opset(struct model *m, const char *domain, int64_t version);
 /* The version of the node's domain that it is written in. */
 int64_t node_opset(const struct node *n);
+
+/* NULL: the model defines no such operator. */
+struct function *model_function(const struct model *m, const char *domain, const char *name,
+                                const char *overload);
 
 /* For readers and tests: objects in the order of the file. */
 struct graph *graph_new(struct model *m, struct graph *outer);

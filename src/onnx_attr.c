@@ -70,12 +70,15 @@ static void read_strings(struct arena *arena, const Onnx__AttributeProto *p, str
     a->strings = s;
 }
 
-static int read_attr(struct onnx_reader *r, struct node *n, const Onnx__AttributeProto *p,
-                     struct attr *a, struct err *err)
+int onnx_attr_read(struct onnx_reader *r, struct node *n, const Onnx__AttributeProto *p,
+                   struct attr *a, struct err *err)
 {
     *a = (struct attr){.name = onnx_text(p->name), .kind = ATTR_OTHER, .origin = p};
-    if (*onnx_text(p->ref_attr_name))
+    if (*onnx_text(p->ref_attr_name)) {
+        a->kind = ATTR_REF;
+        a->ref = p->ref_attr_name;
         return 0;
+    }
     switch (attr_type(p)) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
         a->kind = ATTR_FLOAT;
@@ -125,7 +128,7 @@ int onnx_attrs_read(struct onnx_reader *r, struct node *n, const Onnx__NodeProto
             return err_set(err, ERR_INPUT, "attribute '%s' is given twice", name);
         if (p->n_attribute > 1)
             map_set(&names, name, n);
-        if (read_attr(r, n, p->attribute[i], &n->attr[i], err) < 0)
+        if (onnx_attr_read(r, n, p->attribute[i], &n->attr[i], err) < 0)
             return err_at(err, "attribute '%s'", name);
         n->n_attr++;
     }
@@ -194,6 +197,8 @@ Onnx__AttributeProto *onnx_attr_emit(struct onnx_writer *w, const struct attr *a
         *p = *(const Onnx__AttributeProto *)a->origin;
     else
         emit_numbers(w, a, p);
+    if (strcmp(onnx_text(p->name), a->name)) /* it stood in a call of a function */
+        p->name = onnx_chars(a->name);
     if (a->kind == ATTR_TENSOR) {
         p->t = onnx_tensor_emit(w, a->t, NULL);
     } else if (a->kind == ATTR_GRAPH) {

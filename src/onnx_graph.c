@@ -122,12 +122,12 @@ static int read_constants(struct onnx_reader *r, const Onnx__GraphProto *p, stru
     return 0;
 }
 
-static bool is_function(struct onnx_reader *r, const Onnx__NodeProto *p)
+static bool imports_onnx(const struct onnx_reader *r)
 {
-    if (!r->functions.n)
-        return false;
-    const char *key = arena_printf(&r->scratch, "%s:%s", onnx_text(p->domain), p->op_type);
-    return map_find(&r->functions, key) != NULL;
+    for (int i = 0; r->function && i < r->function->n_opset; i++)
+        if (!*r->function->opset[i].domain || !strcmp(r->function->opset[i].domain, "ai.onnx"))
+            return true;
+    return !r->function && model_opset(r->model, "");
 }
 
 static int declare_node(struct onnx_reader *r, const Onnx__NodeProto *p, size_t i, struct err *err)
@@ -140,9 +140,10 @@ static int declare_node(struct onnx_reader *r, const Onnx__NodeProto *p, size_t 
     n->name = onnx_text(p->name);
     if (*n->name)
         name_use(r->model, n->name);
-    if (is_function(r, p))
+    n->function = onnx_function_find(r, onnx_text(p->domain), p->op_type, onnx_text(p->overload));
+    if (n->function)
         n->op = OP_OTHER;
-    else if (!*n->domain && !model_opset(r->model, ""))
+    else if (!*n->domain && !imports_onnx(r))
         return err_set(err, ERR_INPUT, "%s: the model imports no operator set of ONNX's domain",
                        node_title(n));
     node_append(n);

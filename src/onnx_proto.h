@@ -24,6 +24,7 @@ struct onnx_type { /* of a value, as it was read */
 
 struct onnx_source { /* model->origin */
     const Onnx__ModelProto *proto;
+    bool *called; /* of each function: by the model as it was read, or by a function that is */
     char differs[ONNX_DIFFERS]; /* "": the same bytes come back */
     struct onnx_type *type;     /* by value id; values made later are not in it */
     int n_values;
@@ -49,7 +50,8 @@ struct onnx_reader {
     struct model *model; /* NULL: a lone tensor, which has no external data */
     struct onnx_source *source;
     struct onnx_scope *scope; /* of the graph that is being read; see onnx_graph.c */
-    struct map functions; /* domain:name of the model's own */
+    struct map functions; /* the model's own: domain:name:overload */
+    const struct function *function; /* that is being read; NULL: the model's graph is */
     struct onnx_external *external;
     size_t dense; /* bytes that sparse initializers have grown to */
     VEC(struct value *) values; /* by id */
@@ -67,6 +69,19 @@ void *onnx_unpack(struct arena *a, const void *bytes, size_t n,
 /* Fills the empty graph g, bodies included. */
 int onnx_graph_read(struct onnx_reader *r, struct graph *g, const Onnx__GraphProto *p,
                     struct err *err);
+/* The model's own functions: which there are, and then the bodies of those that are called. One
+ * that cannot be read is none until somebody asks for it. */
+void onnx_functions_note(struct onnx_reader *r, const Onnx__ModelProto *p);
+void onnx_functions_read(struct onnx_reader *r, const Onnx__ModelProto *p);
+const struct function *onnx_function_find(struct onnx_reader *r, const char *domain,
+                                          const char *name, const char *overload);
+/* By index: whether the model calls it now, or a function that it calls does. */
+bool *onnx_functions_called(struct arena *a, const struct model *m);
+int onnx_opsets_read(struct arena *a, Onnx__OperatorSetIdProto *const *p, size_t n,
+                     struct opset **opset, int *count, struct err *err);
+/* One attribute; only those of nodes have bodies. */
+int onnx_attr_read(struct onnx_reader *r, struct node *n, const Onnx__AttributeProto *p,
+                   struct attr *a, struct err *err);
 /* The attributes of n, bodies included. */
 int onnx_attrs_read(struct onnx_reader *r, struct node *n, const Onnx__NodeProto *p,
                     struct err *err);

@@ -53,33 +53,29 @@ void *onnx_unpack(struct arena *a, const void *bytes, size_t n,
     return message;
 }
 
+int onnx_opsets_read(struct arena *a, Onnx__OperatorSetIdProto *const *p, size_t n,
+                     struct opset **opset, int *count, struct err *err)
+{
+    *opset = NEW_ARRAY(a, n + 1, struct opset);
+    for (size_t i = 0; i < n; i++) {
+        (*opset)[(*count)++] = (struct opset){onnx_text(p[i]->domain), p[i]->version, p[i]};
+        if (p[i]->version < 1)
+            return err_set(err, ERR_INPUT, "operator set '%s' is imported with version %lld",
+                           onnx_text(p[i]->domain), (long long)p[i]->version);
+    }
+    return 0;
+}
+
 static int read_opsets(struct model *m, const Onnx__ModelProto *p, struct err *err)
 {
-    m->opset = NEW_ARRAY(m->arena, p->n_opset_import + 1, struct opset);
-    for (size_t i = 0; i < p->n_opset_import; i++) {
-        const Onnx__OperatorSetIdProto *id = p->opset_import[i];
-        m->opset[m->n_opset++] = (struct opset){onnx_text(id->domain), id->version, id};
-        if (id->version < 1)
-            return err_set(err, ERR_INPUT, "operator set '%s' is imported with version %lld",
-                           onnx_text(id->domain), (long long)id->version);
-    }
+    TRY(onnx_opsets_read(m->arena, p->opset_import, p->n_opset_import, &m->opset, &m->n_opset,
+                         err));
     if (m->n_opset)
         return 0;
     if (p->ir_version >= 3)
         return err_set(err, ERR_INPUT, "the model imports no operator set");
     m->opset[m->n_opset++] = (struct opset){"", 1, NULL}; /* what IR versions 1 and 2 imply */
     return 0;
-}
-
-static void note_functions(struct onnx_reader *r, const Onnx__ModelProto *p)
-{
-    r->functions.arena = &r->scratch;
-    for (size_t i = 0; i < p->n_functions; i++) {
-        const Onnx__FunctionProto *f = p->functions[i];
-        const char *key = arena_printf(&r->scratch, "%s:%s", onnx_text(f->domain),
-                                       onnx_text(f->name));
-        map_set(&r->functions, key, r);
-    }
 }
 
 /* How the writer tells which values' types have changed since. */
@@ -108,8 +104,9 @@ static int read_model(struct onnx_reader *r, const void *bytes, size_t n, struct
         return err_set(err, ERR_INPUT, "not a valid ONNX file: it has no graph");
     m->ir_version = p->ir_version;
     TRY(read_opsets(m, p, err));
-    note_functions(r, p);
+    onnx_functions_note(r, p);
     TRY(onnx_graph_read(r, m->graph, p->graph, err));
+    onnx_functions_read(r, p);
     note_types(r);
     return 0;
 }

@@ -106,6 +106,21 @@ static void emit_opsets(struct onnx_writer *w, Onnx__ModelProto *p)
         add_opset(w, p, &added[i]);
 }
 
+/* Functions that the model has called and does not call any more go. */
+static void emit_functions(struct onnx_writer *w, Onnx__ModelProto *p)
+{
+    size_t n = p->n_functions;
+    if (!n)
+        return;
+    const bool *called = onnx_functions_called(&w->arena, w->model);
+    Onnx__FunctionProto **kept = NEW_ARRAY(&w->arena, n, Onnx__FunctionProto *);
+    p->n_functions = 0;
+    for (size_t i = 0; i < n; i++)
+        if (called[i] || !w->source->called[i])
+            kept[p->n_functions++] = p->functions[i];
+    p->functions = kept;
+}
+
 static Onnx__ModelProto *model_emit(struct onnx_writer *w)
 {
     const struct model *m = w->model;
@@ -121,6 +136,7 @@ static Onnx__ModelProto *model_emit(struct onnx_writer *w)
     w->drop_inputs = m->ir_version < 4 && w->ir_version >= 4;
     p->graph = onnx_graph_emit(w, m->graph);
     emit_opsets(w, p);
+    emit_functions(w, p);
     p->has_ir_version = true;
     p->ir_version = w->ir_version;
     if (w->options.stamp) {
@@ -223,9 +239,26 @@ static struct onnx_writer writer(const struct model *m, const struct onnx_write_
     return w;
 }
 
+/* In the file all nodes of a domain are of one version. */
+static int check_versions(const struct graph *g, struct err *err)
+{
+    const struct graph *body;
+    for (const struct node *n = g->first; n; n = n->next) {
+        if (n->opset && n->opset != model_opset(g->model, n->domain))
+            return err_set(err, ERR_INPUT, "%s comes from a function in opset %lld, and the model "
+                           "is in %lld: run pass raise-opset", node_title(n), (long long)n->opset,
+                           (long long)model_opset(g->model, n->domain));
+        for (int k = 0; (body = node_body(n, k)); k++)
+            TRY(check_versions(body, err));
+    }
+    return 0;
+}
+
 int onnx_write(const struct model *m, const char *path, const struct onnx_write_options *o,
                struct err *err)
 {
+    if (check_versions(m->graph, err) < 0)
+        return err_at(err, "%s", path);
     struct onnx_writer w = writer(m, o);
     const char *slash = strrchr(path, '/');
     w.location = arena_printf(&w.arena, "%s.data", slash ? slash + 1 : path);
@@ -253,6 +286,7 @@ int onnx_write(const struct model *m, const char *path, const struct onnx_write_
 int onnx_write_bytes(const struct model *m, const struct onnx_write_options *o, struct str *out,
                      struct err *err)
 {
+    TRY(check_versions(m->graph, err));
     struct onnx_writer w = writer(m, o);
     w.keep_external = true;
     Onnx__ModelProto *p = model_emit(&w);

@@ -37,5 +37,9 @@ static const struct node *graph_find_quantized(const struct graph *g)
 
 const struct node *model_find_quantized(const struct model *m)
 {
-    return graph_find_quantized(m->graph);
+    const struct node *found = graph_find_quantized(m->graph);
+    for (int i = 0; i < m->n_functions && !found; i++)
+        if (m->function[i].body) /* somebody calls it */
+            found = graph_find_quantized(m->function[i].body);
+    return found;
 }

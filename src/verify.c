@@ -85,7 +85,7 @@ static void each_body(struct check *c, const struct node *n, body_fn *fn, void *
 
 static void check_operator(struct check *c, const struct node *n)
 {
-    enum op op = op_find(n->domain, n->type);
+    enum op op = n->function ? OP_OTHER : op_find(n->domain, n->type);
     if (n->op != op) {
         complain(c, 8, "%s: its op is not that of its domain and type", node_title(n));
         return;

@@ -39,11 +39,10 @@ static struct value *scope_define(struct scope *s, struct value *v)
     return v;
 }
 
-/* "name (type a, type b) => (type y = v)" */
-static void parse_signature(struct scan *t, struct scope *s)
+/* "(type a, type b) => (type y = v)" */
+static void parse_ends(struct scan *t, struct scope *s)
 {
     struct tensor type;
-    s->graph->name = scan_name(t, arena_of(s));
     scan_expect(t, "(");
     while (!scan_take(t, ")")) {
         bool typed = scan_type(t, &type);
@@ -64,6 +63,13 @@ static void parse_signature(struct scan *t, struct scope *s)
             o->value = scan_name(t, arena_of(s));
         scan_take(t, ",");
     }
+}
+
+/* "name (type a, type b) => (type y = v)" */
+static void parse_signature(struct scan *t, struct scope *s)
+{
+    s->graph->name = scan_name(t, arena_of(s));
+    parse_ends(t, s);
 }
 
 /* A constant that is also listed as an input takes that input's place. */
@@ -165,6 +171,8 @@ static void parse_attr(struct scan *t, struct node *n, const struct scope *s)
         node_set_string(n, name, scan_string(t, arena_of(s)));
     else if (scan_take(t, "["))
         parse_list(t, n, name);
+    else if (scan_take(t, "@"))
+        attr_add(n, name, ATTR_REF)->ref = scan_name(t, arena_of(s));
     else if (isalpha((unsigned char)*t->at) && scan_type(t, &type))
         node_set_tensor(n, name, scan_data(t, arena_of(s), &type));
     else if (isalpha((unsigned char)*t->at))
@@ -207,14 +215,22 @@ static void parse_inputs(struct scan *t, struct node *n, struct scope *s)
     }
 }
 
-/* "com.microsoft.Op" is an operator of a domain. */
+/* "com.microsoft.Op" is an operator of a domain; the domain is the result. */
+static const char *parse_domain(struct scan *t, struct arena *a, const char **type)
+{
+    const char *name = scan_name(t, a), *dot = strrchr(name, '.');
+    *type = dot ? dot + 1 : name;
+    return dot ? arena_printf(a, "%.*s", (int)(dot - name), name) : "";
+}
+
 static struct node *parse_operator(struct scan *t, struct scope *s, int n_out)
 {
-    const char *type = scan_name(t, arena_of(s)), *dot = strrchr(type, '.');
-    if (!dot)
-        return node_new(s->graph, "", type, 0, n_out);
-    const char *domain = arena_printf(arena_of(s), "%.*s", (int)(dot - type), type);
-    return node_new(s->graph, domain, dot + 1, 0, n_out);
+    const char *type, *domain = parse_domain(t, arena_of(s), &type);
+    struct node *n = node_new(s->graph, domain, type, 0, n_out);
+    n->function = model_function(s->graph->model, domain, type, "");
+    if (n->function)
+        n->op = OP_OTHER;
+    return n;
 }
 
 /* A type may stand in front of the node's name, as the printer has it, or of each output. */
@@ -272,6 +288,32 @@ static void parse_body(struct scan *t, struct scope *s)
     }
 }
 
+/* "local.F opset 14 <a = 2> (x) => (y) {...}"; attributes without a default need not be listed. */
+static void parse_function(struct scan *t, struct model *m)
+{
+    struct scope s = {.names.arena = m->arena, .graph = graph_new(m, NULL)};
+    struct node *defaults = node_new(s.graph, "", "", 0, 0);
+    if (m->n_functions == MANY)
+        scan_fail(t, "fewer functions expected");
+    if (!m->function)
+        m->function = NEW_ARRAY(m->arena, MANY, struct function);
+    struct function *f = &m->function[m->n_functions++];
+    f->domain = parse_domain(t, m->arena, &f->name);
+    f->overload = "";
+    f->body = s.graph;
+    f->first_value = m->n_values;
+    if (scan_take(t, "opset")) {
+        f->opset = NEW(m->arena, struct opset);
+        f->opset[f->n_opset++] = (struct opset){"", scan_integer(t), NULL};
+    }
+    parse_attrs(t, defaults, &s);
+    f->otherwise = defaults->attr;
+    f->n_otherwise = defaults->n_attr;
+    parse_ends(t, &s);
+    parse_body(t, &s);
+    f->n_values = m->n_values - f->first_value;
+}
+
 void text_versions(struct scan *t, struct model *m)
 {
     for (;;) {
@@ -282,6 +324,8 @@ void text_versions(struct scan *t, struct model *m)
         } else if (scan_take(t, "domain")) {
             const char *domain = scan_name(t, m->arena);
             model_set_opset(m, domain, scan_integer(t));
+        } else if (scan_take(t, "function")) {
+            parse_function(t, m);
         } else {
             return;
         }

@@ -3,6 +3,7 @@
  * text: models written down in tests, in a subset of ONNX's text syntax.
  *
  *     ir 8  opset 13  domain com.microsoft 1
+ *     function local.F opset 14 <a = 2> (x) => (y) { y = Elu(x) <alpha = @b, beta = @a> }
  *     g (float[1,2,N] x) => (float[1,2,N] y)
  *     <float[2] s = {1, 2.5}, float[2,2] w = fill(0.5), float[9] r = random(1), int64 i = 3>
  *     {
@@ -10,6 +11,9 @@
  *         [name] float[1,2] a, , b = com.microsoft.Op(c, , s) <alpha = 1.0, mode = "linear">
  *         y = If(p) <then_branch = t () => (float z) { ... }>
  *     }
+ *
+ * A function stands before what calls it; its opset is the model's where it is left out, and the
+ * attributes in front of its inputs are those with a default.
  *
  * An empty place between commas is an optional input or output left out. An output `y = v` is
  * called y in the file and computed as v. An initializer with the name of an input is both. Types
@@ -26,7 +30,7 @@
 /* A whole text as a model, for unit tests; end it with model_close(). */
 struct model *text_model(const char *source);
 
-/* "ir 8", "opset 13", "domain d 1", in any order, as far as they come. */
+/* "ir 8", "opset 13", "domain d 1", functions, in any order, as far as they come. */
 void text_versions(struct scan *t, struct model *m);
 /* The main graph of a new model. */
 void text_graph(struct scan *t, struct model *m);
