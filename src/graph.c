@@ -73,11 +73,11 @@ void model_set_opset(struct model *m, const char *domain, int64_t version)
     m->opset = grown;
 }
 
-struct function *model_function(const struct model *m, const char *domain, const char *name,
-                                const char *overload)
+struct model_function *model_find_function(const struct model *m, const char *domain,
+                                           const char *name, const char *overload)
 {
     for (int i = 0; i < m->n_functions; i++) {
-        struct function *f = &m->function[i];
+        struct model_function *f = &m->function[i];
         if (!strcmp(f->name, name) && !strcmp(f->domain, domain_of(domain))
             && !strcmp(f->overload, overload))
             return f;

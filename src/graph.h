@@ -100,7 +100,7 @@ struct node {
     struct node *prev, *next; /* execution order */
     struct graph *graph;
     enum op op; /* OP_OTHER: no row in ops.def, or a function; see domain and type */
-    const struct function *function; /* the model's own, which the node calls; NULL: none */
+    const struct model_function *function; /* the model's own, which the node calls; NULL: none */
     const char *domain, *type, *name;
     struct use *in;
     int n_in;
@@ -136,7 +136,7 @@ struct opset {
 
 /* An operator that the model itself defines. Its body is no part of the model's graphs: it is what
  * a call of it becomes, see inline_function.h. */
-struct function {
+struct model_function {
     const char *domain, *name, *overload;
     struct graph *body; /* its inputs and outputs are the node's; NULL: not read ... */
     const char *why;    /* ... for this reason, where somebody calls it */
@@ -155,7 +155,7 @@ struct model {
     struct opset *opset;
     int n_opset;
     struct graph *graph;
-    struct function *function; /* never changes once read; clones share it */
+    struct model_function *function; /* never changes once read; clones share it */
     int n_functions;
     unsigned facts;       /* what passes have established: enum fact in pass.h */
     int n_values, n_nodes; /* ids in use are below these */
@@ -186,8 +186,8 @@ void model_set_opset(struct model *m, const char *domain, int64_t version);
 int64_t node_opset(const struct node *n);
 
 /* NULL: the model defines no such operator. */
-struct function *model_function(const struct model *m, const char *domain, const char *name,
-                                const char *overload);
+struct model_function *model_find_function(const struct model *m, const char *domain,
+                                           const char *name, const char *overload);
 
 /* For readers and tests: objects in the order of the file. */
 struct graph *graph_new(struct model *m, struct graph *outer);

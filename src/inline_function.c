@@ -19,7 +19,7 @@ struct inlining {
 
 struct call { /* one that is being replaced */
     struct inlining *all;
-    const struct function *function;
+    const struct model_function *function;
     struct node *node;
     struct value **value; /* what stands for the body's values, from first_value on */
     const struct call *outer; /* the copy of this one's body has it */
@@ -215,7 +215,7 @@ static int replace_output(const struct call *c, int i)
 
 static int check_call(const struct call *c)
 {
-    const struct function *f = c->function;
+    const struct model_function *f = c->function;
     if (!f->body)
         return err_set(c->all->err, ERR_INPUT, "%s", f->why);
     if (c->node->n_in > f->body->n_input)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * onnx_function: FunctionProto to struct function. A body is read as if it were a graph without
- * types. The messages of the functions ride along and are written as they were.
+ * onnx_function: FunctionProto to struct model_function. A body is read as if it were a graph
+ * without types. The messages of the functions ride along and are written as they were.
  */
 #include "onnx_proto.h"
 
@@ -15,7 +15,7 @@ static const char *key_of(struct onnx_reader *r, const char *domain, const char 
     return arena_printf(&r->scratch, "%s:%s:%s", domain, name, overload);
 }
 
-const struct function *onnx_function_find(struct onnx_reader *r, const char *domain,
+const struct model_function *onnx_function_find(struct onnx_reader *r, const char *domain,
                                           const char *name, const char *overload)
 {
     return r->functions.n ? map_find(&r->functions, key_of(r, domain, name, overload)) : NULL;
@@ -26,10 +26,10 @@ void onnx_functions_note(struct onnx_reader *r, const Onnx__ModelProto *p)
     struct model *m = r->model;
     r->functions.arena = &r->scratch;
     m->n_functions = (int)p->n_functions;
-    m->function = NEW_ARRAY(r->arena, p->n_functions, struct function);
+    m->function = NEW_ARRAY(r->arena, p->n_functions, struct model_function);
     for (size_t i = 0; i < p->n_functions; i++) {
         const Onnx__FunctionProto *from = p->functions[i];
-        struct function *f = &m->function[i];
+        struct model_function *f = &m->function[i];
         const char *domain = onnx_text(from->domain);
         f->domain = strcmp(domain, "ai.onnx") ? domain : "";
         f->name = onnx_text(from->name);
@@ -49,8 +49,8 @@ static Onnx__ValueInfoProto **names_as_values(struct arena *a, char *const *name
     return list;
 }
 
-static int read_body(struct onnx_reader *r, struct function *f, const Onnx__FunctionProto *p,
-                     struct err *err)
+static int read_body(struct onnx_reader *r, struct model_function *f,
+                     const Onnx__FunctionProto *p, struct err *err)
 {
     Onnx__GraphProto *g = NEW(r->arena, Onnx__GraphProto);
     onnx__graph_proto__init(g);
@@ -79,7 +79,8 @@ static int read_body(struct onnx_reader *r, struct function *f, const Onnx__Func
 
 /* What the reader says of bytes that will not come back is of no concern: functions are written
  * from their messages. */
-static void read_function(struct onnx_reader *r, struct function *f, const Onnx__FunctionProto *p)
+static void read_function(struct onnx_reader *r, struct model_function *f,
+                          const Onnx__FunctionProto *p)
 {
     char differs[ONNX_DIFFERS];
     struct err err;
@@ -133,7 +134,7 @@ void onnx_functions_read(struct onnx_reader *r, const Onnx__ModelProto *p)
     while (more) {
         more = false;
         for (int i = 0; i < m->n_functions; i++) {
-            struct function *f = &m->function[i];
+            struct model_function *f = &m->function[i];
             if (!called[i] || f->body || f->why)
                 continue;
             more = true;

@@ -51,7 +51,7 @@ struct onnx_reader {
     struct onnx_source *source;
     struct onnx_scope *scope; /* of the graph that is being read; see onnx_graph.c */
     struct map functions; /* the model's own: domain:name:overload */
-    const struct function *function; /* that is being read; NULL: the model's graph is */
+    const struct model_function *function; /* that is being read; NULL: the model's graph is */
     struct onnx_external *external;
     size_t dense; /* bytes that sparse initializers have grown to */
     VEC(struct value *) values; /* by id */
@@ -73,7 +73,7 @@ int onnx_graph_read(struct onnx_reader *r, struct graph *g, const Onnx__GraphPro
  * that cannot be read is none until somebody asks for it. */
 void onnx_functions_note(struct onnx_reader *r, const Onnx__ModelProto *p);
 void onnx_functions_read(struct onnx_reader *r, const Onnx__ModelProto *p);
-const struct function *onnx_function_find(struct onnx_reader *r, const char *domain,
+const struct model_function *onnx_function_find(struct onnx_reader *r, const char *domain,
                                           const char *name, const char *overload);
 /* By index: whether the model calls it now, or a function that it calls does. */
 bool *onnx_functions_called(struct arena *a, const struct model *m);

@@ -227,7 +227,7 @@ static struct node *parse_operator(struct scan *t, struct scope *s, int n_out)
 {
     const char *type, *domain = parse_domain(t, arena_of(s), &type);
     struct node *n = node_new(s->graph, domain, type, 0, n_out);
-    n->function = model_function(s->graph->model, domain, type, "");
+    n->function = model_find_function(s->graph->model, domain, type, "");
     if (n->function)
         n->op = OP_OTHER;
     return n;
@@ -296,8 +296,8 @@ static void parse_function(struct scan *t, struct model *m)
     if (m->n_functions == MANY)
         scan_fail(t, "fewer functions expected");
     if (!m->function)
-        m->function = NEW_ARRAY(m->arena, MANY, struct function);
-    struct function *f = &m->function[m->n_functions++];
+        m->function = NEW_ARRAY(m->arena, MANY, struct model_function);
+    struct model_function *f = &m->function[m->n_functions++];
     f->domain = parse_domain(t, m->arena, &f->name);
     f->overload = "";
     f->body = s.graph;
