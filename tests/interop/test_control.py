@@ -237,5 +237,21 @@ class Control(unittest.TestCase):
             self.compare(other, changed, samples)
 
 
+    def test_a_broken_function_matters_where_it_is_called(self):
+        model = onnx.parser.parse_model(MODELS["functions"])
+        model.functions[1].node[0].input[0] = "nowhere"
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "model.onnx"
+            onnx.save(model, path)
+            data = quern.write_samples(path.with_name("data"), [make_sample(model, 0)])
+            same = path.with_name("same.onnx")
+            quern.run("convert", path, "-o", same)
+            self.assertEqual(same.read_bytes(), path.read_bytes())
+            done = quern.start("run", path, "--data", data)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("function 'inner': node 'y' (Elu): input 0 'nowhere' is not defined",
+                          done.stderr)
+
+
 for one in MODELS:
     setattr(Control, f"test_{one}", lambda self, name=one: self.check(name))

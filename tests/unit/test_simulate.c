@@ -164,6 +164,42 @@ static void simulated_is_lowered(void **state)
     arena_release(&a);
 }
 
+/* A body that captures a rounded value sees what it sees in the lowered graph: here the
+ * convolution inside computes on codes, and the sum on what is not rounded. */
+static void bodies_see_what_is_rounded(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct model *m = text_model(
+        "opset 13\n"
+        "g (float[1,3,N,N] x) => (float[...] y, float[...] z)\n"
+        "<float[8,3,1,1] w1 = random(1), float[8,8,1,1] w2 = random(2), int64 n = 2, float k = 0>\n"
+        "{ c = Conv(x, w1)  a1 = Relu(c)  m = ReduceMax(c) <keepdims = 0>  p = Greater(m, k)\n"
+        "  z = If(p) <then_branch = t () => (float u) { d = Conv(a1, w2)  u = Add(d, a1) },\n"
+        "             else_branch = e () => (float v) { v = Neg(a1) }>\n"
+        "  y = Loop(n, , z) <body = b (int64 i, bool g, float s) => (bool h = g, float r)\n"
+        "    { r = Add(s, a1) }> }");
+    const struct tensor *x = image(&a, 7);
+    struct tensor floating[2], simulated[2], lowered[2];
+    find(m, "x")->quant = activation(m, -1, 1);
+    find(m, "a1")->quant = activation(m, 0, 2);
+    find(m, "z")->quant = activation(m, -3, 3);
+    find(m, "w1")->quant = weight(m, 8, 0);
+    find(m, "w2")->quant = weight(m, 8, 0);
+    value_each_use(find(m, "a1"), u)
+        u->plain = u->user->op == OP_Add && u->user->graph->input;
+    outputs(m, EXEC_FLOAT, x, &a, floating);
+    outputs(m, EXEC_SIMULATE, x, &a, simulated);
+    lower(m);
+    outputs(m, EXEC_FLOAT, x, &a, lowered);
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
+        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
+    }
+    model_close(m);
+    arena_release(&a);
+}
+
 /* Output y lies on its grid, r does not: its use by the result is plain. */
 static void outputs_are_rounded_unless_plain(void **state)
 {
@@ -242,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simulated_is_lowered),
+        cmocka_unit_test(bodies_see_what_is_rounded),
         cmocka_unit_test(outputs_are_rounded_unless_plain),
         cmocka_unit_test(rounding_leaves_others_alone),
         cmocka_unit_test(scales_are_read_at_each_run),
