@@ -9,6 +9,9 @@
  * has changed gives back the bytes it was read from; onnx_fidelity() tells of the few files where
  * that cannot be.
  *
+ * Functions are written as they were read, but those that the model has called and does not call
+ * any more go.
+ *
  * Nodes out of order are sorted. Names inside a body that hide an outer name get a fresh one.
  * Sparse initializers become dense constants and are written sparse again while nobody replaces
  * them. A string tensor's data is an array of `struct bytes`, with size 0.
