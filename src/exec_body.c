@@ -67,7 +67,7 @@ static int read_number(struct run *r, struct operand o, const char *what, int64_
 
 int run_if(struct run *r, struct step *s, struct err *err)
 {
-    int64_t condition;
+    int64_t condition = 0;
     TRY(read_number(r, s->in[0], "condition", &condition, err));
     struct block *b = &s->body[condition ? 0 : 1];
     TRY(run_block(r, b, err));
