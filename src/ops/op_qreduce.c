@@ -141,8 +141,9 @@ int eval_qlinear_softmax(struct call *c, struct err *err)
     const struct shape *s = &x->shape;
     float table[256], x_scale, y_scale;
     int32_t zero;
-    bool flat;
+    bool flat = false;
     int axis = softmax_axis(c, s->rank, &flat, err);
+    TRY(axis);
     TRY(scale_read(c, X_SCALE, &x_scale, err));
     TRY(scale_read(c, Y_SCALE, &y_scale, err));
     TRY(zero_read(c, Y_ZERO, x->dtype, &zero, err));
