@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * op_batchnorm: BatchNormalization as inference means it, y = a[c] * x + b[c] with
- * a = scale / sqrt(var + epsilon) and b = bias - mean * a.
+ * op_batchnorm: BatchNormalization, y = a[c] * x + b[c] with a = scale / sqrt(var + epsilon) and
+ * b = bias - mean * a. In training mode mean and variance are those of the input itself, and the
+ * running ones, momentum * old + (1 - momentum) * new, are outputs. Before opset 14 what makes it
+ * training mode is that there are such outputs; saved ones then follow them.
  */
 #include "ops.h"
 
@@ -12,12 +14,19 @@
 
 enum { X, SCALE, BIAS, MEAN, VAR };
 
+static bool is_training(const struct call *c)
+{
+    if (c->opset >= 14)
+        return node_int(c->node, "training_mode", 0) != 0;
+    for (int i = 1; i < c->n_out; i++)
+        if (c->node->out[i])
+            return true;
+    return false;
+}
+
 static int check_mode(const struct call *c, struct err *err)
 {
-    bool training = c->opset >= 14  ? node_int(c->node, "training_mode", 0) != 0
-                    : c->opset >= 7 ? c->n_out > 1 && c->out[1]
-                                    : node_int(c->node, "is_test", 0) == 0;
-    if (training)
+    if (c->opset < 7 && node_int(c->node, "is_test", 0) == 0)
         return err_set(err, ERR_INPUT, "training mode is not supported");
     if (c->opset < 9 && node_int(c->node, "spatial", 1) == 0)
         return err_set(err, ERR_INPUT, "attribute spatial = 0 is not supported");
@@ -46,7 +55,43 @@ int infer_batchnorm(struct call *c, struct err *err)
                            (int)have, (int)n);
     }
     call_set(c, 0, x->dtype, &x->shape);
+    for (int i = 1; i < c->n_out; i++)
+        call_set(c, i, call_in(c, MEAN)->dtype, &call_in(c, MEAN)->shape);
     return 0;
+}
+
+/* Mean and variance of each channel of x[batch][n][span], or x[batch * span][n] where `last`. */
+static void moments(const float *x, int64_t n, int64_t batch, int64_t span, bool last, float *mean,
+                    float *var)
+{
+    double count = (double)(batch * span);
+    for (int64_t k = 0; k < n; k++) {
+        double sum = 0, square = 0;
+        for (int pass = 0; pass < 2; pass++)
+            for (int64_t b = 0; b < batch; b++)
+                for (int64_t i = 0; i < span; i++) {
+                    double v = (double)x[last ? (b * span + i) * n + k : (b * n + k) * span + i];
+                    if (pass == 0)
+                        sum += v;
+                    else
+                        square += (v - sum / count) * (v - sum / count);
+                }
+        mean[k] = (float)(sum / count);
+        var[k] = (float)(square / count);
+    }
+}
+
+/* Running mean and variance; those of the input where opsets below 14 have them too. */
+static void store_moments(const struct call *c, int64_t n, const float *mean, const float *var)
+{
+    float momentum = node_float(c->node, "momentum", 0.9f);
+    for (int i = 1; i < c->n_out; i++) {
+        const float *now = i % 2 ? mean : var, *old = real_in(c, i % 2 ? MEAN : VAR);
+        float *y = real_out(c, i);
+        for (int64_t k = 0; y && k < n; k++)
+            y[k] = i > 2 ? now[k] : old[k] * momentum + now[k] * (1 - momentum);
+        real_store(c, i, y);
+    }
 }
 
 int eval_batchnorm(struct call *c, struct err *err)
@@ -57,15 +102,23 @@ int eval_batchnorm(struct call *c, struct err *err)
     const float *scale = real_in(c, SCALE), *bias = real_in(c, BIAS), *mean = real_in(c, MEAN);
     const float *var = real_in(c, VAR), *x = real_in(c, X);
     float epsilon = node_float(c->node, "epsilon", 1e-5f), *y = real_out(c, 0);
-    (void)err;
     if (count == 0)
-        return 0;
+        return is_training(c) ? err_set(err, ERR_INPUT, "nothing has no mean") : 0;
+    int64_t span = t->shape.rank < 2 ? count : shape_span(&t->shape, 2, t->shape.rank);
+    bool last = t->layout == LAYOUT_CHANNELS_LAST || span == 1;
+    if (is_training(c)) {
+        float *new_mean = NEW_ARRAY(c->scratch, n, float);
+        float *new_var = NEW_ARRAY(c->scratch, n, float);
+        moments(x, n, count / n / span, span, last, new_mean, new_var);
+        store_moments(c, n, new_mean, new_var);
+        mean = new_mean;
+        var = new_var;
+    }
     for (int64_t i = 0; i < n; i++) {
         a[i] = scale[i] / sqrtf(var[i] + epsilon);
         b[i] = bias[i] - mean[i] * a[i];
     }
-    int64_t span = t->shape.rank < 2 ? count : shape_span(&t->shape, 2, t->shape.rank);
-    if (t->layout == LAYOUT_CHANNELS_LAST || span == 1)
+    if (last)
         k_affine_last(a, b, n, x, y, count / n);
     else
         k_affine_plain(a, b, n, x, y, count / n / span, span);
