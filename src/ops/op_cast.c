@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * op_cast: from any numeric type to any other. To integers the fraction is cut off and what is too
- * large wraps, as in C; small floats saturate or overflow as attribute `saturate` says.
+ * large wraps, as in C; small floats saturate or overflow as attribute `saturate` says. BitCast
+ * keeps the bits instead.
  */
 #include "ops.h"
 
@@ -117,5 +118,26 @@ int eval_cast(struct call *c, struct err *err)
         cast_from_float(x, y, n, node_int(c->node, "saturate", 1));
     else
         cast_from_int(x, y, n);
+    return 0;
+}
+
+int infer_bit_cast(struct call *c, struct err *err)
+{
+    TRY(infer_cast(c, err));
+    unsigned from = dtype_info(c->in[0]->dtype)->bits;
+    enum dtype to = (enum dtype)node_int(c->node, "to", 0);
+    if (!dtype_info(to)->bits || (c->in[0]->dtype && !from))
+        return call_refuse_dtype(from ? to : c->in[0]->dtype, err);
+    if (from && from != dtype_info(to)->bits)
+        return err_set(err, ERR_INPUT, "types %s and %s differ in size",
+                       dtype_info(c->in[0]->dtype)->name, dtype_info(to)->name);
+    return 0;
+}
+
+int eval_bit_cast(struct call *c, struct err *err)
+{
+    const struct tensor *x = c->in[0];
+    (void)err;
+    memcpy(c->out[0]->data, x->data, dtype_size(x->dtype, tensor_count(x)));
     return 0;
 }

@@ -273,6 +273,25 @@ int pool_geometry(const struct node *n, const struct shape *x, struct conv_dims 
     return 0;
 }
 
+int unpool_geometry(const struct node *n, const struct shape *x, struct conv_dims *d,
+                    struct err *err)
+{
+    size_t count;
+    TRY(start(x, d, err));
+    d->transposed = true;
+    d->m = d->groups = d->c;
+    if (!node_ints(n, "kernel_shape", &count))
+        return err_set(err, ERR_INPUT, "attribute kernel_shape is missing");
+    if (!d->axes)
+        return 0;
+    TRY(read_axes(n, "kernel_shape", d->axes, 0, 1, MAX_STEP, d->kernel, err));
+    TRY(read_axes(n, "strides", d->axes, 0, 1, MAX_STEP, d->stride, err));
+    TRY(read_pads(n, d, err));
+    for (int a = CONV_AXES - d->axes; a < CONV_AXES; a++)
+        TRY(fit_transposed(d, a, PAD_EXPLICIT, 0, -1, err));
+    return 0;
+}
+
 int pool_global_geometry(const struct shape *x, struct conv_dims *d, struct err *err)
 {
     TRY(start(x, d, err));

@@ -19,6 +19,9 @@ int conv_geometry(const struct node *n, const struct shape *x, const struct shap
 /* MaxPool, AveragePool or LpPool; m = c and groups = c. */
 int pool_geometry(const struct node *n, const struct shape *x, struct conv_dims *d,
                   struct err *err);
+/* MaxUnpool: out is what a MaxPool with these attributes made an input of x's extent from. */
+int unpool_geometry(const struct node *n, const struct shape *x, struct conv_dims *d,
+                    struct err *err);
 /* The pooling operators whose window is the whole input. */
 int pool_global_geometry(const struct shape *x, struct conv_dims *d, struct err *err);
 
