@@ -73,8 +73,8 @@ struct run_results {
 static void sum_tensor(struct output *o, const struct tensor *t)
 {
     *o = (struct output){.type = {.dtype = t->dtype, .shape = t->shape}, INFINITY, -INFINITY, 0, 0};
-    if (!dtype_info(t->dtype)->bits)
-        return;
+    if (!dtype_info(t->dtype)->bits || t->dtype == DTYPE_C64 || t->dtype == DTYPE_C128)
+        return; /* these have no range */
     o->n = tensor_count(t);
     for (int64_t i = 0; i < o->n; i++) {
         double v = tensor_get(t, i);

@@ -195,6 +195,7 @@ double dtype_load(enum dtype t, const void *data, int64_t i)
     case DTYPE_F64: return ELEMENT(double);
     case DTYPE_F16: case DTYPE_BF16: return small_load(t, ELEMENT(uint16_t));
     case DTYPE_U64: return (double)ELEMENT(uint64_t);
+    case DTYPE_C64: case DTYPE_C128: case DTYPE_STRING: case DTYPE_NONE: return NAN;
     default:
         if (dtype_info(t)->is_float)
             return small_load(t, bits_at(data, i, dtype_info(t)->bits));
@@ -207,7 +208,8 @@ void dtype_store_int(enum dtype t, void *data, int64_t i, int64_t v)
     const struct dtype_info *info = dtype_info(t);
     if (info->is_integer)
         v = v < info->min ? info->min : v > info->max ? info->max : v;
-    switch (info->is_float ? 0 : info->bits) {
+    bool is_whole = info->is_integer || t == DTYPE_BOOL;
+    switch (is_whole ? info->bits : 0) {
     case 64: ((int64_t *)data)[i] = v; break;
     case 32: ((uint32_t *)data)[i] = (uint32_t)v; break;
     case 16: ((uint16_t *)data)[i] = (uint16_t)v; break;
@@ -224,6 +226,12 @@ void dtype_store(enum dtype t, void *data, int64_t i, double v)
         ((float *)data)[i] = (float)v;
     } else if (t == DTYPE_F64) {
         ((double *)data)[i] = v;
+    } else if (t == DTYPE_C64) {
+        ((float *)data)[2 * i] = (float)v;
+        ((float *)data)[2 * i + 1] = 0;
+    } else if (t == DTYPE_C128) {
+        ((double *)data)[2 * i] = v;
+        ((double *)data)[2 * i + 1] = 0;
     } else if (info->is_float) {
         if (info->bits == 16)
             ((uint16_t *)data)[i] = (uint16_t)small_store(t, v);
@@ -236,7 +244,7 @@ void dtype_store(enum dtype t, void *data, int64_t i, double v)
         ((uint64_t *)data)[i] = !(v > 0)                       ? 0
                               : v >= 18446744073709551615.0 ? UINT64_MAX
                                                             : (uint64_t)v;
-    } else {
+    } else if (info->is_integer) {
         v = nearbyint(v);
         double lo = (double)info->min, hi = (double)info->max;
         dtype_store_int(t, data, i, isnan(v) ? 0 : v <= lo ? info->min : v >= hi ? info->max

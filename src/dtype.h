@@ -79,7 +79,8 @@ enum dtype dtype_find(const char *name);
 size_t dtype_size(enum dtype t, int64_t n);
 
 /* Element i of packed data as a double or an int64_t, and back (rounded half to even,
- * saturated). */
+ * saturated). A complex number or a string is NaN; stored, a number becomes the real part of a
+ * complex one, and nothing of a string. */
 double dtype_load(enum dtype t, const void *data, int64_t i);
 int64_t dtype_load_int(enum dtype t, const void *data, int64_t i);
 void dtype_store(enum dtype t, void *data, int64_t i, double v);

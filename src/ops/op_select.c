@@ -11,6 +11,12 @@
 
 static bool is_zero(const struct tensor *x, int64_t i)
 {
+    const float *single = x->data;
+    const double *real = x->data;
+    if (x->dtype == DTYPE_C64)
+        return single[2 * i] == 0 && single[2 * i + 1] == 0;
+    if (x->dtype == DTYPE_C128)
+        return real[2 * i] == 0 && real[2 * i + 1] == 0;
     return dtype_info(x->dtype)->is_float ? tensor_get(x, i) == 0 : tensor_get_int(x, i) == 0;
 }
 
