@@ -5,7 +5,7 @@
  * Before opset 11 there are only scales, coordinates are asymmetric, and the nearest element is the
  * one below where the axis grows and the one above where it shrinks (what ONNX Runtime does; the
  * text of that time leaves it open). Nearest elements are picked; linear and cubic interpolation go
- * one axis after the other.
+ * one axis after the other, in float; a result that goes to integers is rounded.
  */
 #include "ops.h"
 
@@ -49,7 +49,8 @@ static int interpolate(struct call *c, const struct resize *r, struct err *err)
     struct k_taps t;
     int order[MAX_RANK];
     tensor_order(x, order);
-    if (!dtype_info(x->dtype)->is_float || dtype_info(x->dtype)->bits < 16)
+    const struct dtype_info *info = dtype_info(x->dtype);
+    if (!info->is_integer && (!info->is_float || info->bits < 16))
         return call_refuse_dtype(x->dtype, err);
     k_load_f32(x->dtype, x->data, 0, 1, tensor_count(x), buf);
     from = buf;
@@ -64,7 +65,11 @@ static int interpolate(struct call *c, const struct resize *r, struct err *err)
         k_resize_axis_f32(from, to, outer, dim, s.dim[i], inner, &t);
         from = to;
     }
-    k_store_f32(y->dtype, y->data, 0, tensor_count(y), from);
+    if (info->is_integer)
+        for (int64_t i = 0, n = tensor_count(y); i < n; i++)
+            dtype_store(y->dtype, y->data, i, (double)from[i]);
+    else
+        k_store_f32(y->dtype, y->data, 0, tensor_count(y), from);
     return 0;
 }
 

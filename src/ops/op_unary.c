@@ -102,6 +102,19 @@ static int unary_int(enum k_unary kernel, const struct tensor *x, struct tensor 
     return 0;
 }
 
+/* Bounds and bias may have fractions; that of the result is cut off. */
+static void shrink_int(const struct tensor *x, struct tensor *y, double bound, double bias)
+{
+    double buf[CHUNK];
+    for (int64_t i = 0, n = tensor_count(x); i < n; i += CHUNK) {
+        int64_t m = n - i < CHUNK ? n - i : CHUNK;
+        k_load_f64(x->dtype, x->data, i, 1, m, buf);
+        k_unary_f64(K_SHRINK, buf, buf, m, bound, bias);
+        for (int64_t k = 0; k < m; k++)
+            dtype_store(y->dtype, y->data, i + k, trunc(buf[k]));
+    }
+}
+
 int eval_unary(struct call *c, struct err *err)
 {
     const struct unary *u = &unary_table[c->node->op];
@@ -110,6 +123,10 @@ int eval_unary(struct call *c, struct err *err)
     if (c->node->op == OP_Selu && c->opset < 6) { /* its defaults had fewer digits */
         a = node_float(c->node, u->a, 1.6732f);
         b = node_float(c->node, u->b, 1.0507f);
+    }
+    if (dtype_info(c->in[0]->dtype)->is_integer && u->kernel == K_SHRINK) {
+        shrink_int(c->in[0], c->out[0], (double)a, (double)b);
+        return 0;
     }
     if (dtype_info(c->in[0]->dtype)->is_integer)
         return unary_int(u->kernel, c->in[0], c->out[0], 0, 0, err);

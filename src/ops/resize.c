@@ -31,14 +31,14 @@ static int attributes_read(const struct call *c, struct resize *r, struct err *e
     static const char *const modes[] = {"nearest", "linear", "cubic"};
     static const char *const coordinates[] = {
         "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-        "tf_crop_and_resize"};
+        "tf_crop_and_resize", "tf_half_pixel_for_nn"};
     static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
                                           "ceil"};
     bool old = is_old(c);
     int mode = choice(c, "mode", "nearest", modes, 3, err);
     int coordinate = old ? COORDINATE_ASYMMETRIC
                          : choice(c, "coordinate_transformation_mode", "half_pixel", coordinates,
-                                  6, err);
+                                  c->opset < 13 ? 7 : 6, err);
     int way = old ? NEAREST_OLD : choice(c, "nearest_mode", "round_prefer_floor", nearest, 4, err);
     if (mode < 0 || coordinate < 0 || way < 0)
         return -1;
@@ -184,6 +184,7 @@ static double coordinate(const struct resize *r, int axis, int64_t i)
     switch (r->coordinate) {
     case COORDINATE_ALIGN_CORNERS: return to == 1 ? 0 : at * (n - 1) / (to - 1);
     case COORDINATE_ASYMMETRIC: return at / scale;
+    case COORDINATE_PIXEL_IN_TF: return (at + 0.5) / scale;
     case COORDINATE_PYTORCH_HALF_PIXEL: return to == 1 ? -0.5 : half;
     case COORDINATE_HALF_PIXEL_SYMMETRIC:
         return n / 2 * (1 - (double)r->to.dim[axis] / to) + half;

@@ -15,7 +15,8 @@ enum coordinate {
     COORDINATE_PYTORCH_HALF_PIXEL,
     COORDINATE_ALIGN_CORNERS,
     COORDINATE_ASYMMETRIC,
-    COORDINATE_CROP, /* tf_crop_and_resize */
+    COORDINATE_CROP,       /* tf_crop_and_resize */
+    COORDINATE_PIXEL_IN_TF, /* tf_half_pixel_for_nn, of opset 11 alone */
 };
 enum nearest { NEAREST_PREFER_FLOOR, NEAREST_PREFER_CEIL, NEAREST_FLOOR, NEAREST_CEIL,
                NEAREST_OLD /* below where the axis grows, above where it shrinks */ };
