@@ -327,7 +327,7 @@ static size_t unpack(const struct tensor *t, struct str *made)
     bool is_float = dtype_info(t->dtype)->is_float;
     for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
         float v = (float)dtype_load(t->dtype, t->data, i);
-        signed char byte = (signed char)v;
+        signed char byte = is_float ? 0 : (signed char)v;
         str_add_n(made, is_float ? (void *)&v : (void *)&byte, is_float ? sizeof v : 1);
     }
     return is_float ? sizeof(float) : 1;

@@ -97,7 +97,8 @@ int eval_deform_conv(struct call *c, struct err *err)
         }
         x += d.c * conv_in_span(&d);
         offset += groups * taps * d.axes * span;
-        mask += mask ? groups * taps * span : 0;
+        if (mask)
+            mask += groups * taps * span;
     }
     real_store(c, 0, y);
     return 0;
