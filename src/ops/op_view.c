@@ -32,8 +32,9 @@ int infer_dropout(struct call *c, struct err *err)
 int eval_dropout(struct call *c, struct err *err)
 {
     struct tensor *mask = call_out(c, 1);
-    const struct tensor *training = call_in(c, 2);
-    if (training && tensor_get_int(training, 0))
+    const struct tensor *ratio = call_in(c, 1), *training = call_in(c, 2);
+    bool drops = !ratio || tensor_count(ratio) != 1 || tensor_get(ratio, 0) != 0;
+    if (drops && training && tensor_get_int(training, 0))
         return err_set(err, ERR_INPUT, "training mode is not supported");
     if (mask)
         for (int64_t i = 0, n = tensor_count(mask); i < n; i++)
