@@ -60,7 +60,7 @@ static int axis_taps(const struct sampler *s, int axis, float at, int64_t *index
     if (at != at)
         at = -1;
     /* Far outside is outside, and its floor has to be an int64. A cubic's position is not moved to
-     * the border, as in PyTorch and ONNX Runtime: only the pixels that it reads are. */
+     * the border, as in ONNX Runtime: only the pixels that it reads are. */
     if (s->padding == SAMPLE_ZEROS || (s->padding == SAMPLE_BORDER && s->mode == SAMPLE_CUBIC))
         at = at < -4 ? -4 : at > last + 4 ? last + 4 : at;
     else if (at < -edge || at > last + edge)

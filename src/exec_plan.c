@@ -135,11 +135,12 @@ int plan_setup(struct exec *x, const struct exec_options *o, struct err *err)
 static void block_init(struct exec *x, struct block *b, const struct graph *g,
                        struct block *outer);
 
+/* Bodies of other operators than those of control flow are their own affair. */
 static void add_bodies(struct exec *x, struct block *b, struct step *s)
 {
     struct control control;
     struct err err;
-    if (!node_body(s->node, 0))
+    if (!node_body(s->node, 0) || !(s->op->flags & OP_CONTROL))
         return;
     if (control_parse(s->node, &control, &err) < 0)
         BUG("%s", err.text);

@@ -494,6 +494,30 @@ static void there_can_be_thousands_of_bodies(void **state)
     run_deep(deep_model(99, 100), 10000);
 }
 
+/* An operator whose body only it can run says so itself. */
+static void a_body_of_another_operator_is_refused(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct model *m = text_model(
+        "opset 26 domain ai.onnx.preview 1 g (float[1,1,2,4] q) => (float[...] y)\n"
+        "{ y = ai.onnx.preview.FlexAttention(q, q, q)"
+        " <score_mod = f (float s) => (float t) { t = Neg(s) }> }");
+    struct exec_options o = {.mode = EXEC_FLOAT};
+    struct exec *x = exec_open(m->graph, &o, &err);
+    assert_non_null(x);
+    struct run *r = run_open(x);
+    struct arena a = {0};
+    struct shape s = {4, {1, 1, 2, 4}};
+    const struct tensor *q = tensor_new(&a, DTYPE_F32, &s);
+    assert_int_equal(run_sample(r, &q, &err), -1);
+    assert_non_null(strstr(err.text, "score_mod"));
+    run_close(r);
+    exec_close(x);
+    model_close(m);
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +538,7 @@ int main(void)
         cmocka_unit_test(the_number_of_workers_changes_nothing),
         cmocka_unit_test(bodies_can_be_a_hundred_deep),
         cmocka_unit_test(there_can_be_thousands_of_bodies),
+        cmocka_unit_test(a_body_of_another_operator_is_refused),
     };
     return cmocka_run_group_tests_name("exec_body", tests, NULL, NULL);
 }
