@@ -33,7 +33,7 @@ static const struct option_page list_page = {
         "ranges.",
     .examples = "  quern list ops\n"
                 "  quern list passes\n"
-                "  quern list ops --markdown > operators.md\n",
+                "  quern list targets --markdown\n",
 };
 
 static const char *const role_names[] = {
@@ -42,37 +42,38 @@ static const char *const role_names[] = {
     [ROLE_FUSE] = "takes over",
 };
 
-static void count_cell(struct table *t, int min, int max)
+static void text_cell(struct table *t, const char *text)
 {
-    if (max > 100)
-        table_cell(t, "%d..", min);
-    else if (min == max)
-        table_cell(t, "%d", min);
-    else
-        table_cell(t, "%d..%d", min, max);
+    table_cell(t, "%s", text && *text ? text : "-");
 }
 
-static void list_ops(struct table *t)
+/* Notes are for documents, where lines may be long. */
+static void list_ops(struct table *t, bool document)
 {
-    t->align = "lllrrll";
-    for (const char *const *title = (const char *const[]){"operator", "domain", "runs", "inputs",
-                                                          "outputs", "engine", "role", NULL};
-         *title; title++)
-        table_cell(t, "%s", *title);
+    static const char *const title[] = {"operator", "domain", "opsets", "engine",
+                                        "role",     "types",  "note"};
+    t->align = document ? "lllllll" : "llllll";
+    for (int i = 0; t->align[i]; i++)
+        table_cell(t, "%s", title[i]);
     for (int i = OP_RESULT + 1; i < N_OPS; i++) {
         const struct op_info *op = &op_table[i];
         table_cell(t, "%s", op->name);
         table_cell(t, "%s", *op->domain ? op->domain : "ai.onnx");
-        table_cell(t, "%s", op_runs((enum op)(op - op_table)) ? "yes" : "no");
-        count_cell(t, op->min_in, op->max_in);
-        count_cell(t, op->max_out < 1 ? 0 : 1, op->max_out);
-        table_cell(t, "%s", op->engine);
+        if (op->since < op->last)
+            table_cell(t, "%d-%d", op->since, op->last);
+        else
+            table_cell(t, "%d", op->since);
+        table_cell(t, "%s", op_runs((enum op)i) ? op->engine : "not run");
         table_cell(t, "%s", role_names[op->role]);
+        text_cell(t, op->types);
+        if (document)
+            table_cell(t, "%s", op->note ? op->note : "");
     }
 }
 
-static void list_passes(struct table *t)
+static void list_passes(struct table *t, bool document)
 {
+    (void)document;
     t->align = "ll";
     table_cell(t, "pass");
     table_cell(t, "what it does");
@@ -82,9 +83,10 @@ static void list_passes(struct table *t)
     }
 }
 
-static void list_targets(struct table *t)
+static void list_targets(struct table *t, bool document)
 {
     char type[QTYPE_TEXT];
+    (void)document;
     t->align = "lllll";
     table_cell(t, "target");
     table_cell(t, "formats");
@@ -101,8 +103,9 @@ static void list_targets(struct table *t)
     }
 }
 
-static void list_observers(struct table *t)
+static void list_observers(struct table *t, bool document)
 {
+    (void)document;
     t->align = "lrl";
     table_cell(t, "observer");
     table_cell(t, "parameter");
@@ -120,7 +123,7 @@ static void list_observers(struct table *t)
 
 static const struct {
     const char *name;
-    void (*fill)(struct table *t);
+    void (*fill)(struct table *t, bool document);
 } kind_table[] = {
     {"ops", list_ops},
     {"passes", list_passes},
@@ -140,7 +143,7 @@ int cmd_list(int argc, char **argv, struct err *err)
             continue;
         struct arena a = {0};
         struct table t = {.arena = &a};
-        kind_table[i].fill(&t);
+        kind_table[i].fill(&t, o.markdown);
         if (o.markdown)
             table_print_markdown(&t, stdout);
         else

@@ -12,12 +12,10 @@
 
 #define no_eval NULL
 const struct op_info op_table[N_OPS] = {
-    [OP_OTHER] = {"", "", 0, INT_MAX, INT_MAX, NULL, NULL, ROLE_NONE, 0, "-"},
-    [OP_RESULT] = {"", "", 0, INT_MAX, 0, NULL, NULL, ROLE_NONE, 0, "-"},
-#define OP(name, min_in, max_in, max_out, infer, eval, role, flags, engine)                        \
-    [OP_##name] = {"", #name, min_in, max_in, max_out, infer, eval, role, flags, engine},
-#define OP_IN(domain, id, name, min_in, max_in, max_out, infer, eval, role, flags, engine)         \
-    [OP_##id] = {domain, name, min_in, max_in, max_out, infer, eval, role, flags, engine},
+    [OP_OTHER] = {"", "", 0, INT_MAX, INT_MAX, NULL, NULL, ROLE_NONE, 0, "-", 0, 0, "", ""},
+    [OP_RESULT] = {"", "", 0, INT_MAX, 0, NULL, NULL, ROLE_NONE, 0, "-", 0, 0, "", ""},
+#define OP(name, ...) [OP_##name] = {.domain = "", #name, __VA_ARGS__},
+#define OP_IN(where, id, name, ...) [OP_##id] = {.domain = where, name, __VA_ARGS__},
 #include "ops.def"
 };
 #undef no_eval

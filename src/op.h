@@ -85,6 +85,11 @@ struct op_info {
     enum quant_role role;
     unsigned flags;
     const char *engine; /* "oneDNN", "OpenBLAS", "own", or "-" */
+    /* For people; tests/ops/operator_table.py holds them against ONNX and against quern. */
+    int since, last;   /* versions of the operator: every form is understood from `since` on, and
+                          `last` is the newest that was looked at */
+    const char *types; /* "floats", "numbers bool", ...: see docs/operators.md */
+    const char *note;  /* what is refused, and the like; "": nothing to say */
 };
 extern const struct op_info op_table[N_OPS];
 

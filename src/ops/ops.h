@@ -8,9 +8,8 @@
 
 #include "op.h"
 
-#define OP(name, min_in, max_in, max_out, infer, eval, role, flags, engine) op_fn infer, eval;
-#define OP_IN(domain, id, name, min_in, max_in, max_out, infer, eval, role, flags, engine)         \
-    op_fn infer, eval;
+#define OP(name, min_in, max_in, max_out, infer, eval, ...) op_fn infer, eval;
+#define OP_IN(domain, id, name, min_in, max_in, max_out, infer, eval, ...) op_fn infer, eval;
 #include "ops.def"
 
 static inline const struct tensor *call_in(const struct call *c, int i)
