@@ -7,7 +7,7 @@ $QUERN names the program (default: build/quern). README.md says what the columns
 status is 1 if a goal is missed.
 """
 import argparse
-import collections
+import dataclasses
 import fnmatch
 import json
 import os
@@ -17,15 +17,12 @@ import sys
 import tempfile
 
 import numpy as np
-import onnx
-import onnxruntime
-import openvino
 
-from tasks import ROOT, TASKS
+from datasets import ROOT
+from runtimes import OpenVino, Ort
+from tasks import TASKS
 
 QUERN = os.environ.get("QUERN", ROOT / "build/quern")
-THREADS = 2
-BATCH = 25
 QUICK = 200           # evaluation samples of --quick
 RUNTIMES_AGREE = 0.7  # points between ONNX Runtime and OpenVINO
 SIMULATED = 40        # samples on which quern's own run of the int8 model is compared
@@ -38,67 +35,13 @@ VARIANTS = {
     "ov_fq": ("--target", "openvino", "--format", "fakequantize"),
 }
 
-# What ONNX Runtime calls its kernels for convolutions and matrix products.
-ORT_INTEGER = {"QLinearConv", "QLinearConvTranspose", "ConvInteger", "QLinearMatMul", "QGemm",
-               "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
-ORT_FLOAT = {"Conv", "FusedConv", "NhwcFusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul",
-             "FusedMatMul"}
-OV_COMPUTE = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
 COMPUTE = {"Conv", "ConvTranspose", "Gemm", "MatMul"}     # as the report calls them
 
 
-class Ort:
-    """A model in ONNX Runtime."""
-
-    def __init__(self, path):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
-        options.log_severity_level = 4
-        with tempfile.TemporaryDirectory() as directory:
-            dump = pathlib.Path(directory) / "optimized.onnx"
-            options.optimized_model_filepath = str(dump)
-            self.session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"])
-            kinds = collections.Counter(node.op_type for node in onnx.load(dump).graph.node)
-        self.nodes = {"integer": sum(kinds[kind] for kind in ORT_INTEGER),
-                      "float": sum(kinds[kind] for kind in ORT_FLOAT)}
-        self.input = self.session.get_inputs()[0]
-        self.output = self.session.get_outputs()[0].name
-        self.fixed_batch = isinstance(self.input.shape[0], int)
-
-    def __call__(self, x):
-        return self.session.run(None, {self.input.name: x})[0]
-
-
-class OpenVino:
-    """A model in OpenVINO's CPU plugin, without bfloat16."""
-
-    def __init__(self, path):
-        core = openvino.Core()
-        self.model = core.compile_model(core.read_model(path), "CPU", {
-            "INFERENCE_NUM_THREADS": THREADS, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
-        self.nodes = collections.Counter({"integer": 0, "float": 0})
-        for node in self.model.get_runtime_model().get_ordered_ops():
-            info = node.get_rt_info()
-            if "layerType" in info and info["layerType"].astype(str) in OV_COMPUTE:
-                precision = info["runtimePrecision"].astype(str).lower()
-                self.nodes["integer" if precision in ("i8", "u8") else "float"] += 1
-        self.fixed_batch = self.model.input(0).partial_shape[0].is_static
-
-    def __call__(self, x):
-        return self.model(x)[0]
-
-
-def accuracy(model, data, samples):
+def accuracy(model, task, data, samples):
     """Percent of the samples (indices) that the model names right."""
-    step = 1 if model.fixed_batch else BATCH
-    right = 0
-    for start in range(0, len(samples), step):
-        chosen = samples[start:start + step]
-        y = model(data.prepare(data.evaluation[chosen]))
-        classes = y if np.issubdtype(y.dtype, np.integer) else y.argmax(-1)
-        right += int((classes == data.labels[chosen]).sum())
-    return 100 * right / len(samples)
+    chosen = dataclasses.replace(data, labels=data.labels[samples])
+    return task.metric.compute(data.outputs(model, samples), None, chosen)
 
 
 def quantize(model, data, out, options):
@@ -111,7 +54,7 @@ def quantize(model, data, out, options):
     return json.loads(report.read_text())
 
 
-def agreement(task, data, out, ort):
+def agreement(data, out, ort):
     """How near quern's run of the quantized model is to ONNX Runtime's: dB of the outputs."""
     signal = noise = 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -119,11 +62,11 @@ def agreement(task, data, out, ort):
         samples.mkdir()
         chosen = np.linspace(0, len(data.labels) - 1, SIMULATED).astype(int)
         for i, k in enumerate(chosen):
-            np.savez(samples / f"{i:05d}.npz", **{task.input: data.prepare(data.evaluation[[k]])})
+            np.savez(samples / f"{i:05d}.npz", **data.evaluation[k])
         subprocess.run([QUERN, "run", out, "--data", samples, "-o", results], check=True,
                        stdout=subprocess.DEVNULL)
         for i, k in enumerate(chosen):
-            theirs = ort(data.prepare(data.evaluation[[k]])).astype(float)
+            theirs = ort(data.evaluation[k])[0].astype(float)
             with np.load(results / f"{i:05d}.npz") as saved:
                 ours = saved[ort.output].astype(float)
             signal += np.square(theirs).sum()
@@ -138,8 +81,8 @@ def measure(task, quick, directory, float_results):
     if quick:
         samples = np.unique(np.linspace(0, len(samples) - 1, QUICK).astype(int))
     if task.model not in float_results:
-        float_results[task.model] = {"ort": accuracy(Ort(task.model), data, samples),
-                                     "ov": accuracy(OpenVino(task.model), data, samples)}
+        float_results[task.model] = {"ort": accuracy(Ort(task.model), task, data, samples),
+                                     "ov": accuracy(OpenVino(task.model), task, data, samples)}
     row = {"name": task.name, "goal": task.goal(), "samples": len(samples),
            "float": float_results[task.model], "int8": {}, "nodes": {}}
 
@@ -149,11 +92,11 @@ def measure(task, quick, directory, float_results):
             out = directory / f"{task.name.replace('/', '.')}.{variant}.onnx"
             report = quantize(task.model, calibration, out, task.options + options)
             model = (Ort if variant == "ort" else OpenVino)(out)
-            row["int8"][variant] = accuracy(model, data, samples)
+            row["int8"][variant] = accuracy(model, task, data, samples)
             row["nodes"][variant] = model.nodes
             if variant == "ort":
-                row["elsewhere"] = accuracy(OpenVino(out), data, samples)
-                row["agreement"] = agreement(task, data, out, model)
+                row["elsewhere"] = accuracy(OpenVino(out), task, data, samples)
+                row["agreement"] = agreement(data, out, model)
                 quantized = [layer["quantized"] for layer in report["layers"]
                              if layer["op"] in COMPUTE]
                 row["reported"] = {"integer": sum(quantized),
@@ -223,7 +166,7 @@ def main():
         directory = args.keep or pathlib.Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
         for task in TASKS:
-            if not fnmatch.fnmatch(task.name, args.only):
+            if not task.goal() or not fnmatch.fnmatch(task.name, args.only):
                 continue
             if not task.model.exists():
                 print(f"{task.name}: skipped, there is no {task.model}")
