@@ -26,7 +26,8 @@ def main():
     task = named(name)
     data = task.data()
     row, reference = measure(task.write_model(), task, data)
-    print(json.dumps({**row, "unit": task.metric.unit, "higher": task.metric.higher}), flush=True)
+    print(json.dumps({**row, "unit": task.metric.unit, "higher": task.metric.higher,
+                      "relative": task.metric.relative}), flush=True)
     for path in models:
         try:
             row = measure(path, task, data, reference)[0]

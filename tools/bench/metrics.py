@@ -15,6 +15,7 @@ class Metric:
     unit: str
     compute: typing.Callable
     higher: bool = True
+    relative: bool = False     # to the float model's outputs, which are perfect by definition
 
 
 def names(outputs):
@@ -195,10 +196,11 @@ def ultraface(outputs):
 
 
 TOP1 = Metric("top-1 %", top1)
-SQNR = Metric("SQNR dB", sqnr)
-PSNR = Metric("PSNR dB", psnr)
-VOXELS = Metric("voxels %", voxels)
+SQNR = Metric("SQNR dB", sqnr, relative=True)
+PSNR = Metric("PSNR dB", psnr, relative=True)
+VOXELS = Metric("voxels %", voxels, relative=True)
 SPEECH = Metric("frames %", speech)
 CHARACTERS = Metric("characters %", characters)
 PERPLEXITY = Metric("perplexity", perplexity, higher=False)
-YOLOX, SCRFD, ULTRAFACE = (Metric("F1 %", f1(decode)) for decode in (yolox, scrfd, ultraface))
+YOLOX, SCRFD, ULTRAFACE = (Metric("F1 %", f1(decode), relative=True)
+                           for decode in (yolox, scrfd, ultraface))

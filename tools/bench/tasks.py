@@ -2,14 +2,16 @@
 """What the benchmarks measure: models, the data to calibrate and to evaluate with, the metric, and
 for those that accuracy.py judges the goals.
 
-    python tools/bench/tasks.py NAME DIRECTORY
+    python tools/bench/tasks.py                    # the tasks with default options, as JSON
+    python tools/bench/tasks.py NAME DIRECTORY     # NAME's calibration samples as .npz files
 
-writes NAME's calibration samples to DIRECTORY as .npz files and prints the path of the model;
-without the model it does nothing. A model that is missing is skipped wherever tasks are run.
+The second prints the path of the model to quantize. A model that is missing is skipped wherever
+tasks are run.
 """
 import dataclasses
 import functools
 import itertools
+import json
 import pathlib
 import sys
 import typing
@@ -143,11 +145,14 @@ def named(name):
 
 
 def main():
+    if len(sys.argv) == 1:
+        print(json.dumps([{"name": each.name, "there": each.model.exists()}
+                          for each in TASKS if not each.options]))
+        return
     name, directory = sys.argv[1:]
     chosen = named(name)
-    if chosen.model.exists():
-        chosen.write_calibration(pathlib.Path(directory))
-        print(chosen.write_model())
+    chosen.write_calibration(pathlib.Path(directory))
+    print(chosen.write_model())
 
 
 if __name__ == "__main__":
