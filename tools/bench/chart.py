@@ -117,7 +117,7 @@ def legend(results):
 def drawn(results):
     """The picture, as text. Tasks that were skipped are left out."""
     results = {**results, "tasks": [task for task in results["tasks"] if "rows" in task]}
-    width = NAMES + len(PANELS) * (PANEL + GAP) + max(80, len(results["programs"]) * FAILED)
+    width = NAMES + len(PANELS) * (PANEL + GAP) + max(80, len(results["programs"]) * FAILED + 12)
     height = TOP + len(results["tasks"]) * ROW + BOTTOM
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
              f'width="{width}" height="{height}">', f"<style>{STYLE}</style>",
