@@ -71,6 +71,8 @@ def sums(results, program):
 
 
 def show_sums(results):
+    if BASE not in results["programs"]:
+        return
     done = [task for task in results["tasks"] if "rows" in task]
     print(f"\nSums over the tasks that a program and {BASE} both have a model of "
           f"(of {len(done)})")
