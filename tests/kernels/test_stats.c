@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_stats: statistics and histograms against loops of one line, with zeros, infinities, NaN and
+ * huge numbers among the elements.
+ */
+#include "arena.h"
+#include "k_stats.h"
+#include "ref.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+static float *random_data(struct random *r, struct arena *a, int64_t n)
+{
+    static const float odd[] = {0, -0.0f, NAN, INFINITY, -INFINITY, 1e30f, -1e30f, FLT_MIN};
+    float *x = NEW_ARRAY(a, n + 1, float);
+    random_fill(r, x, n);
+    for (int64_t i = 0, k = random_int(r, 0, 3); i < k && n; i++)
+        x[random_int(r, 0, n - 1)] = odd[random_int(r, 0, 7)];
+    return x;
+}
+
+static struct k_stats plain_stats(const float *x, int64_t n)
+{
+    struct k_stats s = {.min = INFINITY, .max = -INFINITY};
+    for (int64_t i = 0; i < n; i++) {
+        if (!isfinite(x[i]))
+            continue;
+        s.n++;
+        s.zeros += x[i] == 0;
+        s.min = fminf(s.min, x[i]);
+        s.max = fmaxf(s.max, x[i]);
+        s.sum += (double)x[i];
+        s.sum2 += (double)x[i] * (double)x[i];
+    }
+    return s;
+}
+
+static double magnitude(const float *x, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += isfinite(x[i]) ? fabs((double)x[i]) : 0;
+    return sum;
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    struct random r = {11};
+    struct arena a = {0};
+    for (int k = 0; k < 400; k++) {
+        int64_t n = random_int(&r, 0, 1500);
+        const float *x = random_data(&r, &a, n);
+        struct k_stats got, want = plain_stats(x, n);
+        float min, max;
+        k_stats(x, n, &got);
+        assert_int_equal(got.n, want.n);
+        assert_int_equal(got.zeros, want.zeros);
+        assert_true(got.min == want.min && got.max == want.max);
+        assert_true(fabs(got.sum - want.sum) <= 1e-6 * magnitude(x, n));
+        assert_true(fabs(got.sum2 - want.sum2) <= 1e-6 * want.sum2);
+        assert_int_equal(k_extremes(x, n, &min, &max), n - want.n);
+        if (want.n)
+            assert_true(min == want.min && max == want.max);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
+static void test_histogram(void **state)
+{
+    (void)state;
+    struct random r = {12};
+    struct arena a = {0};
+    static const int64_t sizes[] = {0, 1, 255, 257, 5000, 20000, 40001};
+    for (int k = 0; k < 42; k++) {
+        int64_t n = sizes[k % 7];
+        float *x = NEW_ARRAY(&a, n + 1, float), inverse = ldexpf(1, (int)random_int(&r, 3, 9));
+        random_fill(&r, x, n);
+        if (n && k % 2)
+            x[random_int(&r, 0, n - 1)] = k % 3 ? NAN : INFINITY;
+        int32_t first = (int32_t)floorf(-inverse);
+        uint64_t bin[K_BINS] = {0}, want[K_BINS] = {0};
+        k_histogram(x, n, inverse, first, bin);
+        for (int64_t i = 0; i < n; i++)
+            if (isfinite(x[i]))
+                want[(int32_t)floor((double)x[i] * (double)inverse) - first]++;
+        assert_memory_equal(bin, want, sizeof bin);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_histogram),
+    };
+    return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}
