@@ -11,7 +11,7 @@
 #ifndef K_SUMS_H
 #define K_SUMS_H
 
-#include "dtype.h"
+#include <stdint.h>
 
 struct sums {
     const int32_t *sum;
@@ -22,7 +22,7 @@ struct sums {
 
 /* y may lie where the sums are. */
 void k_sums_f32(const struct sums *s, float *y);
-/* Codes of DTYPE_U8 or DTYPE_I8; lo and hi leave room for zero within the type. */
-void k_sums_codes(const struct sums *s, float lo, float hi, int32_t zero, enum dtype t, void *q);
+/* Codes of a type of 8 bits, signed or not; lo and hi leave room for zero within it. */
+void k_sums_codes(const struct sums *s, float lo, float hi, int32_t zero, void *q);
 
 #endif

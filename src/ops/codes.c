@@ -54,7 +54,7 @@ static void end_codes(const struct call *c, const struct sums *s)
         lo = fmaxf(lo, c->tail->lo / y->scale[0]);
         hi = fminf(hi, c->tail->hi / y->scale[0]);
     }
-    k_sums_codes(s, lo, hi, y->zero[0], y->type.dtype, call_out(c, 0)->data);
+    k_sums_codes(s, lo, hi, y->zero[0], call_out(c, 0)->data);
 }
 
 static void end_float(const struct call *c, const struct sums *s, float *real)

@@ -103,7 +103,7 @@ int zero_read(const struct call *c, int slot, enum dtype codes, int32_t *v, stru
 void codes_of_sums(const struct sums *s, int32_t zero, enum dtype t, void *codes)
 {
     const struct dtype_info *info = dtype_info(t);
-    k_sums_codes(s, (float)(info->min - zero), (float)(info->max - zero), zero, t, codes);
+    k_sums_codes(s, (float)(info->min - zero), (float)(info->max - zero), zero, codes);
 }
 
 int32_t code_of(float v, float scale, int32_t zero, enum dtype t)

@@ -61,7 +61,7 @@ static void test_sums(void **state)
         struct trial t = trial_new(&r, &a);
         int8_t *q = arena_alloc(&a, (size_t)t.n + 1);
         float *y = NEW_ARRAY(&a, t.n + 1, float);
-        k_sums_codes(&t.s, t.lo, t.hi, t.zero, t.t, q);
+        k_sums_codes(&t.s, t.lo, t.hi, t.zero, q);
         k_sums_f32(&t.s, y);
         for (int64_t i = 0; i < t.n; i++) {
             float v = expected(&t, i), code = rintf(fminf(fmaxf(v, t.lo), t.hi));
