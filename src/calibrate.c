@@ -85,7 +85,7 @@ static int gather_run(struct gather *g, const struct model *m, const struct data
     struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want, true}, err);
     if (!x)
         return -1;
-    struct samples_hooks hooks = {on_value, NULL, merge, "calibrating"};
+    struct samples_hooks hooks = {.watch = on_value, .merge = merge, .progress = "calibrating"};
     int r = samples_run(x, d, index, n, jobs, &hooks, g, err);
     exec_close(x);
     for (int i = 0; i < g->n && r >= 0; i++)

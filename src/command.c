@@ -90,14 +90,6 @@ const char *count_text(long long n, const char *one, const char *many, char buf[
     return buf;
 }
 
-const char *name_fit(const char *name, int width, struct arena *a)
-{
-    int n = (int)strlen(name), head = (width - 3) / 3;
-    if (n <= width)
-        return name;
-    return arena_printf(a, "%.*s...%s", head, name, name + n - (width - 3 - head));
-}
-
 struct model *command_read_model(const char *path, struct err *err)
 {
     struct model *m = onnx_read(path, err);

@@ -89,7 +89,5 @@ int command_parse_passes(const char *command, const char *names, struct arena *a
 /* "1 sample", "300 samples": into a buffer of the caller. */
 enum { COUNT_TEXT = 64 };
 const char *count_text(long long n, const char *one, const char *many, char buf[COUNT_TEXT]);
-/* A name that does not fit into `width` columns loses its middle. */
-const char *name_fit(const char *name, int width, struct arena *a);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "err.h"
 #include "graph.h"
+#include "work.h"
 
 struct exec;
 struct run;
@@ -48,9 +49,21 @@ const bool *exec_want_all(struct arena *a, const struct model *m);
  * rounding. t->layout may be channels-last. */
 typedef void watch_fn(void *data, const struct value *v, const struct tensor *t);
 
+/* One execution of a node, with the followers that it was joined with, for those who measure: what
+ * it took, with whatever conversion of layouts and rounding went with it. */
+struct step_cost {
+    const struct node *const *node; /* in the order of the graph; at least one */
+    int n_nodes;
+    double seconds;
+    struct work work;
+};
+typedef void cost_fn(void *data, const struct step_cost *c);
+
 struct run *run_open(struct exec *x);
 void run_close(struct run *r);
 void run_watch(struct run *r, watch_fn *fn, void *data);
+/* From now on, what each step costs. Without it the clock is never read. */
+void run_measure(struct run *r, cost_fn *fn, void *data);
 /* input: one tensor per graph input, in order; NULL for those that have a constant. A wrong dtype
  * or shape is an error that names the input. */
 int run_sample(struct run *r, const struct tensor *const *input, struct err *err);

@@ -76,6 +76,18 @@ void run_watch(struct run *r, watch_fn *fn, void *data)
     r->watch_data = data;
 }
 
+void run_measure(struct run *r, cost_fn *fn, void *data)
+{
+    const struct exec *x = r->exec;
+    int most = 1;
+    for (int i = 0; i < x->n_steps; i++)
+        most = x->step[i].n_parts > most ? x->step[i].n_parts : most;
+    if (!r->joined)
+        r->joined = NEW_ARRAY(&r->arena, most, const struct node *);
+    r->cost = fn;
+    r->cost_data = data;
+}
+
 /* A tensor of the caller that becomes the form of a value. */
 static int feed(struct run *r, int value, const struct tensor *t, struct err *err)
 {

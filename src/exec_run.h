@@ -28,6 +28,9 @@ struct run {
     unsigned version;            /* exec's, when the last run began */
     watch_fn *watch;
     void *watch_data;
+    cost_fn *cost;               /* NULL: nobody measures */
+    void *cost_data;
+    const struct node **joined;  /* room for the nodes of a step, where somebody does */
     /* of the step under way, one for each input or output of its node */
     const struct tensor **in, **hidden_in;
     struct tensor *hidden, *type, **out;
@@ -36,6 +39,10 @@ struct run {
 
 struct run *run_new(struct exec *x, struct pool *pool);
 int run_execute(struct run *r, struct step *s, struct err *err);
+/* exec_cost.c: what the step computes and moves; r->in and r->type are those of its node. Then, to
+ * the one who measures. */
+struct work cost_work(struct run *r, const struct step *s);
+void cost_report(struct run *r, const struct step *s, struct work w, double seconds);
 /* Where a form of the operand lies, in this layout if there is a choice. */
 struct cell *run_form(const struct run *r, struct operand o, enum layout first);
 /* The form in this layout, made where it is missing. */

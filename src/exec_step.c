@@ -9,6 +9,7 @@
 #include "exec_run.h"
 
 #include "k_round.h"
+#include "log.h"
 #include "quant.h"
 
 #include <string.h>
@@ -424,8 +425,17 @@ static int refuse_sequences(const struct run *r, const struct step *s, struct er
     return 0;
 }
 
+static int perform(struct run *r, struct step *s, struct err *err)
+{
+    bool view = s->op->flags & OP_VIEW && r->in[0];
+    if (view ? make_view(r, s, err) : call_operator(r, s, err))
+        return err_at(err, "%s", node_title(s->node));
+    return 0;
+}
+
 int run_execute(struct run *r, struct step *s, struct err *err)
 {
+    double start = r->cost ? log_clock() : 0;
     if (s->op->flags & OP_CONTROL)
         return execute_control(r, s, err) ? err_at(err, "%s", node_title(s->node)) : 0;
     for (int i = 0; i < s->n_in; i++)
@@ -437,8 +447,10 @@ int run_execute(struct run *r, struct step *s, struct err *err)
             TRY(run_execute(r, &s->part[i], err));
         return 0;
     }
-    bool view = s->op->flags & OP_VIEW && r->in[0];
-    if (view ? make_view(r, s, err) : call_operator(r, s, err))
-        return err_at(err, "%s", node_title(s->node));
+    if (!r->cost)
+        return perform(r, s, err);
+    struct work work = cost_work(r, s);
+    TRY(perform(r, s, err));
+    cost_report(r, s, work, log_clock() - start);
     return 0;
 }

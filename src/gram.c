@@ -149,7 +149,8 @@ int gram_gather(const struct model *m, const struct qlayer *const *layer, int n,
     int *index;
     int count = samples_spread(&scratch, dataset_count(d), samples, &index);
     struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want, true}, err);
-    struct samples_hooks hooks = {on_value, NULL, merge, "gathering second moments"};
+    struct samples_hooks hooks = {
+        .watch = on_value, .merge = merge, .progress = "gathering second moments"};
     int r = x ? samples_run(x, d, index, count, jobs, &hooks, &g, err) : -1;
     if (x)
         exec_close(x);

@@ -1,32 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report_json: the report as JSON. Keys keep the order in which they are set here.
+ * report_json: the report as JSON.
  */
 #include "report.h"
 
-#include "file.h"
+#include "json_out.h"
 #include "log.h"
 #include "str.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
-
-/* Names in a model need not be UTF-8; what is not is written as \xNN. */
-static json_t *json_text(const char *text)
-{
-    if (!text)
-        return json_null();
-    json_t *j = json_string(text);
-    if (j)
-        return j;
-    struct str s = {0};
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        str_printf(&s, *c < 128 ? "%c" : "\\x%02x", *c);
-    j = json_string(s.text);
-    str_release(&s);
-    return j;
-}
 
 static json_t *json_lines(const char *text)
 {
@@ -141,28 +124,7 @@ static json_t *json_report(const struct report *r)
     return j;
 }
 
-struct json_sink {
-    struct file_out *file;
-    struct err *err;
-};
-
-static int sink_write(const char *text, size_t n, void *data)
-{
-    struct json_sink *sink = data;
-    return file_write(sink->file, text, n, sink->err);
-}
-
 int report_write(const struct report *r, const char *path, struct err *err)
 {
-    struct json_sink sink = {file_create(path, err), err};
-    if (!sink.file)
-        return -1;
-    json_t *j = json_report(r);
-    int failed = json_dump_callback(j, sink_write, &sink, JSON_INDENT(2) | JSON_REAL_PRECISION(9))
-                 || file_write(sink.file, "\n", 1, err);
-    json_decref(j);
-    if (!failed)
-        return file_commit(sink.file, err);
-    file_discard(sink.file);
-    return -1;
+    return json_write(json_report(r), path, err);
 }

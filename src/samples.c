@@ -51,6 +51,12 @@ static int run_sample_of(struct samples *s, struct worker *w, int sample, struct
     return 0;
 }
 
+static void on_cost(void *data, const struct step_cost *c)
+{
+    struct worker *w = data;
+    w->all->hooks->cost(w->all->user, w->id, c);
+}
+
 static int run_one(struct samples *s, struct worker *w, int i, struct err *err)
 {
     w->current = -1;
@@ -106,6 +112,8 @@ int samples_run(struct exec *x, const struct dataset *d, const int *index, int n
         carry_open(&s.worker[i].carry, d, s.graph);
         if (hooks->watch)
             run_watch(s.worker[i].run, on_value, &s.worker[i]);
+        if (hooks->cost)
+            run_measure(s.worker[i].run, on_cost, &s.worker[i]);
     }
     threads_ordered(jobs, n, work, merge, &s);
     for (int i = 0; i < jobs; i++) {

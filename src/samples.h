@@ -22,6 +22,8 @@ struct samples_hooks {
     /* Sample i has run; its outputs are in `r`. NULL: not needed. */
     void (*done)(void *data, int worker, int i, const struct run *r);
     void (*merge)(void *data, int worker, int i); /* NULL: not needed */
+    /* A step of some sample; NULL: nobody measures. */
+    void (*cost)(void *data, int worker, const struct step_cost *c);
     const char *progress; /* what a person reads while it runs; NULL: nothing is shown */
 };
 

@@ -53,3 +53,11 @@ void table_print_markdown(const struct table *t, FILE *out)
                     c + 1 == n_columns ? "|\n" : "");
     }
 }
+
+const char *name_fit(const char *name, int width, struct arena *a)
+{
+    int n = (int)strlen(name), head = (width - 3) / 3;
+    if (n <= width)
+        return name;
+    return arena_printf(a, "%.*s...%s", head, name, name + n - (width - 3 - head));
+}

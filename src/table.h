@@ -28,4 +28,7 @@ void table_print(const struct table *t, FILE *out);
 /* The same in Markdown; the first row is the head. */
 void table_print_markdown(const struct table *t, FILE *out);
 
+/* A name that does not fit into `width` columns loses its middle. */
+const char *name_fit(const char *name, int width, struct arena *a);
+
 #endif
