@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd_run: runs a model on every sample; writes the outputs, or measures accuracy, or sums up.
+ * cmd_run: runs a model on every sample; writes the outputs, or measures accuracy, or sums up; and
+ * says what each node cost.
  */
 #include "command.h"
 #include "exec.h"
@@ -8,6 +9,7 @@
 #include "labels.h"
 #include "log.h"
 #include "npz.h"
+#include "profile.h"
 #include "samples.h"
 #include "spell.h"
 #include "table.h"
@@ -17,7 +19,8 @@
 
 struct run_options {
     struct common_options common;
-    const char *model, *out, *labels;
+    const char *model, *out, *labels, *profile_report;
+    bool profile;
     struct dataset_options data;
 };
 
@@ -34,6 +37,13 @@ static const struct option run_rows[] = {
     OPTION(OPT_STRING, 'o', "output", struct run_options, out, "DIR",
            "write the outputs to DIR/00000.npz, DIR/00001.npz, ...: a file a sample, keys are "
            "output names; those of a sequence NAME are NAME[0], NAME[1], ..."),
+    OPTION_HEADING("Speed"),
+    OPTION(OPT_FLAG, 0, "profile", struct run_options, profile, NULL,
+           "print what a sample costs, by operator and by node: time, operations a second (of "
+           "convolutions, matrix products and their kind), the share of what this machine can do, "
+           "bytes read and written"),
+    OPTION(OPT_STRING, 0, "profile-report", struct run_options, profile_report, "FILE",
+           "write the whole of that as JSON"),
     COMMON_ROWS,
 };
 
@@ -45,7 +55,8 @@ static const struct option_page run_page = {
     .examples = "  quern run model.onnx --data samples/\n"
                 "  quern run model.onnx --data samples/ -o outputs/\n"
                 "  quern run model.onnx --data images/ --labels labels.tsv \\\n"
-                "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255\"\n",
+                "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255\"\n"
+                "  quern run model.onnx --data samples/ --profile -j1\n",
 };
 
 /* What is known of one output; of one sample, then of all. */
@@ -66,6 +77,7 @@ struct run_results {
         bool right;
         struct err err;
     } *worker;
+    struct profile *profile; /* NULL: not asked for */
     atomic_bool failed; /* what comes later is not worth writing */
     struct err err;     /* the first in the order of the samples */
 };
@@ -187,6 +199,12 @@ static void on_merge(void *data, int worker, int sample)
     all->n_samples++;
 }
 
+static void on_cost(void *data, int worker, const struct step_cost *c)
+{
+    struct run_results *all = data;
+    profile_add(all->profile, worker, c);
+}
+
 static void number_cell(struct table *t, const struct output *o, double v)
 {
     if (o->n)
@@ -231,8 +249,8 @@ static void print_results(const struct run_results *all, struct arena *a)
 static int run_samples(struct exec *x, const struct dataset *d, struct run_results *all,
                        struct arena *a, struct err *err)
 {
-    static const struct samples_hooks hooks = {
-        .done = on_done, .merge = on_merge, .progress = "samples"};
+    const struct samples_hooks hooks = {.done = on_done, .merge = on_merge, .progress = "samples",
+                                        .cost = all->profile ? on_cost : NULL};
     int jobs = all->options->common.jobs, *index, n_outputs = all->graph->result->n_in;
     int n = samples_spread(a, dataset_count(d), dataset_count(d), &index);
     all->output = NEW_ARRAY(a, n_outputs, struct output);
@@ -249,13 +267,28 @@ static int run_samples(struct exec *x, const struct dataset *d, struct run_resul
     double seconds = log_clock() - start;
     log_info("%s in %.2f s, %.2f ms each", count_text(n, "sample", "samples", count), seconds,
              1000 * seconds / n);
+    if (all->profile)
+        profile_finish(all->profile, n, seconds);
     return 0;
+}
+
+/* What was asked for, when all samples have run. */
+static int tell_results(const struct run_results *all, struct arena *a, struct err *err)
+{
+    const struct run_options *o = all->options;
+    print_results(all, a);
+    if (o->profile) {
+        putchar('\n');
+        profile_print(all->profile, stdout);
+    }
+    return o->profile_report ? profile_write(all->profile, o->profile_report, err) : 0;
 }
 
 static int run_model(const struct run_options *o, const struct model *m, struct arena *a,
                      struct err *err)
 {
     struct run_results all = {.options = o, .graph = m->graph};
+    struct profile profile;
     struct exec *x = NULL;
     int r = -1;
     struct dataset *d = dataset_open(m->graph, &o->data, err);
@@ -270,9 +303,15 @@ static int run_model(const struct run_options *o, const struct model *m, struct 
         err_at(err, "%s", o->model);
         goto end;
     }
+    if (o->profile || o->profile_report) {
+        profile_open(&profile, m->graph, o->common.jobs);
+        all.profile = &profile;
+    }
     r = run_samples(x, d, &all, a, err);
     if (!r)
-        print_results(&all, a);
+        r = tell_results(&all, a, err);
+    if (all.profile)
+        profile_close(&profile);
 end:
     if (x)
         exec_close(x);

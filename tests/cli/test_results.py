@@ -79,6 +79,70 @@ class Run(cli.Case):
         self.assertGreater(right, 290)
 
 
+class Profile(cli.Case):
+    """run --profile: what depends on the machine is written as #."""
+    NUMBERS = r"\d+\.\d{3} +\d+\.\d +- +- +\d+\.\d\d"   # of an operator without operations
+
+    def profile(self, *arguments):
+        out, _ = self.quern("run", "model.onnx", "--data", "random", "-n4", "-q", *arguments,
+                            "-o", "out", out=None)
+        return out
+
+    def test_tables(self):
+        w = np.zeros((64, 64), np.float32)
+        nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], "first"),
+                 helper.make_node("Relu", ["h"], ["r"], "its follower"),
+                 helper.make_node("Softmax", ["r"], ["s"]),
+                 helper.make_node("MatMul", ["s", "w"], ["y"], "second")]
+        self.model(nodes=nodes, inputs=[value("x", [64, 64])], outputs=[value("y", [64, 64])],
+                   constants={"w": w})
+        out = re.sub(r"\d+\.\d+", "#", self.profile("--profile", "-j2"))
+        lines = [re.sub(" +", " ", line) for line in out.split("\n")]
+        self.assertEqual(lines[:2], ["wrote 4 samples to out", ""])
+        self.assertEqual(lines[2], "a sample takes # ms of a thread, # ms of it in nodes; "
+                                   "peak of a thread: # GFLOP/s")
+        head = "ms % GFLOP/s % of peak MB"
+        self.assertEqual([*lines[3:5], *sorted(lines[5:8]), *lines[8:11]], [
+            "", f"operator nodes {head}",
+            "MatMul + Relu 1 # # # # #", "MatMul 1 # # # # #", "Softmax 1 # # - - #",
+            "total 3 # # # # #", "", f"node operator {head}"])
+        self.assertEqual(sorted(lines[11:14]), [
+            "first MatMul + Relu # # # # #", "s Softmax # # - - #", "second MatMul # # # # #"])
+        self.assertEqual(lines[14:], [""])
+
+    def test_long_model(self):
+        n, long = 30, "a/name/of/many/words/" * 5
+        nodes = [helper.make_node("Neg", [f"v{i}"], [f"v{i + 1}"], f"{long}{i}") for i in range(n)]
+        self.model(nodes=nodes, inputs=[value("v0", [1, 3])], outputs=[value(f"v{n}", [1, 3])])
+        lines = self.profile("--profile").split("\n")
+        self.assertLessEqual(max(map(len, lines)), 100)
+        start = next(i for i, line in enumerate(lines) if line.startswith("node "))
+        rows = [re.fullmatch(rf"a/name/.*\.\.\..*\d +Neg +{self.NUMBERS}", line)
+                for line in lines[start + 1:start + 25]]
+        self.assertTrue(all(rows), lines)
+        times = [float(row[0].split()[2]) for row in rows]
+        self.assertEqual(times, sorted(times, reverse=True))
+        self.assertRegex(lines[start + 25], r"^and 6 more nodes with \d+\.\d % of the time$")
+
+    def test_report(self):
+        self.model()
+        for jobs in 1, 3:
+            self.assertEqual(self.profile("--profile-report", "p.json", "-j", jobs),
+                             "wrote 4 samples to out\n")
+            report = json.loads((self.directory / "p.json").read_text())
+            self.assertEqual(list(report), ["quern", "samples", "threads",
+                                            "peak_operations_per_second", "thread_seconds", "total",
+                                            "operators", "nodes"])
+            self.assertEqual((report["samples"], report["threads"]), (4, jobs))
+            self.assertGreater(report["peak_operations_per_second"], 1e8)
+            node, = report["nodes"]
+            self.assertGreater(node.pop("seconds"), 0)
+            self.assertEqual(node, {"name": "dense", "op": "Gemm", "calls": 4, "bytes": 4 * 52,
+                                    "nodes": [{"name": "dense", "op": "Gemm"}],
+                                    "operations": 4 * 2 * 2 * 3})
+            self.assertEqual([o["op"] for o in report["operators"]], ["Gemm"])
+
+
 class Convert(cli.Case):
     def test_same_bytes(self):
         self.model()
