@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10, SPARE = 2 };
+enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10, SPARE = 4 };
 
 struct arena_block {
     struct arena_block *next;

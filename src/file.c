@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_OUT = 64, MAX_PATH = 4096, OUT_BUFFER = 1 << 16 };
+/* Each of 256 workers may have one open. */
+enum { MAX_OUT = 260, MAX_PATH = 4096, OUT_BUFFER = 1 << 16 };
 
 struct file_out {
     volatile sig_atomic_t open;
@@ -156,10 +157,10 @@ int file_write(struct file_out *f, const void *bytes, size_t n, struct err *err)
     return 0;
 }
 
-int file_commit(struct file_out *f, struct err *err)
+static int out_end(struct file_out *f, bool synced, struct err *err)
 {
     int r = out_flush(f, err);
-    if (!r && fsync(f->fd) && errno != EINVAL && errno != EROFS)
+    if (!r && synced && fsync(f->fd) && errno != EINVAL && errno != EROFS)
         r = fail(err, ERR_MACHINE, f->path, "cannot write");
     if (close(f->fd) && !r)
         r = fail(err, ERR_MACHINE, f->path, "cannot write");
@@ -169,6 +170,16 @@ int file_commit(struct file_out *f, struct err *err)
         unlink(f->temp);
     out_give_back(f);
     return r;
+}
+
+int file_commit(struct file_out *f, struct err *err)
+{
+    return out_end(f, true, err);
+}
+
+int file_commit_lazily(struct file_out *f, struct err *err)
+{
+    return out_end(f, false, err);
 }
 
 void file_discard(struct file_out *f)

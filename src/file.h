@@ -26,8 +26,11 @@ struct file_out;
 /* A missing directory, no permission and the like are reported here. */
 struct file_out *file_create(const char *path, struct err *err);
 int file_write(struct file_out *f, const void *bytes, size_t n, struct err *err);
-/* Both end the output: commit makes it visible under its name, discard removes it. */
+/* All end the output: commit makes it visible under its name, discard removes it. After a power
+ * failure a committed file is whole or is what it was before; one that was committed lazily may be
+ * empty, but thousands of them do not wait for the disk. */
 int file_commit(struct file_out *f, struct err *err);
+int file_commit_lazily(struct file_out *f, struct err *err);
 void file_discard(struct file_out *f);
 
 /* Makes directory `path` where it is missing (parents must exist). */

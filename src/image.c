@@ -28,7 +28,7 @@ static int check_size(uint64_t width, uint64_t height, struct err *err)
 static void image_init(struct image *im, int width, int height, int channels, struct arena *a)
 {
     *im = (struct image){width, height, channels, NULL};
-    im->pixels = arena_array(a, (size_t)width * (size_t)height, (size_t)channels);
+    im->pixels = arena_buffer(a, (size_t)width * (size_t)height, (size_t)channels);
 }
 
 struct jpeg_trap {

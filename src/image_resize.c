@@ -89,7 +89,7 @@ struct image image_resize(const struct image *from, int width, int height, struc
     if (width != from->width) {
         struct taps t = taps_new(from->width, width, a);
         wide = (struct image){width, from->height, c, NULL};
-        wide.pixels = arena_array(a, (size_t)row, (size_t)from->height);
+        wide.pixels = arena_buffer(a, (size_t)row, (size_t)from->height);
         for (int y = 0; y < from->height; y++)
             resize_row(&t, from->pixels + (ptrdiff_t)y * from->width * c,
                        wide.pixels + (ptrdiff_t)y * row, width, c);
@@ -99,7 +99,7 @@ struct image image_resize(const struct image *from, int width, int height, struc
     struct taps t = taps_new(from->height, height, a);
     int32_t *sum = NEW_ARRAY(a, row, int32_t);
     to = (struct image){width, height, c, NULL};
-    to.pixels = arena_array(a, (size_t)row, (size_t)height);
+    to.pixels = arena_buffer(a, (size_t)row, (size_t)height);
     for (int y = 0; y < height; y++)
         resize_column(&t, y, wide.pixels, to.pixels + (ptrdiff_t)y * row, row, sum);
     return to;

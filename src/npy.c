@@ -250,7 +250,7 @@ static const struct tensor *npy_part(const struct npy *f, const struct shape *s,
         t->data = (void *)(uintptr_t)from; /* nobody writes to a const tensor */
         return t;
     }
-    struct tensor *t = tensor_new(a, f->dtype, s);
+    struct tensor *t = tensor_buffer(a, f->dtype, s);
     if (scattered)
         gather(f, s, from, t->data, width);
     else if (t->size)

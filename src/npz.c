@@ -12,12 +12,14 @@
 
 #include <string.h>
 #include <zip.h>
+#include <zlib.h>
 
 /* Deflate cannot shrink more than that; a size beyond it is a lie that would only cost memory. */
 enum { DEFLATE_MAX_RATIO = 1032 };
 
 struct npz {
     struct arena arena;
+    struct file_map map;
     zip_t *zip;
     const char *path;
     const char **name;
@@ -40,19 +42,38 @@ static void names_read(struct npz *z)
     }
 }
 
-struct npz *npz_open(const char *path, struct err *err)
+/* libzip reads from a mapping: with a file it would copy everything once more. No bytes at all are
+ * an archive that is about to be made, to libzip. */
+static zip_t *zip_of_bytes(const struct file_map *f, zip_error_t *e)
 {
-    int code = 0;
-    zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
-    if (!zip) {
-        zip_error_t e;
-        zip_error_init_with_code(&e, code);
-        err_set(err, ERR_INPUT, "%s: cannot open as .npz: %s", path, zip_error_strerror(&e));
-        zip_error_fini(&e);
+    if (!f->size) {
+        zip_error_set(e, ZIP_ER_NOZIP, 0);
         return NULL;
     }
+    zip_source_t *source = zip_source_buffer_create(f->data, f->size, 0, e);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, e) : NULL;
+    if (source && !zip)
+        zip_source_free(source);
+    return zip;
+}
+
+struct npz *npz_open(const char *path, struct err *err)
+{
+    struct file_map map;
+    zip_error_t e;
+    if (file_map(&map, path, err) < 0)
+        return NULL;
+    zip_error_init(&e);
+    zip_t *zip = zip_of_bytes(&map, &e);
+    if (!zip) {
+        err_set(err, ERR_INPUT, "%s: cannot open as .npz: %s", path, zip_error_strerror(&e));
+        file_unmap(&map);
+    }
+    zip_error_fini(&e);
+    if (!zip)
+        return NULL;
     struct npz *z = mem_alloc(sizeof *z);
-    *z = (struct npz){.zip = zip};
+    *z = (struct npz){.map = map, .zip = zip};
     z->path = arena_strdup(&z->arena, path);
     names_read(z);
     return z;
@@ -61,6 +82,7 @@ struct npz *npz_open(const char *path, struct err *err)
 void npz_close(struct npz *z)
 {
     zip_discard(z->zip);
+    file_unmap(&z->map);
     arena_release(&z->arena);
     mem_free(z);
 }
@@ -95,7 +117,7 @@ static int entry_read(const struct npz *z, int i, struct arena *a, void **bytes,
     if (!f)
         return entry_fail(z, i, zip_get_error(z->zip), err);
     *size = st.size;
-    *bytes = arena_alloc(a, st.size + 1);
+    *bytes = arena_buffer(a, st.size + 1, 1);
     zip_int64_t got = 0, n = 0; /* one byte more is asked for: it meets the end of the entry */
     while (n <= (zip_int64_t)st.size
            && (got = zip_fread(f, (char *)*bytes + n, st.size + 1 - (size_t)n)) > 0)
@@ -132,22 +154,6 @@ struct npz_out {
     int n;
 };
 
-/* The CRC-32 of ZIP: polynomial 0xEDB88320, reflected; start with 0. */
-static uint32_t crc32_of(uint32_t crc, const void *bytes, size_t n)
-{
-    uint32_t table[256];
-    for (uint32_t i = 0; i < 256; i++) {
-        table[i] = i;
-        for (int k = 0; k < 8; k++)
-            table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
-    }
-    const unsigned char *p = bytes;
-    crc = ~crc;
-    for (size_t i = 0; i < n; i++)
-        crc = crc >> 8 ^ table[(crc ^ p[i]) & 255];
-    return ~crc;
-}
-
 static void put(struct str *s, int bytes, uint64_t v)
 {
     for (int i = 0; i < bytes; i++, v >>= 8)
@@ -155,7 +161,7 @@ static void put(struct str *s, int bytes, uint64_t v)
 }
 
 /* What the header before an entry and the one in the directory have in common. */
-static void put_entry(struct str *s, const char *name, uint32_t crc, size_t size)
+static void put_entry(struct str *s, const char *name, uLong crc, size_t size)
 {
     put(s, 2, 20);                     /* version needed: 2.0 */
     put(s, 2, 1 << 11);                /* the name is UTF-8 */
@@ -194,7 +200,7 @@ static int entry_write(struct npz_out *z, const char *name, const struct str *he
         || at + total + z->directory.n + 2 * strlen(name) + 256 > UINT32_MAX)
         return err_set(err, ERR_INPUT, "%s: array '%s' would make the .npz larger than 4 GiB or "
                                        "65535 arrays", z->path, name);
-    uint32_t crc = crc32_of(crc32_of(0, head->text, head->n), body, size);
+    uLong crc = crc32_z(crc32_z(0, (const Bytef *)head->text, head->n), body, size);
     struct str local = {0};
     put(&local, 4, 0x04034b50);
     put_entry(&local, name, crc, total);
@@ -245,7 +251,7 @@ int npz_commit(struct npz_out *z, struct err *err)
     if (r < 0)
         file_discard(z->file);
     else
-        r = file_commit(z->file, err);
+        r = file_commit_lazily(z->file, err);
     z->file = NULL;
     npz_discard(z);
     return r;

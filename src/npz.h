@@ -27,7 +27,7 @@ struct npz_out;
 struct npz_out *npz_create(const char *path, struct err *err);
 /* A numeric tensor in plain layout; see npy.h for how types that NumPy lacks are written. */
 int npz_add(struct npz_out *z, const char *name, const struct tensor *t, struct err *err);
-/* Both end the output. */
+/* Both end the output; there may be thousands, so commit does not wait for the disk. */
 int npz_commit(struct npz_out *z, struct err *err);
 void npz_discard(struct npz_out *z);
 

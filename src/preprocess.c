@@ -111,7 +111,7 @@ const struct tensor *preprocess_apply(const struct preprocess *p, const struct i
     struct shape s = {4, {1, im.channels, im.height, im.width}};
     if (p->channels_last)
         s = (struct shape){4, {1, im.height, im.width, im.channels}};
-    struct tensor *t = tensor_new(a, raw ? DTYPE_U8 : DTYPE_F32, &s);
+    struct tensor *t = tensor_buffer(a, raw ? DTYPE_U8 : DTYPE_F32, &s);
     for (int k = 0; k < im.channels; k++)
         put_channel(p, &im, k, t);
     return t;

@@ -81,7 +81,7 @@ int shape_axis(const struct shape *s, int64_t axis)
     return axis < 0 || axis >= s->rank ? -1 : (int)axis;
 }
 
-struct tensor *tensor_new(struct arena *a, enum dtype dtype, const struct shape *shape)
+static struct tensor *tensor_of(struct arena *a, enum dtype dtype, const struct shape *shape)
 {
     int64_t n = shape_count(shape);
     if (n < 0)
@@ -90,7 +90,20 @@ struct tensor *tensor_new(struct arena *a, enum dtype dtype, const struct shape 
     t->dtype = dtype;
     t->shape = *shape;
     t->size = dtype_size(dtype, n);
+    return t;
+}
+
+struct tensor *tensor_new(struct arena *a, enum dtype dtype, const struct shape *shape)
+{
+    struct tensor *t = tensor_of(a, dtype, shape);
     t->data = arena_alloc(a, t->size ? t->size : 1);
+    return t;
+}
+
+struct tensor *tensor_buffer(struct arena *a, enum dtype dtype, const struct shape *shape)
+{
+    struct tensor *t = tensor_of(a, dtype, shape);
+    t->data = arena_buffer(a, t->size ? t->size : 1, 1);
     return t;
 }
 

@@ -49,6 +49,8 @@ int shape_axis(const struct shape *s, int64_t axis);
 
 /* A tensor with zeroed memory; every dim must be known and not negative. */
 struct tensor *tensor_new(struct arena *a, enum dtype dtype, const struct shape *shape);
+/* The same, not cleared, in memory that arena_reset() keeps. */
+struct tensor *tensor_buffer(struct arena *a, enum dtype dtype, const struct shape *shape);
 /* Rank 0 or 1, filled. */
 struct tensor *tensor_scalar(struct arena *a, enum dtype dtype, double v);
 struct tensor *tensor_from_i64(struct arena *a, const int64_t *v, int64_t n);
