@@ -75,7 +75,7 @@ static void merge(void *data, int worker, int i)
     }
 }
 
-/* The new bias; NULL: the layer has none, or nothing was measured. */
+/* The new bias; NULL: the layer has none, or nothing was measured. The scratch is emptied. */
 static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
                                    struct arena *result, struct arena *scratch)
 {
@@ -84,7 +84,7 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
     if (!b || !b->constant || tensor_count(b->constant) != rows || x->count <= 0
         || w->constant->dtype != DTYPE_F32)
         return NULL;
-    struct tensor *rounded = tensor_new(scratch, DTYPE_F32, &w->constant->shape);
+    struct tensor *rounded = tensor_buffer(scratch, DTYPE_F32, &w->constant->shape);
     struct tensor *t = tensor_new(result, b->constant->dtype, &b->constant->shape);
     quant_round_tensor(w->quant, w->constant, rounded);
     int64_t kernel = k / (x->n / groups); /* elements of a row that read the same channel */
@@ -98,6 +98,7 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
         }
         dtype_store(t->dtype, t->data, o, tensor_get(b->constant, o) + shift);
     }
+    arena_reset(scratch);
     return t;
 }
 
@@ -119,11 +120,13 @@ int shift_biases(struct model *m, const struct placement *p, const struct datase
     struct samples_hooks hooks = {.watch = watch, .merge = merge};
     int r = samples_run(x, d, index, samples, jobs, &hooks, &s, err);
     exec_close(x);
+    struct arena scratch = {0};
     for (int i = 0; i < p->n_layer && r >= 0; i++) {
         const struct qlayer *l = &p->layer[i];
-        struct tensor *t = bias_shifted(l, &s.total[l->input->id], m->arena, a);
+        struct tensor *t = bias_shifted(l, &s.total[l->input->id], m->arena, &scratch);
         if (t)
             constant_replace(qlayer_bias(l), t);
     }
+    arena_release(&scratch);
     return r;
 }
