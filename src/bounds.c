@@ -5,6 +5,7 @@
  */
 #include "bounds.h"
 
+#include "k_convert.h"
 #include "linear.h"
 
 #include <math.h>
@@ -201,35 +202,68 @@ static bool linear_is_worth(const struct pass_on *p, const struct linear *l)
     return false;
 }
 
-/* By channel, the smallest and largest sum of weights times inputs. Where a kernel may hang over
- * the border, each input may also be zero. */
-static struct bounds rule_linear(const struct pass_on *p, const struct linear *l)
+/* What a layer reads, by input channel. Where a kernel may hang over the border, each input may
+ * also be zero. */
+static struct bounds linear_reads(const struct pass_on *p, const struct linear *l)
 {
-    struct value *x = node_input(l->node, 0);
+    const struct value *x = node_input(l->node, 0);
     const struct bounds *in = &p->all[x->id];
     struct bounds whole = bounds_whole(p->arena, in);
-    struct channels from = p->channels[x->id];
-    bool by_channel = in->n == l->n_in && in->n > 1 && from.axis == linear_axis(l, x);
-    struct bounds b = bounds_new(p->arena, l->n_out, 0, 0);
-    bool own_bias = l->bias_node == l->node, padded = linear_is_padded(l);
+    struct bounds b = bounds_new(p->arena, l->n_in, whole.lo[0], whole.hi[0]);
+    bool by_channel =
+        in->n == l->n_in && in->n > 1 && p->channels[x->id].axis == linear_axis(l, x);
+    bool padded = linear_is_padded(l);
+    for (int64_t c = 0; c < l->n_in; c++) {
+        double lo = fmin(fmax(by_channel ? in->lo[c] : b.lo[c], -LARGEST), LARGEST);
+        double hi = fmin(fmax(by_channel ? in->hi[c] : b.hi[c], -LARGEST), LARGEST);
+        b.lo[c] = padded ? fmin(lo, 0) : lo;
+        b.hi[c] = padded ? fmax(hi, 0) : hi;
+    }
+    return b;
+}
+
+/* Adds what a block of weights can make of an input within lo..hi. The sign of a weight is as good
+ * as random: a branch on it would cost more than all else. Halves are exact. */
+static void add_block(const double *w, int64_t n, double lo, double hi, double *least,
+                      double *most)
+{
+    double low = *least, high = *most;
+    for (int64_t e = 0; e < n; e++) {
+        double half = 0.5 * w[e], above = half + fabs(half), below = half - fabs(half);
+        low += above * lo + below * hi;
+        high += above * hi + below * lo;
+    }
+    *least = low;
+    *most = high;
+}
+
+/* By channel, the smallest and largest sum of weights times inputs. */
+static struct bounds rule_linear(const struct pass_on *p, const struct linear *l)
+{
+    struct bounds in = linear_reads(p, l), b = bounds_new(p->arena, l->n_out, 0, 0);
+    int64_t length = l->minor * l->inner;
+    double *w = NEW_ARRAY(p->arena, length, double);
+    bool own_bias = l->bias_node == l->node;
     if (own_bias && !linear_bias(l, b.lo))
         return bounds_new(p->arena, l->n_out, -INFINITY, INFINITY);
     for (int64_t o = 0; o < l->n_out; o++)
         b.hi[o] = b.lo[o];
-    int64_t at = 0;
-    for (int64_t i = 0; i < l->major; i++)
+    for (int64_t i = 0; i < l->major; i++) {
+        double least = b.lo[linear_out(l, i, 0)], most = b.hi[linear_out(l, i, 0)];
+        k_load_f64(l->weight->dtype, l->weight->data, i * length, 1, length, w);
+        for (int64_t j = 0; j < length && l->alpha != 1; j++)
+            w[j] *= l->alpha;
         for (int64_t k = 0; k < l->minor; k++) {
             int64_t o = linear_out(l, i, k), c = linear_in(l, i, k);
-            double lo = fmax(by_channel ? in->lo[c] : whole.lo[0], -LARGEST);
-            double hi = fmin(by_channel ? in->hi[c] : whole.hi[0], LARGEST);
-            lo = padded ? fmin(lo, 0) : lo;
-            hi = padded ? fmax(hi, 0) : hi;
-            for (int64_t e = 0; e < l->inner; e++, at++) {
-                double w = l->alpha * tensor_get(l->weight, at);
-                b.lo[o] += times(w, w > 0 ? lo : hi);
-                b.hi[o] += times(w, w > 0 ? hi : lo);
-            }
+            double *to_lo = l->out_major ? &least : &b.lo[o];
+            double *to_hi = l->out_major ? &most : &b.hi[o];
+            add_block(w + k * l->inner, l->inner, in.lo[c], in.hi[c], to_lo, to_hi);
         }
+        if (l->out_major) {
+            b.lo[i] = least;
+            b.hi[i] = most;
+        }
+    }
     return b;
 }
 

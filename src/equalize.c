@@ -28,6 +28,7 @@
  */
 #include "equalize.h"
 
+#include "k_simd.h"
 #include "scaling.h"
 #include "vec.h"
 
@@ -88,6 +89,34 @@ static void sides_find(struct equalizer *e)
     e->q = NEW_ARRAY(e->scratch, e->scaling.ties.n, double);
 }
 
+/* The largest of x[j] * f * by[j], at least `most`. Lanes, since a maximum is not reordered. */
+K_CLONES static double largest_product(const double *x, double f, const double *by, int64_t n,
+                                       double most)
+{
+    enum { LANES = 8 };
+    double lane[LANES] = {0};
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double w = x[j + k] * f * by[j + k];
+            lane[k] = w > lane[k] ? w : lane[k];
+        }
+    for (; j < n; j++)
+        lane[0] = fmax(lane[0], x[j] * f * by[j]);
+    for (int k = 0; k < LANES; k++)
+        most = lane[k] > most ? lane[k] : most;
+    return most;
+}
+
+K_CLONES static void raise_products(double *restrict range, const double *restrict x, double f,
+                                    const double *restrict by, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) {
+        double w = x[j] * f * by[j];
+        range[j] = w > range[j] ? w : range[j];
+    }
+}
+
 /* Raises p (or q) of the classes of the rows (or columns) to their share of the largest. */
 static void side_measure(struct equalizer *e, const struct side *side)
 {
@@ -104,12 +133,11 @@ static void side_measure(struct equalizer *e, const struct side *side)
     const double *by_minor = l->out_major ? e->column : e->row;
     for (int64_t i = 0; i < l->major; i++) {
         int64_t first = linear_minor(l, i, 0);
-        for (int64_t j = 0; j < l->minor; j++) {
-            double w = side->top[i * l->minor + j] * by_major[i] * by_minor[first + j];
-            int64_t at = side->rows == l->out_major ? i : first + j;
-            if (w > e->range[at])
-                e->range[at] = w;
-        }
+        const double *top = side->top + i * l->minor, *by = by_minor + first;
+        if (side->rows == l->out_major)
+            e->range[i] = largest_product(top, by_major[i], by, l->minor, e->range[i]);
+        else
+            raise_products(e->range + first, top, by_major[i], by, l->minor);
     }
     for (int64_t c = 0; c < side->n; c++)
         largest = fmax(largest, e->range[c]);

@@ -5,6 +5,7 @@
 #include "linear.h"
 
 #include "channel.h"
+#include "k_convert.h"
 
 #include <math.h>
 #include <string.h>
@@ -146,12 +147,19 @@ const struct tensor *linear_scaled(const struct linear *l, const double *out, co
 
 void linear_tops(const struct linear *l, double *top)
 {
+    int64_t length = l->minor * l->inner, row_count = l->batch * l->major;
+    double *row = mem_alloc((size_t)length * sizeof *row);
     memset(top, 0, (size_t)(l->major * l->minor) * sizeof *top);
-    int64_t at = 0;
-    for (int64_t b = 0; b < l->batch; b++)
-        for (int64_t block = 0; block < l->major * l->minor; block++)
-            for (int64_t e = 0; e < l->inner; e++, at++)
-                top[block] = fmax(top[block], fabs(tensor_get(l->weight, at)));
+    for (int64_t i = 0; i < row_count; i++) {
+        double *to = top + i % l->major * l->minor;
+        k_load_f64(l->weight->dtype, l->weight->data, i * length, 1, length, row);
+        for (int64_t k = 0; k < l->minor; k++)
+            for (int64_t e = 0; e < l->inner; e++) {
+                double v = fabs(row[k * l->inner + e]);
+                to[k] = v > to[k] ? v : to[k];
+            }
+    }
+    mem_free(row);
 }
 
 void linear_add_product(const struct linear *l, const double *x, double *y)
