@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { SMALLEST = 64, IDLE_BESIDE = 8 << 20 };
+enum { SMALLEST = 64, IDLE_BESIDE = 8 << 20, LOOSE = 8 };
 
 /* Class k holds buffers of (4 + k % 4) << (k / 4) * SMALLEST / 4 bytes. */
 static size_t class_size(int k)
@@ -51,10 +51,13 @@ struct buffer *buffer_take(struct pool *p, size_t size)
     int k = class_of(size);
     if (k >= N_CLASSES)
         die("out of memory (%zu more bytes wanted)", size);
-    struct buffer *b = p->free[k];
+    int fit = k; /* a free buffer of up to four times the size is better than one more */
+    while (fit < N_CLASSES - 1 && fit < k + LOOSE && !p->free[fit])
+        fit++;
+    struct buffer *b = p->free[fit];
     if (b) {
-        p->free[k] = b->next;
-        p->idle -= class_size(k);
+        p->free[fit] = b->next;
+        p->idle -= class_size(fit);
     } else {
         b = p->spare ? p->spare : NEW(&p->arena, struct buffer);
         p->spare = b->next;
