@@ -39,9 +39,8 @@ static void merge(void *data, int worker, int i)
     struct gather *g = data;
     for (int k = 0; k < g->n; k++) {
         stats_merge(&g->sum[k], &g->arena, &g->part[worker][k]);
-        g->part[worker][k] = (struct stats){0};
+        stats_clear(&g->part[worker][k]);
     }
-    arena_reset(&g->part_arena[worker]);
 }
 
 /* A value is watched if it is the first that carries its quant: what shares it follows. */

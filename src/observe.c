@@ -52,13 +52,14 @@ static void bins_add(uint64_t *to, struct grid to_grid, const uint64_t *from, st
 /* Widens the histogram so that it reaches from lo to hi as well. */
 static void stats_reach(struct stats *s, struct arena *a, float lo, float hi)
 {
-    if (!s->bin) {
+    if (!s->samples) {
         struct grid g = grid_of(lo, hi);
         s->min = lo;
         s->max = hi;
         s->exponent = g.exponent;
         s->first = g.first;
-        s->bin = NEW_ARRAY(a, STATS_BINS, uint64_t);
+        if (!s->bin)
+            s->bin = NEW_ARRAY(a, STATS_BINS, uint64_t);
         return;
     }
     if (lo >= s->min && hi <= s->max)
@@ -109,6 +110,14 @@ void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n)
     int64_t size = n <= STATS_COUNTED ? n : STATS_BLOCK;
     for (int64_t i = 0; i < blocks; i++)
         count_block(s, x + (blocks == 1 ? 0 : i * (n - size) / (blocks - 1)), size);
+}
+
+void stats_clear(struct stats *s)
+{
+    uint64_t *bin = s->bin;
+    if (bin)
+        memset(bin, 0, STATS_BINS * sizeof *bin);
+    *s = (struct stats){.bin = bin};
 }
 
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from)

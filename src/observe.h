@@ -28,11 +28,13 @@ struct stats {
     double sum, sum2;        /* over elements */
     int exponent;            /* bins are 2^exponent wide ... */
     int64_t first;           /* ... and bin i holds [first + i, first + i + 1) times that */
-    uint64_t *bin;           /* STATS_BINS; NULL until the first element */
+    uint64_t *bin;           /* STATS_BINS; NULL or all zero until the first element */
 };
 
 /* Starts with {0}. stats_add: the elements of one value in one sample. */
 void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n);
+/* Back to nothing, with the memory it has. */
+void stats_clear(struct stats *s);
 /* As if from's samples had been added after into's. */
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from);
 
