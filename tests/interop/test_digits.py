@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network of tests/data/digits, from both exporters: float and quantized, in quern, in ONNX
 Runtime and in OpenVINO."""
+import json
 import pathlib
 import tempfile
 import unittest
@@ -150,6 +151,22 @@ class Network:
 
 class TorchScript(Network, unittest.TestCase):
     name = "torchscript"
+
+    def peak(self, samples):
+        """Bytes that quantizing takes."""
+        directory = self.directory / f"{samples}"
+        pictures = sorted((DIGITS / "calibration").glob("*.png"))
+        directory.mkdir()
+        for i in range(samples):
+            (directory / f"{i:05}.png").symlink_to(pictures[i % len(pictures)])
+        report = self.directory / "report.json"
+        quern.run("quantize", self.float, "--data", directory, "--image", IMAGE, "-n", samples,
+                  "-j1", "-o", self.directory / "o.onnx", "--report", report)
+        return json.loads(report.read_text())["cost"]["peak_bytes"]
+
+    def test_memory_does_not_grow_with_the_samples(self):
+        """From 32 on, which correct-bias advances at once."""
+        self.assertLess(self.peak(2048), 1.05 * self.peak(32))
 
 
 class Dynamo(Network, unittest.TestCase):
