@@ -76,14 +76,25 @@ void run_watch(struct run *r, watch_fn *fn, void *data)
     r->watch_data = data;
 }
 
+/* The largest number of nodes in one step, bodies included. */
+static int longest_step(const struct block *b)
+{
+    int most = 1;
+    for (int i = 0; i < b->n_steps; i++) {
+        const struct step *s = &b->step[i];
+        most = s->n_parts > most ? s->n_parts : most;
+        for (int k = 0; k < s->n_bodies; k++) {
+            int inner = longest_step(&s->body[k]);
+            most = inner > most ? inner : most;
+        }
+    }
+    return most;
+}
+
 void run_measure(struct run *r, cost_fn *fn, void *data)
 {
-    const struct exec *x = r->exec;
-    int most = 1;
-    for (int i = 0; i < x->n_steps; i++)
-        most = x->step[i].n_parts > most ? x->step[i].n_parts : most;
     if (!r->joined)
-        r->joined = NEW_ARRAY(&r->arena, most, const struct node *);
+        r->joined = NEW_ARRAY(&r->arena, longest_step(&r->exec->main), const struct node *);
     r->cost = fn;
     r->cost_data = data;
 }
