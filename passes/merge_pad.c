@@ -133,7 +133,7 @@ static int merge(struct node *n, void *unused)
     struct value *x = pad ? node_input(pad, 0) : NULL;
     int64_t pads[2 * MAX_RANK], both[2 * MAX_RANK];
     double v;
-    if (!pad || pad->graph != n->graph || !pad_value(pad, &v))
+    if (!pad || !pad_value(pad, &v))
         return 0;
     int rank = pad->out[0]->type.shape.rank, spatial = rank - 2;
     if (!pad_amounts(pad, rank, both) || !own_pads(n, spatial, pads))

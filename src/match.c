@@ -24,7 +24,7 @@ int match_each(struct graph *g, int (*rewrite)(struct node *n, void *data), void
 struct node *match_inner(const struct value *v, enum op op)
 {
     struct node *n = value_def(v, op);
-    return n && value_used_once(v) ? n : NULL;
+    return n && value_used_once(v) && v->uses->user->graph == n->graph ? n : NULL;
 }
 
 bool match_number(const struct node *n, int slot, double *v)
@@ -55,7 +55,7 @@ struct value *match_beside(const struct node *n, const struct value *x)
 
 bool match_near(double a, double b)
 {
-    return fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b));
+    return isfinite(a) && isfinite(b) && fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b));
 }
 
 void match_put(struct node *n, struct value *with)

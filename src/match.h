@@ -15,7 +15,8 @@
  * remove the node and earlier ones. Returns the sum of what it returned. */
 int match_each(struct graph *g, int (*rewrite)(struct node *n, void *data), void *data);
 
-/* The node that makes v, if it is of this op and nothing else reads v; NULL otherwise. */
+/* The node that makes v, if it is of this op and v has one reader, of the same graph; NULL
+ * otherwise. */
 struct node *match_inner(const struct value *v, enum op op);
 /* The one element of a constant input; false: it is none. */
 bool match_number(const struct node *n, int slot, double *v);
