@@ -10,8 +10,8 @@
  *     x * Sigmoid(x)                                      =>  Swish(x)              opset 24
  *
  * In any order of the factors and with the numbers at any place; a Clip may be written as Relu, Min
- * and Max. Before opset 14 HardSwish becomes x * HardSigmoid(x). The opset is not raised for it, and
- * only operators are written that the target is better off with, see target.h.
+ * and Max. Before opset 14 HardSwish becomes x * HardSigmoid(x). The opset is not raised for it,
+ * and only operators are written that the target is better off with, see target.h.
  */
 #include "bounds.h"
 #include "match.h"
@@ -207,7 +207,9 @@ static bool fuse_hard_swish(struct fuse *f, struct value *x, double number, stru
 
 static bool fuse_mish(struct fuse *f, struct value *x, double number, struct node *gate)
 {
-    struct node *softplus = gate->op == OP_Tanh ? match_inner(gate->in[0].value, OP_Softplus) : NULL;
+    if (gate->op != OP_Tanh)
+        return false;
+    struct node *softplus = match_inner(gate->in[0].value, OP_Softplus);
     if (!softplus || softplus->in[0].value != x || number != 1 || !is_shaped_as(f->n, x)
         || !may_write(f, OP_Mish, 18))
         return false;
