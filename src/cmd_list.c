@@ -85,12 +85,13 @@ static void list_passes(struct table *t)
 static void list_targets(struct table *t)
 {
     char type[QTYPE_TEXT];
-    t->align = "lllll";
+    t->align = "llllll";
     table_cell(t, "target");
     table_cell(t, "formats");
     table_cell(t, "activations");
     table_cell(t, "weights");
     table_cell(t, "integer operators");
+    table_cell(t, "written for spelled-out forms");
     for (int i = 0; i < N_TARGETS; i++) {
         const struct target *target = &target_table[i];
         table_cell(t, "%s", target->name);
@@ -98,6 +99,7 @@ static void list_targets(struct table *t)
         table_cell(t, "%s", qtype_text(&target->activation, type));
         table_cell(t, "%s", qtype_text(&target->weight, type));
         table_cell(t, "%s", target->integer);
+        table_cell(t, "%s", target->written);
     }
 }
 
