@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes that put other operators in the place of some: ONNX Runtime computes what it did before."""
+"""Passes that put other operators in the place of some: ONNX Runtime computes what it did before.
+"""
 import pathlib
 import tempfile
 import unittest
@@ -30,7 +31,7 @@ class Rewrites(unittest.TestCase):
         onnx.save(model, before)
         quern.run("convert", before, "-o", after, "--pass", passes, "--verify", *options)
         samples = net.samples(2)
-        for a, b in zip(quern.ort_run(after, samples, False), quern.ort_run(before, samples, False)):
+        for a, b in zip(*(quern.ort_run(model, samples, False) for model in (after, before))):
             for name in b:
                 self.assertEqual((a[name].shape, a[name].dtype), (b[name].shape, b[name].dtype))
                 self.assertLess(quern.relative_difference(a[name], b[name]), TOLERANCE, name)
