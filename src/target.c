@@ -86,7 +86,7 @@ enum target_op target_rule(const struct target *t, const struct node *n)
 
 bool target_writes(const struct target *t, enum op op)
 {
-    return !t || list_has(t->written, op_table[op].name, ' ');
+    return !t || (!*op_table[op].domain && list_has(t->written, op_table[op].name, ' '));
 }
 
 bool target_has_format(const struct target *t, enum format f)
