@@ -8,10 +8,12 @@
  *     x + 0, x - 0, x * 1, x / 1, x ^ 1, where x has the shape of the result     =>  x
  *     Reshape, Flatten, Squeeze, Unsqueeze in a row that end where they began    =>  x
  *     Reshape(Flatten(x)) and the like                                           =>  Reshape(x)
+ *     Cast(Cast(x)) where the first type holds all numbers of x                  =>  Cast(x)
  *     Transpose(Transpose(x))                                                    =>  Transpose(x)
  *
  * What nobody uses goes with them. Names of graph outputs are kept by the writer.
  */
+#include "match.h"
 #include "op.h"
 #include "pass.h"
 
@@ -32,18 +34,22 @@ static bool same_known_shape(const struct shape *a, const struct shape *b)
     return shape_known(a) && shape_equal(a, b);
 }
 
-/* Shapes of the same elements: one dim may be unknown, since it follows from the others. */
-static bool same_view(const struct shape *a, const struct shape *b)
+/* Is at most one dim unknown, which follows from the others and the number of elements? */
+static bool shape_follows(const struct shape *s)
 {
     int unknown = 0;
-    if (a->rank < 0 || !shape_equal(a, b))
-        return false;
-    for (int i = 0; i < a->rank; i++) {
-        unknown += a->dim[i] < 0;
-        if (a->dim[i] == 0)
+    for (int i = 0; i < s->rank; i++) {
+        unknown += s->dim[i] < 0;
+        if (s->dim[i] == 0)
             return false;
     }
-    return unknown <= 1;
+    return s->rank >= 0 && unknown <= 1;
+}
+
+/* Shapes of the same elements. */
+static bool same_view(const struct shape *a, const struct shape *b)
+{
+    return shape_follows(a) && shape_equal(a, b);
 }
 
 static bool all_equal(const struct tensor *t, double v)
@@ -205,6 +211,46 @@ static bool skip_views(struct node *n)
     return true;
 }
 
+/* A view of a view is a Reshape, if one of them is one or nearly so: Squeeze and Unsqueeze say more
+ * of the axes. */
+static bool merge_views(struct node *n)
+{
+    struct node *up = n->in[0].value->def;
+    bool by_axes = n->op == OP_Squeeze || n->op == OP_Unsqueeze;
+    if (!is_view(n) || !is_view(up) || !match_inner(n->in[0].value, up->op)
+        || (by_axes && (up->op == OP_Squeeze || up->op == OP_Unsqueeze))
+        || !shape_follows(shape_out(n)) || model_opset(n->graph->model, "") < 5)
+        return false;
+    struct build at = build_before(n);
+    const struct shape *s = shape_out(n);
+    struct arena *a = n->graph->model->arena;
+    struct value *in[] = {up->in[0].value,
+                          build_constant(&at, "shape", tensor_from_i64(a, s->dim, s->rank))};
+    match_put(n, build_node(&at, OP_Reshape, 2, in, 1)->out[0]);
+    return true;
+}
+
+/* Does the second type hold every number of the first? */
+static bool type_holds(enum dtype from, enum dtype to)
+{
+    const struct dtype_info *a = dtype_info(from), *b = dtype_info(to);
+    if (a->is_integer && b->is_integer)
+        return b->min <= a->min && a->max <= b->max && b->bits >= a->bits
+            && to != DTYPE_U64 && from != DTYPE_U64;
+    bool half = from == DTYPE_F16 || from == DTYPE_BF16;
+    return (half && (to == DTYPE_F32 || to == DTYPE_F64)) || (from == DTYPE_F32 && to == DTYPE_F64);
+}
+
+static bool skip_cast(struct node *n)
+{
+    struct node *up = value_def(n->in[0].value, OP_Cast);
+    if (n->op != OP_Cast || !up
+        || !type_holds(up->in[0].value->type.dtype, (enum dtype)node_int(up, "to", 0)))
+        return false;
+    node_set_input(n, 0, up->in[0].value);
+    return true;
+}
+
 /* y = T2(T1(x)): axis i of y is axis p1[p2[i]] of x. T1 stays where others use it. */
 static bool merge_transposes(struct node *n)
 {
@@ -232,12 +278,12 @@ static int clean_node(struct node *n)
 {
     if (n->op == OP_OTHER || !n->n_in || !n->in[0].value || !n->n_out || !n->out[0])
         return 0;
-    int changes = merge_transposes(n);
+    int changes = merge_transposes(n) + skip_cast(n);
     struct value *x = is_idle(n) ? n->in[0].value : neutral_input(n);
     if (!x && is_view(n))
         x = same_view_above(n);
     if (!x)
-        return changes + skip_views(n);
+        return changes + (skip_views(n) || merge_views(n));
     value_replace(n->out[0], x);
     node_remove(n);
     return changes + 1;

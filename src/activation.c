@@ -4,6 +4,8 @@
  */
 #include "activation.h"
 
+#include "match.h"
+
 #include "k_simd.h"
 
 #include <math.h>
@@ -16,27 +18,36 @@ static double limit(const struct node *clip, int slot, const char *attr, double 
     return (double)node_float(clip, attr, (float)otherwise);
 }
 
-static bool is_silu(const struct value *v)
+/* HardSwish(x) = x * HardSigmoid(x) with these numbers. */
+static bool is_hard_swish_gate(const struct node *n)
 {
-    const struct node *sigmoid = NULL, *mul = NULL;
+    return n->op == OP_HardSigmoid && match_near((double)node_float(n, "alpha", 0.2f), 1.0 / 6)
+        && match_near((double)node_float(n, "beta", 0.5f), 0.5);
+}
+
+/* What v * gate(v) is where nothing else reads v. */
+static enum activation_kind gate_behind(const struct value *v)
+{
+    const struct node *gate = NULL, *mul = NULL;
     int users = 0;
     value_each_use(v, u) {
         users++;
-        if (u->user->op == OP_Sigmoid)
-            sigmoid = u->user;
+        if (u->user->op == OP_Sigmoid || is_hard_swish_gate(u->user))
+            gate = u->user;
         else if (u->user->op == OP_Mul)
             mul = u->user;
     }
-    return users == 2 && sigmoid && mul && value_only_user(sigmoid->out[0]) == mul;
+    if (users != 2 || !gate || !mul || value_only_user(gate->out[0]) != mul)
+        return ACTIVATION_NONE;
+    return gate->op == OP_Sigmoid ? ACTIVATION_SILU : ACTIVATION_HARDSWISH;
 }
 
 struct activation activation_behind(const struct value *v)
 {
     struct activation f = {.lo = -INFINITY, .hi = INFINITY};
-    if (is_silu(v)) {
-        f.kind = ACTIVATION_SILU;
+    f.kind = gate_behind(v);
+    if (f.kind != ACTIVATION_NONE)
         return f;
-    }
     const struct node *n = value_only_user(v);
     if (!n || node_input(n, 0) != v)
         return f;
@@ -55,6 +66,9 @@ struct activation activation_behind(const struct value *v)
         f.alpha = (double)node_float(n, "alpha", 0.01f);
         break;
     case OP_HardSwish: f.kind = ACTIVATION_HARDSWISH; break;
+    case OP_Swish:
+        f.kind = node_float(n, "alpha", 1) == 1 ? ACTIVATION_SILU : ACTIVATION_NONE;
+        break;
     default: break;
     }
     return f;

@@ -20,8 +20,8 @@ struct activation {
     double lo, hi, alpha;
 };
 
-/* What all readers of `v` see of it: the function of its only user, or SiLU where the users are
- * Sigmoid and the Mul with it. */
+/* What all readers of `v` see of it: the function of its only user, or SiLU and HardSwish where the
+ * users are a Sigmoid or HardSigmoid and the Mul with it. */
 struct activation activation_behind(const struct value *v);
 /* f(y), and its slope. */
 double activation_value(const struct activation *f, double y, double *slope);

@@ -19,18 +19,18 @@ struct list_options {
 
 static const struct option list_rows[] = {
     OPTION(OPT_POSITION, 0, "KIND", struct list_options, kind, NULL,
-           "ops, passes, targets or observers"),
+           "ops, passes, targets, rewrites or observers"),
     OPTION(OPT_FLAG, 0, "markdown", struct list_options, markdown, NULL,
            "print the table for a document"),
     COMMON_ROWS,
 };
 
 static const struct option_page list_page = {
-    .usage = "quern list ops|passes|targets|observers",
+    .usage = "quern list ops|passes|targets|rewrites|observers",
     .summary =
         "Lists what is built in: the operators that are understood, the passes in the order in "
-        "which they run, the runtimes that models are quantized for, and the rules that choose "
-        "ranges.",
+        "which they run, the runtimes that models are quantized for, the operators that these get "
+        "in the place of several, and the rules that choose ranges.",
     .examples = "  quern list ops\n"
                 "  quern list passes\n"
                 "  quern list targets --markdown\n",
@@ -103,6 +103,28 @@ static void list_targets(struct table *t, bool document)
     }
 }
 
+/* Operators that some target gets in the place of their spelled-out form, and which do. */
+static void list_rewrites(struct table *t, bool document)
+{
+    (void)document;
+    char *align = arena_strdup(t->arena, "l");
+    table_cell(t, "operator");
+    for (int i = 0; i < N_TARGETS; i++) {
+        align = arena_printf(t->arena, "%sl", align);
+        table_cell(t, "%s", target_table[i].name);
+    }
+    t->align = align;
+    for (enum op op = OP_RESULT + 1; op < N_OPS; op++) {
+        bool any = false;
+        for (int i = 0; i < N_TARGETS; i++)
+            any |= target_writes(&target_table[i], op);
+        if (any)
+            table_cell(t, "%s", op_table[op].name);
+        for (int i = 0; any && i < N_TARGETS; i++)
+            table_cell(t, "%s", target_writes(&target_table[i], op) ? "yes" : "no");
+    }
+}
+
 static void list_observers(struct table *t, bool document)
 {
     (void)document;
@@ -128,6 +150,7 @@ static const struct {
     {"ops", list_ops},
     {"passes", list_passes},
     {"targets", list_targets},
+    {"rewrites", list_rewrites},
     {"observers", list_observers},
 };
 enum { N_KINDS = sizeof kind_table / sizeof kind_table[0] };
@@ -151,6 +174,7 @@ int cmd_list(int argc, char **argv, struct err *err)
         arena_release(&a);
         return 0;
     }
-    return err_set(err, ERR_USAGE, "list: '%s' is none of: ops, passes, targets, observers",
+    return err_set(err, ERR_USAGE, "list: '%s' is none of: ops, passes, targets, rewrites, "
+                   "observers",
                    o.kind);
 }

@@ -10,6 +10,8 @@
  */
 #include "target.h"
 
+#include "op.h"
+
 #include <string.h>
 
 const char *const format_names[N_FORMATS] = {"qdq", "fakequantize"};
@@ -31,6 +33,7 @@ const struct target target_table[N_TARGETS] = {
         .codes = "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather "
                  "DepthToSpace Identity",
         .folded = "Relu Clip",
+        .written = "Gelu HardSigmoid HardSwish LayerNormalization Mish RMSNormalization",
     },
     {
         .name = "openvino",
@@ -45,6 +48,7 @@ const struct target target_table[N_TARGETS] = {
         .codes = "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather "
                  "DepthToSpace Identity",
         .folded = "",
+        .written = "Gelu HardSwish LayerNormalization Mish RMSNormalization",
     },
 };
 
@@ -78,6 +82,11 @@ enum target_op target_rule(const struct target *t, const struct node *n)
          : list_has(t->codes, n->type, ' ')   ? TARGET_CODES
          : list_has(t->folded, n->type, ' ')  ? TARGET_FOLDED
                                               : TARGET_FLOAT;
+}
+
+bool target_writes(const struct target *t, enum op op)
+{
+    return !t || (!*op_table[op].domain && list_has(t->written, op_table[op].name, ' '));
 }
 
 bool target_has_format(const struct target *t, enum format f)

@@ -28,6 +28,7 @@ struct target {
     const char *integer; /* operators of each kind, separated by spaces */
     const char *codes;
     const char *folded;
+    const char *written; /* operators that passes write in the place of their spelled-out form */
 };
 enum { N_TARGETS = 2 };
 extern const struct target target_table[N_TARGETS];
@@ -35,6 +36,8 @@ const struct target *target_find(const char *name); /* NULL: none */
 
 /* What the target does about this node's operator. */
 enum target_op target_rule(const struct target *t, const struct node *n);
+/* May passes write this operator in the place of its spelled-out form? t NULL: yes. */
+bool target_writes(const struct target *t, enum op op);
 bool target_has_format(const struct target *t, enum format f);
 
 #endif

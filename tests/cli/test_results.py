@@ -447,7 +447,7 @@ class List(cli.Case):
 
     def test_others(self):
         for kind, word in ("passes", "fold-bn"), ("targets", "onnxruntime"), \
-                ("observers", "min-max"):
+                ("rewrites", "HardSigmoid"), ("observers", "min-max"):
             out, _ = self.quern("list", kind, out=None)
             self.assertRegex(out, rf"\n{word} ")
             self.assertLessEqual(max(map(len, out.splitlines())), 110, out)

@@ -177,7 +177,7 @@ class Options(cli.Case):
                    "check", "m.onnx", "--target", "toaster")
 
     def test_unknown_list(self):
-        self.fails(2, "list: 'operators' is none of: ops, passes, targets, observers",
+        self.fails(2, "list: 'operators' is none of: ops, passes, targets, rewrites, observers",
                    "list", "operators")
         self.fails(2, "list: KIND is missing", "list")
 

@@ -128,7 +128,7 @@ g (float[2,3,1] x) => (float y, float z)
 expect { y = Relu(x)  c = Flatten(x)  z = Relu(c) }
 expect same-result
 
-# A Reshape skips the view in front of it, but not where it copies a dim
+# A Reshape skips the view in front of it; a dim that it copies is written out
 run clean-up
 g (float[2,3,4] x) => (float y, float z)
 <int64[1] all = {-1}, int64[2] copy = {0, 3}, int64[3] c = {4, 2, 3}>
@@ -140,8 +140,60 @@ g (float[2,3,4] x) => (float y, float z)
     e = Reshape(d, copy)
     z = Relu(e)
 }
-expect { y = Reshape(x, all)  b = Reshape(x, c)  d = Flatten <axis = 2> (b)  z = Relu(d) }
+expect { y = Reshape(x, all)  d = Reshape(x, s)  z = Relu(d) }
 expect same-result
+
+# Views in a row become a Reshape where one of them is, but not Squeezes, and not with two dims unknown
+run clean-up
+g (float[N,2,3,4] x, float[N,M,6] z) => (float y, float t, float u, float v)
+<int64[2] copy = {0, 24}, int64[1] last = {2}, int64[1] first = {0}, int64[3] split = {0, 6, 4},
+ int64[1] two = {1}, int64[4] part = {0, 0, 2, 3}>
+{
+    a = Reshape(x, split)
+    y = Reshape(a, copy)
+    b = Flatten <axis = 2> (x)
+    t = Unsqueeze(b, last)
+    c = Unsqueeze(x, first)
+    u = Unsqueeze(c, two)
+    d = Reshape(z, part)
+    v = Unsqueeze(d, last)
+}
+expect same-result
+expect
+{
+    y = Reshape(x, s1)
+    t = Reshape(x, s2)
+    c = Unsqueeze(x, first)
+    u = Unsqueeze(c, two)
+    d = Reshape(z, part)
+    v = Unsqueeze(d, last)
+}
+
+# A Cast skips another that loses nothing
+run clean-up
+g (float16[2] x, float[2] z, uint8[2] c) => (float y, float16 t, float u, int32 v, int64 w)
+{
+    a = Cast <to = 1> (x)
+    y = Cast <to = 11> (a)
+    b = Cast <to = 1> (x)
+    t = Cast <to = 10> (b)
+    d = Cast <to = 10> (z)
+    u = Cast <to = 1> (d)
+    e = Cast <to = 3> (c)
+    v = Cast <to = 6> (e)
+    f = Cast <to = 6> (c)
+    w = Cast <to = 7> (f)
+}
+expect g (float16[2] x, float[2] z, uint8[2] c)
+    => (float y, float16 t = x, float u, int32 v, int64 w)
+{
+    y = Cast <to = 11> (x)
+    d = Cast <to = 10> (z)
+    u = Cast <to = 1> (d)
+    e = Cast <to = 3> (c)
+    v = Cast <to = 6> (e)
+    w = Cast <to = 7> (c)
+}
 
 # Transposes in a row become one, and none where they cancel
 run clean-up
