@@ -2,18 +2,17 @@
  *
  * report_json: the report as JSON. Keys keep the order in which they are set here.
  */
-#include "report.h"
+#include "report_json.h"
 
 #include "file.h"
 #include "log.h"
+#include "report.h"
 #include "str.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
-/* Names in a model need not be UTF-8; what is not is written as \xNN. */
-static json_t *json_text(const char *text)
+json_t *json_text(const char *text)
 {
     if (!text)
         return json_null();
@@ -76,6 +75,11 @@ static json_t *json_layers(const struct report *r)
             json_object_set_new(j, "weight", json_text(l->weight));
             json_object_set_new(j, "scales", json_integer(l->scales));
         }
+        if (l->runs) {
+            json_object_set_new(j, "runs", json_text(l->runs));
+            json_object_set_new(j, "runs_why", *l->runs_why ? json_text(l->runs_why) : json_null());
+            json_object_set_new(j, "multiply_adds", json_real(l->macs));
+        }
         json_array_append_new(list, j);
     }
     return list;
@@ -135,6 +139,8 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "settings", settings);
     json_object_set_new(j, "data", json_data(r));
     json_object_set_new(j, "outputs", json_results(r));
+    json_object_set_new(j, "integer_percent",
+                        r->predicted ? json_real(r->integer_percent) : json_null());
     json_object_set_new(j, "layers", json_layers(r));
     json_object_set_new(j, "passes", json_passes(r));
     json_object_set_new(j, "cost", json_cost(r));
@@ -152,17 +158,22 @@ static int sink_write(const char *text, size_t n, void *data)
     return file_write(sink->file, text, n, sink->err);
 }
 
-int report_write(const struct report *r, const char *path, struct err *err)
+int json_write(json_t *j, const char *path, struct err *err)
 {
     struct json_sink sink = {file_create(path, err), err};
-    if (!sink.file)
-        return -1;
-    json_t *j = json_report(r);
-    int failed = json_dump_callback(j, sink_write, &sink, JSON_INDENT(2) | JSON_REAL_PRECISION(9))
+    int failed = !sink.file
+                 || json_dump_callback(j, sink_write, &sink,
+                                       JSON_INDENT(2) | JSON_REAL_PRECISION(9))
                  || file_write(sink.file, "\n", 1, err);
     json_decref(j);
     if (!failed)
         return file_commit(sink.file, err);
-    file_discard(sink.file);
+    if (sink.file)
+        file_discard(sink.file);
     return -1;
+}
+
+int report_write(const struct report *r, const char *path, struct err *err)
+{
+    return json_write(json_report(r), path, err);
 }
