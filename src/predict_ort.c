@@ -19,7 +19,7 @@ enum end_kind {
     END_FLOAT,   /* no QuantizeLinear reads the output */
     END_CODES,   /* one QuantizeLinear does, and nothing else */
     END_MIXED,   /* others read it as well */
-    END_BLOCKED, /* a Relu or Clip stands before it that it does not contain */
+    END_BLOCKED, /* a Relu or Clip stands there, read once, and no QuantizeLinear contains it */
 };
 struct end {
     enum end_kind kind;
@@ -64,11 +64,6 @@ static struct codes_of find_codes(const struct node *layer, const struct value *
             break;
     }
     return (struct codes_of){0};
-}
-
-static struct codes_of find_codes_of_input(const struct node *n, int i)
-{
-    return find_codes(n, node_input(n, i));
 }
 
 static bool is_same_quantize(const struct node *a, const struct node *b)
@@ -157,28 +152,36 @@ static bool has_quantize(const struct value *v)
     return false;
 }
 
-static struct end find_end(const struct value *v)
+/* Behind Relu and Clip: whoever reads them must be alone, or they are operators like others. */
+static bool bounds_layer(const struct node *n)
+{
+    if ((n->op != OP_Relu && n->op != OP_Clip) || !n->n_out || !n->out[0])
+        return false;
+    const struct node *user = value_only_user(n->out[0]);
+    return (user && !node_is_result(user)) || common_quantize(n->out[0]);
+}
+
+/* moved: something that moves data stands behind the layer already. */
+static struct end find_end(const struct value *v, bool moved)
 {
     const struct node *bounds = NULL;
-    bool moved = false;
     for (;;) {
         const struct node *q = common_quantize(v), *user = value_only_user(v);
-        if (q && bounds && (user != q || !contains(q, bounds)))
-            return (struct end){END_BLOCKED, NULL};
-        if (q)
+        if (q && (!bounds || contains(q, bounds)))
             return (struct end){END_CODES, q};
-        if (!user || node_is_result(user) || !user->n_out || !user->out[0]) {
-            bool mixed = has_quantize(v);
-            return (struct end){!mixed ? END_FLOAT : bounds ? END_BLOCKED : END_MIXED, NULL};
-        }
-        if ((user->op == OP_Relu || user->op == OP_Clip) && !moved && !bounds)
+        if (q)
+            return (struct end){END_BLOCKED, NULL};
+        bool moves = user && moves_data(user) && user->in[0].value == v;
+        if (user && !moved && !bounds && bounds_layer(user))
             bounds = user;
-        else if (moves_data(user) && user->in[0].value == v)
+        else if (moves)
             moved = true;
-        else if (!node_is_copy(user))
-            return (struct end){END_FLOAT, NULL};
+        else if (!user || !node_is_copy(user))
+            break;
         v = user->out[0];
     }
+    enum end_kind kind = bounds ? END_BLOCKED : has_quantize(v) ? END_MIXED : END_FLOAT;
+    return (struct end){kind, NULL};
 }
 
 /* The Add that is merged with a MatMul of rank 2 weights; *slot is its other input. */
@@ -206,8 +209,8 @@ static const struct node *merged_add(const struct node *n, int *slot)
 static struct layer layer_read(const struct node *n)
 {
     struct layer l = {.node = n, .alpha = 1, .beta = 1, .bias = node_input(n, 2)};
-    l.x = find_codes_of_input(n, 0);
-    l.w = find_codes_of_input(n, 1);
+    l.x = find_codes(n, node_input(n, 0));
+    l.w = find_codes(n, node_input(n, 1));
     const struct value *out = n->out[0];
     int slot;
     const struct node *add = n->op == OP_MatMul ? merged_add(n, &slot) : NULL;
@@ -222,7 +225,8 @@ static struct layer layer_read(const struct node *n)
     }
     if (l.bias)
         l.b = find_codes(n, l.bias);
-    l.end = find_end(out);
+    const struct value *x = node_input(n, 0);
+    l.end = find_end(out, l.fused && x->type.shape.rank > 2);
     return l;
 }
 
@@ -269,7 +273,7 @@ static const char *reason_of_end(const struct layer *l)
     switch (l->end.kind) {
     case END_FLOAT: return "its output is not quantized";
     case END_MIXED: return "its output is also read unquantized, or by several QuantizeLinear";
-    case END_BLOCKED: return "the quantization behind its Relu or Clip reaches beyond the bounds";
+    case END_BLOCKED: return "its Relu or Clip is not contained in a quantization behind it";
     default: break;
     }
     const struct tensor *scale = operand_tensor(l->end.quantize, 1);
@@ -400,8 +404,8 @@ struct judgement predict_ort(const struct node *n)
                    ? JUDGE(INTEGER, "rounds its input to int8 by block")
                    : JUDGE(DEQUANTIZES, "accuracy_level is not 4");
     default:
-        l.x = find_codes_of_input(n, 0);
-        l.w = find_codes_of_input(n, 1);
+        l.x = find_codes(n, node_input(n, 0));
+        l.w = find_codes(n, node_input(n, 1));
         return in_float(&l, "there is no integer kernel for this operator");
     }
 }

@@ -64,7 +64,7 @@ def rename(source, target):
     return kinds
 
 
-def in_ort(path):
+def in_ort(path, _=()):
     """Names of nodes to "integer", "float" or "dequantizes" (its weight, at each run)."""
     with tempfile.TemporaryDirectory() as directory:
         dump = pathlib.Path(directory) / "optimized.onnx"
