@@ -129,11 +129,11 @@ static void walk_bodies(struct walk *w, const struct node *n)
 static void walk_graph(struct walk *w, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next) {
-        double macs = macs_of(n);
+        double macs = n->n_out && n->out[0] ? macs_of(n) : -1;
         walk_bodies(w, n);
         if (!w->refused)
             w->refused = w->runtime->refuse(n);
-        if (macs >= 0 && n->n_out && n->out[0])
+        if (macs >= 0)
             *vec_add(&w->p->node, w->arena) =
                 (struct predicted){n, w->runtime->judge(n), macs};
     }

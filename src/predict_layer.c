@@ -11,11 +11,12 @@
 
 const struct tensor *value_tensor(const struct value *v)
 {
-    if (!v || v->constant)
-        return v ? v->constant : NULL;
     const struct node *n = value_def(v, OP_Constant);
     const struct attr *a = n ? node_attr(n, "value") : NULL;
-    return a && a->kind == ATTR_TENSOR ? a->t : NULL;
+    const struct tensor *t = v ? v->constant : NULL;
+    if (a && a->kind == ATTR_TENSOR)
+        t = a->t;
+    return t && t->data && t->dtype != DTYPE_STRING && tensor_count(t) > 0 ? t : NULL;
 }
 
 const struct tensor *operand_tensor(const struct node *n, int i)
@@ -31,19 +32,27 @@ bool tensor_is_all(const struct tensor *t, double x)
     return true;
 }
 
+static bool has_result(const struct node *n)
+{
+    return n->n_out && n->out[0];
+}
+
 bool node_is_quantize(const struct node *n)
 {
-    return n && (n->op == OP_QuantizeLinear || n->op == OP_MsQuantizeLinear);
+    return n && (n->op == OP_QuantizeLinear || n->op == OP_MsQuantizeLinear) && has_result(n);
 }
 
 bool node_is_dequantize(const struct node *n)
 {
-    return n && (n->op == OP_DequantizeLinear || n->op == OP_MsDequantizeLinear);
+    return n && (n->op == OP_DequantizeLinear || n->op == OP_MsDequantizeLinear)
+           && has_result(n);
 }
 
 bool node_is_copy(const struct node *n)
 {
     const struct value *x = n->n_in ? n->in[0].value : NULL;
+    if (!has_result(n))
+        return false;
     return n->op == OP_Identity || n->op == OP_Dropout
            || (n->op == OP_Cast && x && x->type.dtype != DTYPE_NONE
                && x->type.dtype == (enum dtype)node_int(n, "to", 0));
@@ -62,7 +71,7 @@ static struct codes_of read_fake_quantize(const struct node *n)
 {
     const struct tensor *lo = operand_tensor(n, 1), *hi = operand_tensor(n, 2);
     struct codes_of c = {.node = n, .real = DTYPE_F32, .scale = hi, .zero = lo, .axis = 1};
-    if (!lo || !hi || tensor_count(lo) == 0 || tensor_count(hi) == 0)
+    if (!lo || !hi)
         return c;
     int64_t levels = node_int(n, "levels", 256);
     c.n_scales = tensor_count(hi);

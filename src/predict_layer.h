@@ -28,7 +28,7 @@ const struct value *value_before_copies(const struct value *v);
 bool node_is_copy(const struct node *n);
 bool node_is_quantize(const struct node *n);   /* in either domain */
 bool node_is_dequantize(const struct node *n);
-/* The data of an initializer or a Constant node; NULL: another value, or none. */
+/* The numbers of an initializer or a Constant node; NULL: another value, or none. */
 const struct tensor *value_tensor(const struct value *v);
 const struct tensor *operand_tensor(const struct node *n, int i);
 /* Is every element x? */

@@ -19,7 +19,14 @@ struct arrival { /* what comes to a layer */
     bool wide;             /* 16-bit codes: the plugin leaves such pairs out */
 };
 
-static struct arrival find_arrival(const struct node *layer, const struct value *v);
+/* What a search may look at: joins of joins double the paths, and nobody quantizes far away. */
+enum { SEARCH_BUDGET = 2000 };
+struct search {
+    const struct node *layer;
+    int budget;
+};
+
+static struct arrival find_arrival(struct search *s, const struct value *v);
 
 static bool same_constants(const struct tensor *a, const struct tensor *b)
 {
@@ -28,11 +35,11 @@ static bool same_constants(const struct tensor *a, const struct tensor *b)
 }
 
 /* Codes stay codes in a Concat; with other scales they are dequantized channel by channel. */
-static struct arrival join(const struct node *layer, const struct node *concat)
+static struct arrival join(struct search *s, const struct node *concat)
 {
     struct arrival all = {0};
     for (int i = 0; i < concat->n_in; i++) {
-        struct arrival a = find_arrival(layer, concat->in[i].value);
+        struct arrival a = find_arrival(s, concat->in[i].value);
         if (!a.codes.node)
             return a;
         a.per_channel = a.per_channel
@@ -68,7 +75,7 @@ static bool scalar_factor(const struct node *n, const struct value **rest, bool 
 }
 
 /* Operators that dequantization is moved across. */
-static struct arrival cross(const struct node *layer, const struct node *n)
+static struct arrival cross(struct search *s, const struct node *n)
 {
     struct arrival none = {0}, a;
     const struct value *rest = NULL;
@@ -77,22 +84,22 @@ static struct arrival cross(const struct node *layer, const struct node *n)
     case OP_MaxPool: case OP_AveragePool: case OP_GlobalMaxPool: case OP_Reshape: case OP_Flatten:
     case OP_Transpose: case OP_Squeeze: case OP_Unsqueeze: case OP_Slice: case OP_Split:
     case OP_Gather: case OP_DepthToSpace: case OP_Expand:
-        return find_arrival(layer, n->in[0].value);
+        return find_arrival(s, n->in[0].value);
     case OP_Resize:
-        return node_string_is(n, "mode", "nearest", "nearest") ? find_arrival(layer, n->in[0].value)
-                                                               : none;
+        return node_string_is(n, "mode", "nearest", "nearest") ? find_arrival(s, n->in[0].value)
+                                                              : none;
     case OP_Pad:
-        a = find_arrival(layer, n->in[0].value);
-        return a.codes.node && pad_keeps(n, layer, &a.codes) ? a : none;
+        a = find_arrival(s, n->in[0].value);
+        return a.codes.node && pad_keeps(n, s->layer, &a.codes) ? a : none;
     case OP_Relu:
-        a = find_arrival(layer, n->in[0].value);
+        a = find_arrival(s, n->in[0].value);
         return a.codes.node && codes_zero_is(&a.codes, 0) && a.codes.dtype == DTYPE_U8 ? a : none;
     case OP_Concat:
-        return join(layer, n);
+        return join(s, n);
     case OP_Mul:
         if (!scalar_factor(n, &rest, &differs))
             return none;
-        a = find_arrival(layer, rest);
+        a = find_arrival(s, rest);
         a.per_channel = a.per_channel || differs;
         return a;
     default:
@@ -101,30 +108,36 @@ static struct arrival cross(const struct node *layer, const struct node *n)
 }
 
 /* Is it a Concat of signed codes whose result this node, or the one before it, quantizes? */
-static bool quantizes_join(const struct node *layer, const struct node *dequantize)
+static bool quantizes_join(struct search *s, const struct node *dequantize)
 {
     const struct value *x = value_before_copies(node_input(dequantize, 0));
     if (x && node_is_quantize(x->def))
         x = value_before_copies(node_input(x->def, 0));
     const struct node *concat = value_def(x, OP_Concat);
-    return concat && join(layer, concat).signed_join;
+    return concat && join(s, concat).signed_join;
 }
 
-static struct arrival find_arrival(const struct node *layer, const struct value *v)
+static struct arrival find_arrival(struct search *s, const struct value *v)
 {
     struct arrival a = {0};
     v = value_before_copies(v);
-    if (!v || !v->def || v->def->graph != layer->graph)
+    if (s->budget-- <= 0 || !v || !v->def || v->def->graph != s->layer->graph)
         return a;
     a.codes = codes_read(v->def);
     if (!a.codes.node)
-        return cross(layer, v->def);
+        return cross(s, v->def);
     a.per_channel = a.codes.n_scales > 1 && !codes_are_uniform(&a.codes);
-    a.signed_join = quantizes_join(layer, v->def);
+    a.signed_join = quantizes_join(s, v->def);
     a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;
     if (!codes_are_8bit(&a.codes))
         a.codes.node = NULL;
     return a;
+}
+
+static struct arrival arrival_at(const struct node *n, int slot)
+{
+    struct search s = {n, SEARCH_BUDGET};
+    return find_arrival(&s, node_input(n, slot));
 }
 
 /* What is wrong with an input, whatever the layer; the verdict is INTEGER where nothing is. */
@@ -178,7 +191,7 @@ static bool is_depthwise(const struct node *n)
 
 static struct judgement judge_conv(const struct node *n)
 {
-    struct arrival x = find_arrival(n, node_input(n, 0));
+    struct arrival x = arrival_at(n, 0);
     struct codes_of w = find_weight(n, 1);
     const char *why = reason_of_weight(&w);
     struct judgement input = judge_input(&x);
@@ -197,7 +210,7 @@ static struct judgement judge_conv(const struct node *n)
 
 static struct judgement judge_transposed(const struct node *n)
 {
-    struct arrival x = find_arrival(n, node_input(n, 0));
+    struct arrival x = arrival_at(n, 0);
     struct codes_of w = find_weight(n, 1);
     const char *why = reason_of_weight(&w);
     struct judgement input = judge_input(&x);
@@ -228,7 +241,7 @@ static struct judgement weight_alone(const struct codes_of *w, const char *why)
 /* Neither operand is a constant on the right: two activations, or the weight first. */
 static struct judgement judge_two_activations(const struct node *n)
 {
-    struct arrival a = find_arrival(n, node_input(n, 0)), b = find_arrival(n, node_input(n, 1));
+    struct arrival a = arrival_at(n, 0), b = arrival_at(n, 1);
     struct judgement left = judge_input(&a), right = judge_input(&b);
     if (left.verdict != VERDICT_INTEGER || right.verdict != VERDICT_INTEGER)
         return left.verdict != VERDICT_INTEGER ? left : right;
@@ -248,7 +261,7 @@ static struct judgement judge_product(const struct node *n)
     struct codes_of w = find_weight(n, 1);
     if (!w.node && !operand_tensor(n, 1))
         return judge_two_activations(n);
-    struct arrival x = find_arrival(n, node_input(n, 0));
+    struct arrival x = arrival_at(n, 0);
     const char *why = reason_of_weight(&w);
     if (!w.node)
         return JUDGE(FLOAT, why);
@@ -276,7 +289,7 @@ static struct judgement judge_product(const struct node *n)
 /* W and R of an LSTM, GRU or RNN must be constant for the plugin. */
 static struct judgement judge_recurrent(const struct node *n)
 {
-    struct arrival x = find_arrival(n, node_input(n, 0));
+    struct arrival x = arrival_at(n, 0);
     struct codes_of w = find_weight(n, 1);
     if (!x.codes.node || !w.node)
         return JUDGE(FLOAT, x.codes.node ? "its weight is not quantized"

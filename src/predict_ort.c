@@ -37,6 +37,8 @@ struct layer {
 
 static bool moves_data(const struct node *n)
 {
+    if (!n->n_out || !n->out[0])
+        return false;
     switch (n->op) {
     case OP_MaxPool: return n->n_out < 2 || !n->out[1] || !n->out[1]->uses;
     case OP_Reshape: case OP_Transpose: case OP_Squeeze: case OP_Unsqueeze: case OP_Slice:
@@ -81,7 +83,7 @@ static int count_readers(const struct node *quantize)
         if (!is_same_quantize(same->user, quantize))
             continue;
         value_each_use(same->user->out[0], u) {
-            bool real = node_is_dequantize(u->user) && u->user->n_out;
+            bool real = node_is_dequantize(u->user);
             count += real ? 0 : 2;
             for (const struct use *k = real ? u->user->out[0]->uses : NULL; k; k = k->next)
                 count++;
@@ -189,7 +191,9 @@ static const struct node *merged_add(const struct node *n, int *slot)
 {
     const struct node *add = value_only_user(n->out[0]);
     const struct value *a = node_input(n, 0), *b = node_input(n, 1);
-    if (!add || add->op != OP_Add || !a || !b || b->type.shape.rank != 2 || a->type.shape.rank < 2)
+    if (!add || add->op != OP_Add || !add->n_out || !add->out[0])
+        return NULL;
+    if (!a || !b || b->type.shape.rank != 2 || a->type.shape.rank < 2)
         return NULL;
     *slot = add->in[0].value == n->out[0] ? 1 : 0;
     const struct value *other = add->in[*slot].value;
