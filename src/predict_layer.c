@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Relative, and absolute, differences of a bias's scale that ONNX Runtime does not mind. */
+static const double bias_allowed = 0.01, bias_ignored = 1e-6;
+
 const struct tensor *value_tensor(const struct value *v)
 {
     const struct node *n = value_def(v, OP_Constant);
@@ -163,20 +166,26 @@ int64_t weight_channels(const struct node *n)
     return w && axis >= 0 && axis < w->type.shape.rank ? w->type.shape.dim[axis] : -1;
 }
 
-bool bias_scale_fits(const struct codes_of *x, const struct codes_of *w, const struct codes_of *b)
+struct bias_fit bias_scale_fit(const struct codes_of *x, const struct codes_of *w,
+                               const struct codes_of *b)
 {
-    const double allowed = 0.01;
+    const struct bias_fit none = {.error = INFINITY, .refused = true};
+    struct bias_fit fit = {0};
     if (!x->scale || !w->scale || !b->scale || x->n_scales != 1)
-        return false;
+        return none;
     int64_t n = b->n_scales > w->n_scales ? b->n_scales : w->n_scales;
     if ((b->n_scales != 1 && b->n_scales != n) || (w->n_scales != 1 && w->n_scales != n))
-        return false;
+        return none;
     double in = tensor_get(x->scale, 0);
-    for (int64_t i = 0; i < n; i++) {
-        double want = in * tensor_get(w->scale, w->n_scales == 1 ? 0 : i);
-        double is = tensor_get(b->scale, b->n_scales == 1 ? 0 : i);
-        if (!(fabs(is - want) <= allowed * fabs(want)))
-            return false;
+    const struct tensor *codes = operand_tensor(b->node, 0);
+    int64_t n_codes = codes ? tensor_count(codes) : 0;
+    for (int64_t i = 0; i < n || i < n_codes; i++) {
+        double want = in * tensor_get(w->scale, w->n_scales == 1 || i >= n ? 0 : i);
+        double is = tensor_get(b->scale, b->n_scales == 1 || i >= n ? 0 : i);
+        double off = fabs(is - want);
+        if (off > bias_allowed * fabs(want))
+            fit.error = fmax(fit.error, i < n_codes ? off * fabs(tensor_get(codes, i)) : INFINITY);
+        fit.refused = fit.refused || !(off <= fmax(bias_allowed * fabs(want), bias_ignored));
     }
-    return true;
+    return fit;
 }

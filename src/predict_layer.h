@@ -37,8 +37,14 @@ bool tensor_is_all(const struct tensor *t, double x);
 /* The output channels of a weight operand: axis of its shape, and their number (-1: unknown). */
 int weight_axis(const struct node *n);
 int64_t weight_channels(const struct node *n);
-/* Does the bias (dequantized int32) have the scale input * weight, within 1 %? */
-bool bias_scale_fits(const struct codes_of *x, const struct codes_of *w, const struct codes_of *b);
+/* A dequantized int32 bias, in a kernel that takes its codes as multiples of input scale * weight
+ * scale. */
+struct bias_fit {
+    double error; /* largest error of the bias by that, scales within 1 % apart */
+    bool refused; /* a Conv in ONNX Runtime stays float for it */
+};
+struct bias_fit bias_scale_fit(const struct codes_of *x, const struct codes_of *w,
+                               const struct codes_of *b);
 
 /* Rules of the runtimes. */
 struct judgement predict_ort(const struct node *n);

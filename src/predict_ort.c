@@ -15,6 +15,9 @@
 #include <math.h>
 #include <string.h>
 
+#define BIAS_IGNORED                                                                               \
+    "the bias's own scale is not looked at, and it is not input scale * weight scale"
+
 enum end_kind {
     END_FLOAT,   /* no QuantizeLinear reads the output */
     END_CODES,   /* one QuantizeLinear does, and nothing else */
@@ -305,13 +308,20 @@ static struct judgement judge_conv(const struct node *n)
         return in_float(&l, "its bias is not quantized to int32");
     if (l.bias && !l.b.node && !(bias && bias->dtype == DTYPE_F32))
         return in_float(&l, "its bias is neither quantized nor constant");
-    if (l.b.node && !bias_scale_fits(&l.x, &l.w, &l.b))
+    bool per_channel = l.x.n_scales > 1;
+    struct bias_fit fit = {0};
+    if (l.b.node)
+        fit = bias_scale_fit(&l.x, &l.w, &l.b);
+    if (fit.refused && !per_channel)
         return in_float(&l, "the scale of its bias is not input scale * weight scale");
-    if (l.x.n_scales > 1)
+    if (per_channel)
         return l.bias ? in_float(&l, "its input has a scale per channel")
                       : JUDGE(FAILS, "its input has a scale per channel");
     if (!l.w.node)
         return JUDGE(INTEGER, "the runtime quantizes its weight, with one scale");
+    const struct tensor *step = operand_tensor(l.end.quantize, 1);
+    if (step && fit.error > tensor_get(step, 0) / 2)
+        return JUDGE(WRONG, BIAS_IGNORED);
     return judge_weight_scales(&l);
 }
 
@@ -337,6 +347,16 @@ static struct judgement judge_weight_only(const struct layer *l)
     return JUDGE(INTEGER, "as MatMulNBits, which rounds its input to int8 by block");
 }
 
+/* Gemm kernels do not look at the bias's scale at all. Errors are forgiven below half a step of the
+ * output's codes; without such codes, none are. */
+static bool bias_error_matters(const struct layer *l)
+{
+    struct bias_fit fit = bias_scale_fit(&l->x, &l->w, &l->b);
+    const struct tensor *step =
+        l->end.kind == END_CODES ? operand_tensor(l->end.quantize, 1) : NULL;
+    return fit.error > (step ? tensor_get(step, 0) / 2 : 1e-30);
+}
+
 static struct judgement judge_bias_of_product(const struct layer *l)
 {
     const struct tensor *bias = value_tensor(l->bias);
@@ -347,10 +367,7 @@ static struct judgement judge_bias_of_product(const struct layer *l)
     if (l->b.node && l->b.dtype != DTYPE_I32)
         return in_float(l, "its bias is not quantized to int32");
     if (l->b.node)
-        return bias_scale_fits(&l->x, &l->w, &l->b)
-                   ? JUDGE(INTEGER, "")
-                   : JUDGE(WRONG, "the bias's own scale is not looked at: it is not input scale * "
-                                  "weight scale");
+        return bias_error_matters(l) ? JUDGE(WRONG, BIAS_IGNORED) : JUDGE(INTEGER, "");
     if (!bias || bias->shape.rank != 1)
         return in_float(l, "its bias is not a constant vector");
     if (l->end.kind != END_CODES)

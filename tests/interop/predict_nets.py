@@ -158,6 +158,13 @@ image("conv, scales of fewer input channels", lambda n: n.op(
     "Conv", n.pair(), n.weight(4, 8, 3, 3, axis=1)[0]))
 image("conv, bias scale off by 1/2 %", lambda n: n.conv(n.pair(), factor=1.005))
 image("conv, bias scale off by 2", lambda n: n.conv(n.pair(), factor=2))
+image("conv, tiny scales, bias scale off by 2", lambda n: n.op(
+    "Conv", n.pair(), n.real(n.const(n.random.integers(-127, 128, (4, 8, 3, 3)), S8), 1e-7, 0, S8),
+    n.op("DequantizeLinear", n.const([10**8, 10**7, 0, 1], np.int32),
+         n.const(STEP * 2e-7, np.float32))))
+image("conv, tiny scales, tiny bias off by 2", lambda n: n.op(
+    "Conv", n.pair(), n.real(n.const(n.random.integers(-127, 128, (4, 8, 3, 3)), S8), 1e-7, 0, S8),
+    n.op("DequantizeLinear", n.const([1, 2, 3, 4], np.int32), n.const(STEP * 2e-7, np.float32))))
 image("depthwise conv", lambda n: n.conv(n.pair(), 8, group=8))
 image("depthwise conv, input per channel", lambda n: n.conv(
     n.pair("x", np.linspace(0.04, 0.06, 8), np.full(8, 100), axis=1), 8, group=8))
