@@ -405,9 +405,24 @@ static struct judgement judge_product(const struct node *n)
     return scales.verdict != VERDICT_INTEGER ? scales : bias;
 }
 
+static bool is_captured(const struct value *v)
+{
+    value_each_use(v, u)
+        if (u->user->graph != v->graph)
+            return true;
+    return false;
+}
+
+/* The runtime moves a DequantizeLinear forward across these, to every reader; at one that is a body
+ * of If, Loop or Scan it ends the process by a failed assertion. */
 const char *refused_by_ort(const struct node *n)
 {
-    return n->op == OP_FakeQuantize ? "the runtime does not know FakeQuantize" : NULL;
+    if (n->op == OP_FakeQuantize)
+        return "the runtime does not know FakeQuantize";
+    if (moves_data(n) && is_captured(n->out[0]) && find_codes(n, n->in[0].value).node)
+        return "the runtime crashes where codes go through MaxPool, Reshape, Transpose, Squeeze, "
+               "Unsqueeze or Slice, and a body of If, Loop or Scan reads them";
+    return NULL;
 }
 
 struct judgement predict_ort(const struct node *n)
