@@ -3,12 +3,15 @@
  * cmd_check: says everything that stands in the way of quantizing a model, at once.
  *
  * The exit code is 0 where `quern quantize` would find layers to quantize, and could run the model
- * on data to do it; 1 otherwise.
+ * on data to do it; 1 otherwise. For a model that is quantized already it says how the runtime will
+ * execute it; 1 where something would be computed wrongly, or nothing at all.
  */
 #include "command.h"
 #include "exec.h"
+#include "infer.h"
 #include "pass.h"
 #include "place.h"
+#include "report_predict.h"
 #include "spell.h"
 #include "survey.h"
 #include "target.h"
@@ -17,25 +20,31 @@
 
 struct check_options {
     struct common_options common;
-    const char *model, *target;
+    const char *model, *target, *json;
 };
 
 static const struct option check_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct check_options, model, NULL, "an ONNX model"),
     OPTION(OPT_STRING, 't', "target", struct check_options, target, "NAME",
-           "the runtime to quantize for; see 'quern list targets' (default: onnxruntime)"),
+           "the runtime; see 'quern list targets' (default: onnxruntime)"),
+    OPTION(OPT_STRING, 0, "json", struct check_options, json, "FILE",
+           "of a quantized model: write how each layer will run as JSON"),
     COMMON_ROWS,
 };
 
 static const struct option_page check_page = {
-    .usage = "quern check MODEL [--target NAME]",
+    .usage = "quern check MODEL [--target NAME] [--json FILE]",
     .summary =
         "Says whether a model can be quantized: its inputs and outputs, operators that are not "
         "known or cannot be run, quantization that is there already, and which layers would stay "
         "float for which reason. The exit code is 0 where it can be quantized (layers that stay "
-        "float do not matter) and 1 where it cannot.",
+        "float do not matter) and 1 where it cannot.\n\n"
+        "Of a model that is quantized already, for onnxruntime and openvino: which layers the "
+        "runtime will execute in integers, which in float and why, and which it computes wrongly "
+        "or refuses. The exit code is 1 where there are such.",
     .examples = "  quern check model.onnx\n"
-                "  quern check model.onnx --target openvino\n",
+                "  quern check model.onnx --target openvino\n"
+                "  quern check model.int8.onnx --target onnxruntime --json layers.json\n",
 };
 
 static void print_values(const struct graph *g)
@@ -110,8 +119,26 @@ static int judge(const struct model *m, const struct placement *p, struct err *e
     return 0;
 }
 
-static int check_model(struct model *m, const struct target *t, int jobs, struct arena *a,
-                       struct err *err)
+static int check_quantized(const struct check_options *o, struct model *m, struct arena *a,
+                           struct err *err)
+{
+    struct prediction p;
+    TRY(graph_infer(m->graph, err));
+    TRY(predict_model(m, o->target, a, &p, err));
+    predict_print(&p, o->target, stdout);
+    if (o->json)
+        TRY(predict_write(&p, o->model, o->target, o->json, err));
+    if (p.count[VERDICT_FAILS])
+        return err_set(err, ERR_INPUT, "%s: %s refuses it, or stops when it runs it", m->path,
+                       o->target);
+    if (p.count[VERDICT_WRONG])
+        return err_set(err, ERR_INPUT, "%s: %s computes something else than the model says",
+                       m->path, o->target);
+    return 0;
+}
+
+static int check_model(const struct check_options *o, struct model *m, const struct target *t,
+                       struct arena *a, struct err *err)
 {
     struct survey s;
     struct placement *p = NULL;
@@ -122,9 +149,12 @@ static int check_model(struct model *m, const struct target *t, int jobs, struct
     print_values(m->graph);
     print_missing(&s);
     if (s.quantized)
-        return err_set(err, ERR_INPUT, "%s: already quantized: it has %d such nodes, first %s",
-                       m->path, s.n_quantized, node_title(s.quantized));
-    if (place(m, t, jobs, a, &p, err))
+        printf("  quantized %d nodes, first %s\n", s.n_quantized, node_title(s.quantized));
+    if (s.quantized)
+        return check_quantized(o, m, a, err);
+    if (o->json)
+        return err_set(err, ERR_USAGE, "check: --json is for quantized models");
+    if (place(m, t, o->common.jobs, a, &p, err))
         return err_at(err, "%s", m->path);
     printf("  layers    %d of %d can be quantized for %s\n", p->n_layer, p->n_layer + p->n_left,
            t->name);
@@ -148,7 +178,7 @@ int cmd_check(int argc, char **argv, struct err *err)
     if (!m)
         return -1;
     struct arena a = {0};
-    int r = check_model(m, t, o.common.jobs, &a, err);
+    int r = check_model(&o, m, t, &a, err);
     arena_release(&a);
     model_close(m);
     return r;

@@ -4,6 +4,7 @@
  */
 #include "command.h"
 #include "file.h"
+#include "infer.h"
 #include "log.h"
 #include "measure.h"
 #include "observe.h"
@@ -11,6 +12,7 @@
 #include "op.h"
 #include "pass.h"
 #include "place.h"
+#include "predict.h"
 #include "quantized.h"
 #include "report.h"
 #include "spell.h"
@@ -163,7 +165,8 @@ static const char *type_text(struct report *r, const struct qtype *t)
 static void report_layers(struct report *r, const struct model *m, const struct placement *p)
 {
     graph_each(m->graph, n) {
-        struct report_layer row = {.node = *n->name ? n->name : n->out[0]->name, .op = n->type};
+        struct report_layer row = {
+            .node = *n->name ? n->name : n->out[0]->name, .op = n->type, .at = n};
         bool known = false;
         for (int i = 0; i < p->n_layer && !known; i++)
             if (p->layer[i].node == n) {
@@ -180,6 +183,26 @@ static void report_layers(struct report *r, const struct model *m, const struct 
         if (known)
             *vec_add(&r->layer, &r->arena) = row;
     }
+}
+
+/* How the lowered model will run, where that is known of the target. */
+static int report_prediction(struct report *r, struct model *m, struct err *err)
+{
+    struct prediction p;
+    if (!predict_knows(r->target))
+        return 0;
+    TRY(graph_infer(m->graph, err));
+    TRY(predict_model(m, r->target, &r->arena, &p, err));
+    for (int i = 0; i < p.node.n; i++)
+        for (int k = 0; k < r->layer.n; k++)
+            if (r->layer.at[k].at == p.node.at[i].node) {
+                r->layer.at[k].runs = verdict_names[p.node.at[i].is.verdict];
+                r->layer.at[k].runs_why = p.node.at[i].is.reason;
+                r->layer.at[k].macs = p.node.at[i].macs;
+            }
+    r->predicted = true;
+    r->integer_percent = predict_share(&p);
+    return 0;
 }
 
 static int64_t file_bytes(const char *path)
@@ -214,7 +237,7 @@ static void report_options(struct report *r, const struct quantize_options *o,
         *vec_add(&r->setting, &r->arena) = (struct report_setting){"carry", carried};
 }
 
-/* The passes up to the lowering, the report's figures, the lowering. */
+/* The passes up to the lowering, the report's figures, the lowering, the prediction. */
 static int run_passes(const struct quantize_options *o, struct model *m, struct pass_ctx *ctx,
                       enum format format, struct report *r, struct err *err)
 {
@@ -226,7 +249,8 @@ static int run_passes(const struct quantize_options *o, struct model *m, struct 
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
     *vec_add(&r->result, &r->arena) = (struct report_output){"all outputs", ctx->sqnr};
-    return pass_run_all(list + n - 1, 1, m, ctx, &how, err);
+    TRY(pass_run_all(list + n - 1, 1, m, ctx, &how, err));
+    return report_prediction(r, m, err);
 }
 
 static int quantize_model(const struct quantize_options *o, const struct target *t,

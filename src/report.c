@@ -82,6 +82,9 @@ static void print_layers(const struct report *r, FILE *out)
         fprintf(out, "            %d float: %s ('%s'%s)\n", same, l->left, l->node,
                 same > 1 ? ", ..." : "");
     }
+    if (r->predicted)
+        fprintf(out, "  integer   %.2f %% of the multiply-adds in %s\n", r->integer_percent,
+                r->target);
 }
 
 static void print_results(const struct report *r, FILE *out)

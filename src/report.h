@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct node;
+
 struct report_file {
     const char *path;
     int64_t bytes; /* with its external data */
@@ -29,6 +31,10 @@ struct report_layer {
     const char *left;   /* why it stays float; NULL: it is quantized */
     const char *weight; /* type of the quantized weight, as qtype_text() says it; or NULL */
     int64_t scales;     /* of the weight */
+    const struct node *at; /* in the model; may be NULL */
+    const char *runs;      /* how the target will execute it, as verdict_names; NULL: not known */
+    const char *runs_why;  /* "" where there is nothing to say */
+    double macs;           /* multiply-adds; only with runs */
 };
 struct report_pass {
     const char *name;
@@ -49,6 +55,8 @@ struct report {
     const char *data_summary; /* "150 images" */
     int samples;
     bool random_data;
+    bool predicted;         /* the next is known */
+    double integer_percent; /* of the multiply-adds, in the target */
     VEC(struct report_setting) setting;
     VEC(struct report_layer) layer; /* in execution order */
     VEC(struct report_pass) pass;

@@ -59,6 +59,11 @@ static json_t *json_layers(const struct report *r)
             json_object_set_new(j, "weight", json_text(l->weight));
             json_object_set_new(j, "scales", json_integer(l->scales));
         }
+        if (l->runs) {
+            json_object_set_new(j, "runs", json_text(l->runs));
+            json_object_set_new(j, "runs_why", *l->runs_why ? json_text(l->runs_why) : json_null());
+            json_object_set_new(j, "multiply_adds", json_real(l->macs));
+        }
         json_array_append_new(list, j);
     }
     return list;
@@ -118,6 +123,8 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "settings", settings);
     json_object_set_new(j, "data", json_data(r));
     json_object_set_new(j, "outputs", json_results(r));
+    json_object_set_new(j, "integer_percent",
+                        r->predicted ? json_real(r->integer_percent) : json_null());
     json_object_set_new(j, "layers", json_layers(r));
     json_object_set_new(j, "passes", json_passes(r));
     json_object_set_new(j, "cost", json_cost(r));

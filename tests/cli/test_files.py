@@ -178,9 +178,12 @@ class Quantized(cli.Case):
     def test_recognized(self):
         self.model()
         self.quern("quantize", "model.onnx", "--data", "random", "-o", "int8.onnx", out=None)
-        _, err = self.quern("check", "int8.onnx", code=1, out=None, err=None)
-        self.assertRegex(err, r"^quern: int8.onnx: already quantized: it has \d such nodes, first "
-                              r"node '\S+' \((Q|Deq)uantizeLinear\)\n$")
+        out, _ = self.quern("check", "int8.onnx", out=None)
+        self.assertRegex(out, r"quantized \d nodes, first node '\S+' \((Q|Deq)uantizeLinear\)\n")
+        self.assertRegex(out, r"  share       \d+\.\d\d % of the multiply-adds run in integers in "
+                              r"onnxruntime\n$")
+        self.fails(2, "check: --json is for quantized models",
+                   "check", "model.onnx", "--json", "layers.json", out=None)
         _, err = self.quern("quantize", "int8.onnx", "--data", "random", "-o", "again.onnx",
                             code=1, err=None)
         self.assertRegex(err, r"^quern: int8.onnx: already quantized: it has node '\S+' "

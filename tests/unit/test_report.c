@@ -14,9 +14,11 @@
 static void fill(struct report *r)
 {
     static const struct report_layer layers[] = {
-        {"conv1", "Conv", NULL, "int8 per channel (axis 0) symmetric", 8},
-        {"att", "MatMul", "its weight is not constant", NULL, 0},
-        {"caf\xe9", "MatMul", "its weight is not constant", NULL, 0},
+        {.node = "conv1", .op = "Conv", .weight = "int8 per channel (axis 0) symmetric",
+         .scales = 8, .runs = "integer", .runs_why = "", .macs = 1152},
+        {.node = "att", .op = "MatMul", .left = "its weight is not constant",
+         .runs = "float", .runs_why = "its input is not quantized", .macs = 64},
+        {.node = "caf\xe9", .op = "MatMul", .left = "its weight is not constant"},
     };
     report_begin(r);
     r->input = (struct report_file){"a b.onnx", 2000000};
@@ -26,6 +28,8 @@ static void fill(struct report *r)
     r->data = "data";
     r->data_summary = "20 .npz files";
     r->samples = 20;
+    r->predicted = true;
+    r->integer_percent = 94.75;
     *vec_add(&r->setting, &r->arena) = (struct report_setting){"observer", "min-max"};
     for (int i = 0; i < 3; i++)
         *vec_add(&r->layer, &r->arena) = layers[i];
@@ -45,10 +49,13 @@ static void test_json(void **state)
         "\"samples\":20,\"random\":false},"
         "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"
         "{\"name\":\"z\",\"equal\":true,\"sqnr_db\":null}],"
-        "\"layers\":[{\"node\":\"conv1\",\"op\":\"Conv\",\"quantized\":true,"
-        "\"weight\":\"int8 per channel (axis 0) symmetric\",\"scales\":8},"
+        "\"integer_percent\":94.75,\"layers\":["
+        "{\"node\":\"conv1\",\"op\":\"Conv\",\"quantized\":true,"
+        "\"weight\":\"int8 per channel (axis 0) symmetric\",\"scales\":8,"
+        "\"runs\":\"integer\",\"runs_why\":null,\"multiply_adds\":1152.0},"
         "{\"node\":\"att\",\"op\":\"MatMul\",\"quantized\":false,"
-        "\"reason\":\"its weight is not constant\"},"
+        "\"reason\":\"its weight is not constant\",\"runs\":\"float\","
+        "\"runs_why\":\"its input is not quantized\",\"multiply_adds\":64.0},"
         "{\"node\":\"caf\\\\xe9\",\"op\":\"MatMul\",\"quantized\":false,"
         "\"reason\":\"its weight is not constant\"}],"
         "\"passes\":[{\"name\":\"fold-bn\",\"changes\":2,\"notes\":[\"one\",\"two\"]}]}";
@@ -97,6 +104,7 @@ static void test_print(void **state)
         "  size      2.00 MB -> 512.00 kB (25.6 %)\n"
         "  layers    1 of 3 quantized\n"
         "            2 float: its weight is not constant ('att', ...)\n"
+        "  integer   94.75 % of the multiply-adds in onnxruntime\n"
         "  data      20 .npz files\n"
         "  error     y: 31.2 dB SQNR\n"
         "            z: none\n"

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * predict_openvino: the CPU plugin, as measured on 2026.4 in its f32 mode.
+ *
+ * Its low-precision passes move dequantization forward, across operators that commute with it, to
+ * the layer: so what matters is whether a layer's input is dequantized codes then, and with which
+ * parameters. What happens behind the layer does not matter.
+ */
+#include "predict_layer.h"
+
+#include "op.h"
+
+#include <string.h>
+
+struct arrival { /* what comes to a layer */
+    struct codes_of codes; /* node NULL: floats */
+    bool per_channel;      /* the dequantization differs from channel to channel */
+    bool signed_join;      /* int8 codes went through a Concat */
+    bool wide;             /* 16-bit codes: the plugin leaves such pairs out */
+};
+
+/* What a search may look at: joins of joins double the paths, and nobody quantizes far away. */
+enum { SEARCH_BUDGET = 2000 };
+struct search {
+    const struct node *layer;
+    int budget;
+};
+
+static struct arrival find_arrival(struct search *s, const struct value *v);
+
+static bool same_constants(const struct tensor *a, const struct tensor *b)
+{
+    return a && b && tensor_count(a) == 1 && tensor_count(b) == 1
+           && tensor_get(a, 0) == tensor_get(b, 0);
+}
+
+/* Codes stay codes in a Concat; with other scales they are dequantized channel by channel. */
+static struct arrival join(struct search *s, const struct node *concat)
+{
+    struct arrival all = {0};
+    for (int i = 0; i < concat->n_in; i++) {
+        struct arrival a = find_arrival(s, concat->in[i].value);
+        if (!a.codes.node)
+            return a;
+        a.per_channel = a.per_channel
+                        || (i && !same_constants(a.codes.scale, all.codes.scale));
+        a.per_channel = a.per_channel || all.per_channel;
+        a.signed_join = a.signed_join || all.signed_join || a.codes.dtype == DTYPE_I8;
+        all = a;
+    }
+    return all;
+}
+
+/* A Pad of zeros goes into the Conv behind it; others keep codes where 0 is a code. */
+static bool pad_keeps(const struct node *n, const struct node *layer, const struct codes_of *c)
+{
+    const struct tensor *fill = operand_tensor(n, 2);
+    if (!node_string_is(n, "mode", "constant", "constant"))
+        return true;
+    bool zeros = !node_input(n, 2) || (fill && tensor_is_all(fill, 0));
+    return zeros && (layer->op == OP_Conv || codes_zero_is(c, 0));
+}
+
+static bool scalar_factor(const struct node *n, const struct value **rest, bool *differs)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct tensor *t = operand_tensor(n, i);
+        if (!t || tensor_count(t) == 0)
+            continue;
+        *rest = node_input(n, 1 - i);
+        *differs = !tensor_is_all(t, tensor_get(t, 0));
+        return true;
+    }
+    return false;
+}
+
+/* Operators that dequantization is moved across. */
+static struct arrival cross(struct search *s, const struct node *n)
+{
+    struct arrival none = {0}, a;
+    const struct value *rest = NULL;
+    bool differs = false;
+    switch (n->op) {
+    case OP_MaxPool: case OP_AveragePool: case OP_GlobalMaxPool: case OP_Reshape: case OP_Flatten:
+    case OP_Transpose: case OP_Squeeze: case OP_Unsqueeze: case OP_Slice: case OP_Split:
+    case OP_Gather: case OP_DepthToSpace: case OP_Expand:
+        return find_arrival(s, n->in[0].value);
+    case OP_Resize:
+        return node_string_is(n, "mode", "nearest", "nearest") ? find_arrival(s, n->in[0].value)
+                                                              : none;
+    case OP_Pad:
+        a = find_arrival(s, n->in[0].value);
+        return a.codes.node && pad_keeps(n, s->layer, &a.codes) ? a : none;
+    case OP_Relu:
+        a = find_arrival(s, n->in[0].value);
+        return a.codes.node && codes_zero_is(&a.codes, 0) && a.codes.dtype == DTYPE_U8 ? a : none;
+    case OP_Concat:
+        return join(s, n);
+    case OP_Mul:
+        if (!scalar_factor(n, &rest, &differs))
+            return none;
+        a = find_arrival(s, rest);
+        a.per_channel = a.per_channel || differs;
+        return a;
+    default:
+        return none;
+    }
+}
+
+/* Is it a Concat of signed codes whose result this node, or the one before it, quantizes? */
+static bool quantizes_join(struct search *s, const struct node *dequantize)
+{
+    const struct value *x = value_before_copies(node_input(dequantize, 0));
+    if (x && node_is_quantize(x->def))
+        x = value_before_copies(node_input(x->def, 0));
+    const struct node *concat = value_def(x, OP_Concat);
+    return concat && join(s, concat).signed_join;
+}
+
+static struct arrival find_arrival(struct search *s, const struct value *v)
+{
+    struct arrival a = {0};
+    v = value_before_copies(v);
+    if (s->budget-- <= 0 || !v || !v->def || v->def->graph != s->layer->graph)
+        return a;
+    a.codes = codes_read(v->def);
+    if (!a.codes.node)
+        return cross(s, v->def);
+    a.per_channel = a.codes.n_scales > 1 && !codes_are_uniform(&a.codes);
+    a.signed_join = quantizes_join(s, v->def);
+    a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;
+    if (!codes_are_8bit(&a.codes))
+        a.codes.node = NULL;
+    return a;
+}
+
+static struct arrival arrival_at(const struct node *n, int slot)
+{
+    struct search s = {n, SEARCH_BUDGET};
+    return find_arrival(&s, node_input(n, slot));
+}
+
+/* What is wrong with an input, whatever the layer; the verdict is INTEGER where nothing is. */
+static struct judgement judge_input(const struct arrival *x)
+{
+    if (x->wide)
+        return JUDGE(WRONG, "16-bit codes come in: the plugin neither rounds nor clips to them");
+    if (x->signed_join)
+        return JUDGE(WRONG, "signed codes that went through a Concat come in");
+    return JUDGE(INTEGER, "");
+}
+
+/* A weight, constant codes behind operators that can be computed beforehand. */
+static struct codes_of find_weight(const struct node *n, int slot)
+{
+    for (const struct value *v = node_input(n, slot); v; ) {
+        v = value_before_copies(v);
+        struct codes_of c = codes_read(v->def);
+        if (c.node)
+            return c.constant ? c : (struct codes_of){0};
+        if (!v->def || (v->def->op != OP_Transpose && v->def->op != OP_Reshape))
+            break;
+        v = v->def->in[0].value;
+    }
+    return (struct codes_of){0};
+}
+
+static const char *reason_of_weight(const struct codes_of *w)
+{
+    if (!w->node)
+        return "its weight is not quantized";
+    if (!codes_are_8bit(w))
+        return "its weight has codes of other than 8 bits";
+    if (w->dtype == DTYPE_U8)
+        return "its weight is unsigned";
+    return codes_zero_is(w, 0) ? NULL : "its weight has a zero point";
+}
+
+static bool scales_on_axis(const struct node *n, const struct codes_of *w)
+{
+    const struct value *v = value_before_copies(node_input(n, 1));
+    return w->n_scales <= 1 || w->block || v->def != w->node || w->axis == weight_axis(n);
+}
+
+/* Each output channel reads an input channel of its own. */
+static bool is_depthwise(const struct node *n)
+{
+    const struct value *w = node_input(n, 1);
+    return w && w->type.shape.rank > 1 && w->type.shape.dim[1] == 1 && node_int(n, "group", 1) > 1;
+}
+
+static struct judgement judge_conv(const struct node *n)
+{
+    struct arrival x = arrival_at(n, 0);
+    struct codes_of w = find_weight(n, 1);
+    const char *why = reason_of_weight(&w);
+    struct judgement input = judge_input(&x);
+    if (input.verdict != VERDICT_INTEGER)
+        return input;
+    if (!x.codes.node)
+        return JUDGE(FLOAT, "its input is not quantized");
+    if (why)
+        return JUDGE(FLOAT, why);
+    if (!scales_on_axis(n, &w))
+        return JUDGE(FLOAT, "the weight's scales are not on the axis of output channels");
+    if (x.per_channel && !is_depthwise(n))
+        return JUDGE(FLOAT, "its input has a scale per channel");
+    return JUDGE(INTEGER, "");
+}
+
+static struct judgement judge_transposed(const struct node *n)
+{
+    struct arrival x = arrival_at(n, 0);
+    struct codes_of w = find_weight(n, 1);
+    const char *why = reason_of_weight(&w);
+    struct judgement input = judge_input(&x);
+    if (input.verdict != VERDICT_INTEGER)
+        return input;
+    if (!x.codes.node)
+        return JUDGE(FLOAT, "its input is not quantized");
+    if (!codes_zero_is(&x.codes, 0))
+        return JUDGE(FLOAT, "its input has a zero point");
+    if (w.node && w.dtype == DTYPE_U8)
+        return JUDGE(WRONG, "a ConvTranspose whose weight is unsigned");
+    if (why)
+        return JUDGE(FLOAT, why);
+    if (!scales_on_axis(n, &w))
+        return JUDGE(FLOAT, "the weight's scales are not on the axis of output channels");
+    if (x.per_channel)
+        return JUDGE(FLOAT, "its input has a scale per channel");
+    return JUDGE(INTEGER, "");
+}
+
+/* The weight stays packed and becomes float in the kernel. */
+static struct judgement weight_alone(const struct codes_of *w, const char *why)
+{
+    return (struct judgement){w->node && (codes_are_8bit(w) || w->block) ? VERDICT_DEQUANTIZES
+                                                                         : VERDICT_FLOAT, why};
+}
+
+/* Neither operand is a constant on the right: two activations, or the weight first. */
+static struct judgement judge_two_activations(const struct node *n)
+{
+    struct arrival a = arrival_at(n, 0), b = arrival_at(n, 1);
+    struct judgement left = judge_input(&a), right = judge_input(&b);
+    if (left.verdict != VERDICT_INTEGER || right.verdict != VERDICT_INTEGER)
+        return left.verdict != VERDICT_INTEGER ? left : right;
+    if (!a.codes.node || !b.codes.node)
+        return JUDGE(FLOAT, "one of its inputs is not quantized");
+    if (a.per_channel || b.per_channel)
+        return JUDGE(FLOAT, "one of its inputs has a scale per channel");
+    if (!codes_zero_is(&a.codes, 0) || !codes_zero_is(&b.codes, 0))
+        return JUDGE(FLOAT, "one of its two activations has a zero point");
+    if (b.codes.dtype != DTYPE_I8)
+        return JUDGE(FLOAT, "its second operand is unsigned");
+    return JUDGE(INTEGER, "");
+}
+
+static struct judgement judge_product(const struct node *n)
+{
+    struct codes_of w = find_weight(n, 1);
+    if (!w.node && !operand_tensor(n, 1))
+        return judge_two_activations(n);
+    struct arrival x = arrival_at(n, 0);
+    const char *why = reason_of_weight(&w);
+    if (!w.node)
+        return JUDGE(FLOAT, why);
+    if (!scales_on_axis(n, &w))
+        return JUDGE(WRONG, "the weight's scales are along the axis that is summed over");
+    struct judgement input = judge_input(&x);
+    if (input.verdict != VERDICT_INTEGER)
+        return input;
+    if (!x.codes.node) {
+        if (n->op == OP_Gemm && node_float(n, "alpha", 1) != 1)
+            return JUDGE(FLOAT, "its input is not quantized, and alpha is not 1");
+        return weight_alone(&w, "its input is not quantized");
+    }
+    if (x.codes.n_scales > 1 && !x.per_channel)
+        return JUDGE(FAILS, "its input has a vector of equal scales");
+    if (why)
+        return weight_alone(&w, why);
+    if (w.block)
+        return weight_alone(&w, "its weight is quantized by block");
+    if (x.per_channel)
+        return weight_alone(&w, "its input has a scale per channel");
+    return JUDGE(INTEGER, "");
+}
+
+/* W and R of an LSTM, GRU or RNN must be constant for the plugin. */
+static struct judgement judge_recurrent(const struct node *n)
+{
+    struct arrival x = arrival_at(n, 0);
+    struct codes_of w = find_weight(n, 1);
+    if (!x.codes.node || !w.node)
+        return JUDGE(FLOAT, x.codes.node ? "its weight is not quantized"
+                                         : "its input is not quantized");
+    if (!codes_zero_is(&x.codes, 0))
+        return JUDGE(FAILS, "a recurrent layer with quantized weights, and an input with a zero "
+                            "point");
+    if (x.codes.dtype == DTYPE_U8)
+        return JUDGE(WRONG, "a recurrent layer with quantized weights and an unsigned input");
+    return JUDGE(INTEGER, "");
+}
+
+static struct judgement judge_qlinear(const struct node *n)
+{
+    const struct tensor *scale = operand_tensor(n, 4), *zero = operand_tensor(n, 5);
+    bool conv = n->op != OP_QLinearMatMul;
+    if (scale && tensor_count(scale) > 1 && conv) {
+        const struct value *w = node_input(n, 3);
+        bool square = w->type.shape.rank > 1 && w->type.shape.dim[0] == w->type.shape.dim[1];
+        return square ? JUDGE(WRONG, "QLinearConv with a scale per channel")
+                      : JUDGE(FAILS, "QLinearConv with a scale per channel");
+    }
+    if (!zero || zero->dtype != DTYPE_I8 || !tensor_is_all(zero, 0))
+        return JUDGE(FLOAT, "its weight is unsigned, or has a zero point");
+    return JUDGE(INTEGER, "");
+}
+
+const char *refused_by_openvino(const struct node *n)
+{
+    switch (n->op) {
+    case OP_QLinearGlobalAveragePool: return "the importer does not know QLinearGlobalAveragePool";
+    case OP_QGemm: return "the importer does not know QGemm";
+    case OP_MsQLinearConv: return "the importer does not know QLinearConv of com.microsoft";
+    case OP_DynamicQuantizeLSTM: return "the importer does not know DynamicQuantizeLSTM";
+    default: return NULL;
+    }
+}
+
+struct judgement predict_openvino(const struct node *n)
+{
+    switch (n->op) {
+    case OP_Conv: return judge_conv(n);
+    case OP_ConvTranspose: return judge_transposed(n);
+    case OP_Gemm: case OP_MatMul: return judge_product(n);
+    case OP_LSTM: case OP_GRU: case OP_RNN: return judge_recurrent(n);
+    case OP_QLinearConv: case OP_QLinearMatMul: return judge_qlinear(n);
+    case OP_ConvInteger: case OP_MatMulInteger: case OP_MatMulIntegerToFloat:
+    case OP_DynamicQuantizeMatMul:
+        return JUDGE(FLOAT, "the plugin computes this operator in float");
+    case OP_MatMulNBits: return JUDGE(DEQUANTIZES, "only its weight is quantized");
+    default: return JUDGE(FLOAT, "the plugin computes this operator in float");
+    }
+}
