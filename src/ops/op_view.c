@@ -63,6 +63,25 @@ static int fill_dim(const struct shape *from, struct shape *to, int hole, struct
     return 0;
 }
 
+/* What -1 stands for where dims that are not known are only copied, by 0: the others decide. -1: it
+ * cannot be told. */
+static int64_t hole_beside_copies(const struct shape *x, const struct ints *v, int hole)
+{
+    int64_t from = 1, to = 1;
+    for (int i = 0; i < x->rank || i < v->n; i++) {
+        bool copied = i < x->rank && i < v->n && v->at[i] == 0;
+        if (copied)
+            continue;
+        if ((i < x->rank && x->dim[i] < 0) || (i < v->n && i != hole && v->at[i] <= 0))
+            return -1;
+        if (i < x->rank && __builtin_mul_overflow(from, x->dim[i], &from))
+            return -1;
+        if (i < v->n && i != hole && __builtin_mul_overflow(to, v->at[i], &to))
+            return -1;
+    }
+    return x->rank >= 0 && to > 0 && from % to == 0 ? from / to : -1;
+}
+
 /* The new shape is an attribute before opset 5. 0 copies a dim, -1 stands for what remains. */
 int infer_reshape(struct call *c, struct err *err)
 {
@@ -91,6 +110,8 @@ int infer_reshape(struct call *c, struct err *err)
     }
     if (v.known)
         TRY(fill_dim(x, &s, hole, err));
+    if (hole >= 0 && s.dim[hole] < 0 && !zero)
+        s.dim[hole] = hole_beside_copies(x, &v, hole);
     call_set(c, 0, c->in[0]->dtype, &s);
     return 0;
 }

@@ -114,6 +114,11 @@ static void test_part(void **state)
                "  e = ConstantOfShape(t) y = Relu(e) }", "float", "[?,3,4,5]");
     check_type("ir 8 opset 13 g (float[N,12] x) => (float y) <int64[3] t = {0,3,4}>"
                "{ y = Reshape(x, t) }", "float", "[?,3,4]");
+    /* 0 copies what is not known, so -1 is what the other dims leave */
+    check_type("ir 8 opset 13 g (float[S,B,2,48] x) => (float y) <int64[3] t = {0, 0, -1}>"
+               "{ y = Reshape(x, t) }", "float", "[?,?,96]");
+    check_type("ir 8 opset 13 g (float[S,B,2,48] x) => (float y) <int64[4] t = {0, -1, 32, 3}>"
+               "{ y = Reshape(x, t) }", "float", "[?,?,32,3]");
     check_type("ir 8 opset 13 g (float[N,12] x, float[1,12] z) => (float y) { y = Add(x, z) }",
                "float", "[?,12]");
     check_type("ir 8 opset 13 g (float x) => (int64 y) { y = Shape(x) }", "int64", "[0]");
