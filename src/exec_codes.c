@@ -96,14 +96,16 @@ static bool weight_fits(const struct exec *x, const struct node *n, struct opera
     return q->n == 1 || q->type.axis == axis;
 }
 
-/* Is the bias in int32 codes of the scale that the sums have, one for each channel? */
+/* Is the bias in int32 codes of the scale that the sums have? There is one for each channel, or one
+ * where the weight has one as well. */
 static bool bias_fits(const struct coded *c, const struct quant *q, const struct value *bias)
 {
-    if (q->type.dtype != DTYPE_I32 || !bias->constant || q->n != tensor_count(bias->constant)
-        || (q->n != c->codes.w->n && c->codes.w->n != 1))
+    const struct quant *w = c->codes.w;
+    if (q->type.dtype != DTYPE_I32 || !bias->constant || (q->n != w->n && w->n != 1)
+        || (q->n != 1 && q->n != tensor_count(bias->constant)))
         return false;
     for (int64_t i = 0; i < q->n; i++) {
-        float scale = c->codes.x->scale[0] * c->codes.w->scale[c->codes.w->n == 1 ? 0 : i];
+        float scale = c->codes.x->scale[0] * w->scale[w->n == 1 ? 0 : i];
         if (q->scale[i] != (scale > FLT_MIN ? scale : FLT_MIN) || q->zero[i])
             return false;
     }

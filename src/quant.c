@@ -53,6 +53,17 @@ int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i)
     return (i / inner / dim * blocks + at / t->block) * inner + i % inner;
 }
 
+/* A zero point half-way between two codes puts data that lie on a grid of their own, as pixels from
+ * -1 to 1 do, half-way between codes everywhere: which way they go then hangs on the last bit of a
+ * float, and no two runtimes agree. A scale that reaches both ends from the upper code does not. */
+static double off_the_ties(double s, double lo, double hi, double qmin, double qmax)
+{
+    double z = qmin - lo / s, upper = ceil(z);
+    if (!(fabs(z - floor(z) - 0.5) < 1.0 / 64) || upper >= qmax)
+        return s;
+    return fmax(-lo / (upper - qmin), hi / (qmax - upper));
+}
+
 void quant_solve_range(const struct qtype *t, struct range r, float *scale, int32_t *zero)
 {
     double lo = fmin((double)r.lo, 0), hi = fmax((double)r.hi, 0);
@@ -62,6 +73,8 @@ void quant_solve_range(const struct qtype *t, struct range r, float *scale, int3
         s = qmin < middle ? fmax(hi / (qmax - middle), -lo / (middle - qmin)) : hi / qmax;
     else
         s = (hi - lo) / (qmax - qmin);
+    if (!t->symmetric)
+        s = off_the_ties(s, lo, hi, qmin, qmax);
     if (!(s >= (double)FLT_MIN) || !isfinite(s))
         s = hi > lo ? (double)FLT_MIN : 1;
     *scale = (float)s;

@@ -44,6 +44,25 @@ static void ranges_are_widened_to_zero(void **state)
     assert_float_equal(scale, 0.01f, 1e-7f);
 }
 
+/* Pixels from -1 to 1 would all lie half-way between codes. */
+static void no_grid_lies_between_the_data(void **state)
+{
+    (void)state;
+    float scale;
+    int32_t zero;
+    int ties = 0;
+    quant_solve_range(&u8, (struct range){-1, 1}, &scale, &zero);
+    assert_int_equal(zero, 127);
+    for (int pixel = 0; pixel <= 255; pixel++) {
+        float code = ((float)pixel / 127.5f - 1) / scale + (float)zero;
+        ties += fabsf(code - floorf(code) - 0.5f) < 1e-3f;
+        assert_true(code > -0.5f && code < 255.5f);
+    }
+    assert_true(ties <= 1);
+    quant_solve_range(&u8, (struct range){-1, 1.1f}, &scale, &zero); /* others stay as they are */
+    assert_float_equal(scale, 2.1f / 255, 1e-9f);
+}
+
 static void empty_ranges_give_usable_scales(void **state)
 {
     (void)state;
@@ -126,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_follow_the_type),
         cmocka_unit_test(ranges_are_widened_to_zero),
+        cmocka_unit_test(no_grid_lies_between_the_data),
         cmocka_unit_test(empty_ranges_give_usable_scales),
         cmocka_unit_test(rounding_is_half_to_even_and_saturates),
         cmocka_unit_test(codes_and_rounding_agree),

@@ -64,7 +64,7 @@ def agreement(data, out, ort):
         for i, k in enumerate(chosen):
             np.savez(samples / f"{i:05d}.npz", **data.evaluation[k])
         subprocess.run([QUERN, "run", out, "--data", samples, "-o", results], check=True,
-                       stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for i, k in enumerate(chosen):
             theirs = ort(data.evaluation[k])[0].astype(float)
             with np.load(results / f"{i:05d}.npz") as saved:
