@@ -59,7 +59,7 @@ int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i)
 static double off_the_ties(double s, double lo, double hi, double qmin, double qmax)
 {
     double z = qmin - lo / s, upper = ceil(z);
-    if (!(fabs(z - floor(z) - 0.5) < 1.0 / 64) || upper >= qmax)
+    if (!(fabs(z - floor(z) - 0.5) < 1.0 / 1024) || upper >= qmax)
         return s;
     return fmax(-lo / (upper - qmin), hi / (qmax - upper));
 }
