@@ -5,8 +5,9 @@
  *     constant w with a quant    =>  DequantizeLinear(codes of w, scale, zero point)
  *     other value v with a quant =>  DequantizeLinear(QuantizeLinear(v, s, z), s, z)
  *
- * The uses that are not plain move over. Parameters per tensor are scalars of rank 0; activations
- * that share a quant share the initializers. An int32 bias has no zero point.
+ * The uses that are not plain move over; a body that captures v captures its codes. Parameters per
+ * tensor are scalars of rank 0; activations that share a quant share the initializers. An int32
+ * bias has no zero point.
  */
 #include "lower.h"
 #include "pass.h"
@@ -17,10 +18,17 @@ struct parameters {
     struct value *scale, *zero;
 };
 
+static bool sees(const struct graph *g, const struct graph *outer)
+{
+    while (g && g != outer)
+        g = g->outer;
+    return g;
+}
+
 static struct parameters *parameters_of(struct parameters *known, struct build *at,
                                         const struct quant *q)
 {
-    while (known->quant && known->quant != q)
+    while (known->quant && (known->quant != q || !sees(at->graph, known->scale->graph)))
         known++;
     if (!known->quant)
         *known = (struct parameters){q, lower_scale(at, q), lower_zero(at, q)};
@@ -32,8 +40,7 @@ static void lower_activation(struct parameters *known, struct value *v)
     struct build at = lower_cursor(v);
     const struct parameters *p = parameters_of(known, &at, v->quant);
     struct node *q = lower_node(&at, OP_QuantizeLinear, v, p->scale, p->zero, v->quant);
-    struct node *dq = lower_node(&at, OP_DequantizeLinear, q->out[0], p->scale, p->zero, v->quant);
-    lower_move_uses(v, dq->out[0], q);
+    lower_dequantize(v, q->out[0], p->scale, p->zero);
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)

@@ -159,10 +159,9 @@ static const char *type_text(struct report *r, const struct qtype *t)
     return arena_strdup(&r->arena, qtype_text(t, (char[QTYPE_TEXT]){0}));
 }
 
-/* Layers as the placement has them, quantized ones and others, in the order of the graph. */
-static void report_layers(struct report *r, const struct model *m, const struct placement *p)
+static void report_graph(struct report *r, const struct graph *g, const struct placement *p)
 {
-    graph_each(m->graph, n) {
+    for (const struct node *n = g->first; n; n = n->next) {
         struct report_layer row = {.node = *n->name ? n->name : n->out[0]->name, .op = n->type};
         bool known = false;
         for (int i = 0; i < p->n_layer && !known; i++)
@@ -180,6 +179,15 @@ static void report_layers(struct report *r, const struct model *m, const struct 
         if (known)
             *vec_add(&r->layer, &r->arena) = row;
     }
+}
+
+/* Layers as the placement has them, quantized ones and others, in the order of the graphs. */
+static void report_layers(struct report *r, const struct model *m, const struct placement *p)
+{
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &r->arena, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        report_graph(r, graph[i], p);
 }
 
 static int64_t file_bytes(const char *path)

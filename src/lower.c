@@ -4,21 +4,29 @@
  */
 #include "lower.h"
 
-int lower_collect(struct model *m, struct arena *a, struct value ***list)
+static int collect_graph(const struct graph *g, struct value **list)
 {
-    struct graph *g = m->graph;
-    *list = NEW_ARRAY(a, m->n_values, struct value *);
     int n = 0;
     for (int i = 0; i < g->n_input; i++)
         if (g->input[i]->quant && value_is_fed(g->input[i]))
-            (*list)[n++] = g->input[i];
+            list[n++] = g->input[i];
     for (int i = 0; i < g->n_constant; i++)
         if (g->constant[i]->quant)
-            (*list)[n++] = g->constant[i];
-    graph_each(g, node)
+            list[n++] = g->constant[i];
+    for (const struct node *node = g->first; node; node = node->next)
         for (int i = 0; i < node->n_out; i++)
             if (node->out[i] && node->out[i]->quant)
-                (*list)[n++] = node->out[i];
+                list[n++] = node->out[i];
+    return n;
+}
+
+int lower_collect(struct model *m, struct arena *a, struct value ***list)
+{
+    *list = NEW_ARRAY(a, m->n_values, struct value *);
+    int n = 0, n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        n += collect_graph(graph[i], *list + n);
     return n;
 }
 
@@ -86,6 +94,31 @@ struct node *lower_node(struct build *at, enum op op, struct value *x, struct va
     return n;
 }
 
+/* A use of v that wants the rounded value; NULL: none. */
+static struct use *find_reader(const struct value *v, const struct node *except)
+{
+    value_each_use(v, u)
+        if (!u->plain && u->user != except)
+            return u;
+    return NULL;
+}
+
+void lower_dequantize(struct value *v, struct value *codes, struct value *scale,
+                      struct value *zero)
+{
+    const struct node *quantize = codes->def;
+    for (struct use *r; (r = find_reader(v, quantize));) {
+        struct graph *g = r->user->graph;
+        struct build at = {.graph = g, .stem = v->name, .before = g->first};
+        if (quantize && g == v->graph)
+            at.before = quantize->next;
+        struct node *n = lower_node(&at, OP_DequantizeLinear, codes, scale, zero, v->quant);
+        value_each_use(v, u)
+            if (!u->plain && u->user != quantize && u->user->graph == g)
+                node_set_input(u->user, (int)(u - u->user->in), n->out[0]);
+    }
+}
+
 void lower_constant(struct value *w)
 {
     const struct quant *q = w->quant;
@@ -93,6 +126,5 @@ void lower_constant(struct value *w)
     struct tensor *codes = quant_codes(w->graph->model->arena, q, w->constant);
     struct value *x = build_constant(&at, "quantized", codes);
     struct value *scale = lower_scale(&at, q), *zero = lower_zero(&at, q);
-    struct node *n = lower_node(&at, OP_DequantizeLinear, x, scale, zero, q);
-    lower_move_uses(w, n->out[0], NULL);
+    lower_dequantize(w, x, scale, zero);
 }

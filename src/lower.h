@@ -9,7 +9,8 @@
 #include "graph.h"
 #include "quant.h"
 
-/* Values that carry a quant: inputs, constants, node outputs in order; returns how many. */
+/* Values that carry a quant: inputs, constants, node outputs in order, then those in bodies;
+ * returns how many. */
 int lower_collect(struct model *m, struct arena *a, struct value ***list);
 /* Where nodes that round `v` go: right behind its definition. */
 struct build lower_cursor(struct value *v);
@@ -27,6 +28,10 @@ struct value *lower_zero(struct build *at, const struct quant *q);
 /* A QuantizeLinear or DequantizeLinear node with these parameters. */
 struct node *lower_node(struct build *at, enum op op, struct value *x, struct value *scale,
                         struct value *zero, const struct quant *q);
+/* The uses of v that are not plain read a DequantizeLinear of its codes: one in each graph that has
+ * such uses, since runtimes do not look for it outside of a body. */
+void lower_dequantize(struct value *v, struct value *codes, struct value *scale,
+                      struct value *zero);
 /* constant w => DequantizeLinear(codes of w, scale, zero point). */
 void lower_constant(struct value *w);
 

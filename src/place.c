@@ -83,10 +83,18 @@ static bool name_is_listed(struct arena *a, const char *patterns, const char *na
     return false;
 }
 
+/* The only user, where it is in the value's own graph: what a body does with a value that it
+ * captures is not done right behind it. */
+static struct node *user_behind(const struct value *v)
+{
+    struct node *n = value_only_user(v);
+    return n && n->graph == v->graph ? n : NULL;
+}
+
 /* The constant vector that is added behind a MatMul with `n` output channels. */
 static struct node *add_behind(const struct node *n, int64_t channels, int *slot)
 {
-    struct node *add = value_only_user(n->out[0]);
+    struct node *add = user_behind(n->out[0]);
     if (!add || add->op != OP_Add)
         return NULL;
     *slot = add->in[0].value == n->out[0] ? 1 : 0;
@@ -255,7 +263,7 @@ static void place_bias(struct model *m, const struct qlayer *l)
 /* The Relu, or Clip from 0, that the target folds into the quantization behind `v`. */
 static struct value *behind_folded(const struct target *t, struct value *v)
 {
-    struct node *n = value_only_user(v);
+    struct node *n = user_behind(v);
     if (!n || node_is_result(n) || target_rule(t, n) != TARGET_FOLDED || node_input(n, 0) != v)
         return v;
     if (n->op == OP_Clip) {
@@ -293,17 +301,84 @@ static void place_layer(struct place *p, struct node *n)
 }
 
 /* Codes that are only moved keep their parameters: input and output share one quant. */
-static void share_codes(struct place *p, struct node *n)
+static void share_codes(struct place *p, struct graph *g)
 {
-    struct value *in = node_input(n, 0);
-    if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant || !in->quant)
-        return;
-    for (int i = 0; i < n->n_out; i++) {
-        struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
-        if (!old || old == in->quant)
+    graph_each(g, n) {
+        struct value *in = node_input(n, 0);
+        if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant || !in->quant)
             continue;
-        n->out[i]->quant = in->quant;
-        n->in[0].plain = false;
+        for (int i = 0; i < n->n_out; i++) {
+            struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
+            if (!old || old == in->quant)
+                continue;
+            n->out[i]->quant = in->quant;
+            n->in[0].plain = false;
+        }
+    }
+}
+
+static void place_graph(struct place *p, struct graph *g)
+{
+    graph_each(g, n) {
+        if (op_table[n->op].role != ROLE_WEIGHTED)
+            continue;
+        const char *reason = reason_against(p, n);
+        if (reason)
+            *vec_add(&p->left, p->arena) = (struct left_float){n, reason};
+        else
+            place_layer(p, n);
+    }
+}
+
+static bool is_captured(const struct value *v)
+{
+    value_each_use(v, u)
+        if (u->user->graph != v->graph)
+            return true;
+    return false;
+}
+
+/* By value id: does it go, through operators that only move codes, into a body? */
+static bool *ends_in_bodies(const struct place *p, const struct graph *g)
+{
+    bool *ends = NEW_ARRAY(p->arena, p->model->n_values, bool);
+    for (struct node *n = g->last; n; n = n->prev) {
+        struct value *in = node_input(n, 0);
+        for (int i = 0; i < n->n_out; i++) {
+            struct value *out = n->out[i];
+            if (out && (ends[out->id] || is_captured(out))) {
+                ends[out->id] = true;
+                if (in && target_rule(p->target, n) == TARGET_CODES)
+                    ends[in->id] = true;
+            }
+        }
+    }
+    return ends;
+}
+
+/* ONNX Runtime 1.31 moves a DequantizeLinear forward over operators that only move codes, and
+ * aborts where that ends in a value that a body captures. So the codes themselves are moved up to
+ * there: these values lie on the grid anyway. */
+static void move_codes_to_bodies(struct place *p, struct graph *g)
+{
+    bool *ends = ends_in_bodies(p, g);
+    struct quant **grid = NEW_ARRAY(p->arena, p->model->n_values, struct quant *);
+    graph_each(g, n) {
+        struct value *in = node_input(n, 0);
+        if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant)
+            continue;
+        struct quant *q = in->quant && !n->in[0].plain ? in->quant : grid[in->id];
+        for (int i = 0; i < n->n_out && q; i++) {
+            struct value *out = n->out[i];
+            if (!out)
+                continue;
+            grid[out->id] = q;
+            if (!ends[out->id])
+                continue;
+            out->quant = q;
+            value_each_use(out, u)
+                u->plain = false;
+        }
     }
 }
 
@@ -313,18 +388,15 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     struct place p = {.model = m, .target = t, .skip = skip, .arena = a,
                       .runnable = NEW_ARRAY(a, m->n_nodes, bool)};
     exec_find_runnable(m->graph, p.runnable);
-    graph_each(m->graph, n) {
-        const struct op_info *info = &op_table[n->op];
-        if (info->role != ROLE_WEIGHTED)
-            continue;
-        const char *reason = reason_against(&p, n);
-        if (reason)
-            *vec_add(&p.left, a) = (struct left_float){n, reason};
-        else
-            place_layer(&p, n);
+    int n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        place_graph(&p, graph[i]);
+    for (int i = 0; i < n_graphs; i++) {
+        share_codes(&p, graph[i]);
+        move_codes_to_bodies(&p, graph[i]);
+        share_codes(&p, graph[i]);
     }
-    graph_each(m->graph, n)
-        share_codes(&p, n);
     place_find_layers(m, a, out);
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
@@ -343,32 +415,63 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
 /* Behind a layer: the activation that is computed before anything reads the sum. */
 static struct value *behind_activation(struct value *sum)
 {
-    struct node *n = sum->quant ? NULL : value_only_user(sum);
+    struct node *n = sum->quant ? NULL : user_behind(sum);
     return n && (n->op == OP_Relu || n->op == OP_Clip) && node_input(n, 0) == sum ? n->out[0] : sum;
+}
+
+/* Is the node a quantized layer? Then l tells of its parts. */
+static bool find_layer(struct node *n, struct qlayer *l)
+{
+    struct op_weight ow;
+    if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+        return false;
+    struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
+    if (!w || !w->constant || !w->quant || !x->quant || n->in[0].plain)
+        return false;
+    *l = (struct qlayer){.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
+    if (n->op != OP_MatMul && node_input(n, ow.bias)) {
+        l->bias_node = n;
+        l->bias_slot = ow.bias;
+    } else if (n->op == OP_MatMul) {
+        l->bias_node = add_behind(n, weight_channels(w->constant, &ow), &l->bias_slot);
+        l->sum = l->bias_node ? l->bias_node->out[0] : l->sum;
+    }
+    l->output = behind_activation(l->sum);
+    return true;
 }
 
 void place_find_layers(const struct model *m, struct arena *a, struct placement *p)
 {
     VEC(struct qlayer) list = {0};
     *p = (struct placement){0};
-    graph_each(m->graph, n) {
-        struct op_weight ow;
-        if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
-            continue;
-        struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
-        if (!w || !w->constant || !w->quant || !x->quant || n->in[0].plain)
-            continue;
-        struct qlayer l = {.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
-        if (n->op != OP_MatMul && node_input(n, ow.bias)) {
-            l.bias_node = n;
-            l.bias_slot = ow.bias;
-        } else if (n->op == OP_MatMul) {
-            l.bias_node = add_behind(n, weight_channels(w->constant, &ow), &l.bias_slot);
-            l.sum = l.bias_node ? l.bias_node->out[0] : l.sum;
+    int n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n) {
+            struct qlayer l;
+            if (find_layer(n, &l))
+                *vec_add(&list, a) = l;
         }
-        l.output = behind_activation(l.sum);
-        *vec_add(&list, a) = l;
-    }
     p->layer = list.at;
     p->n_layer = list.n;
+}
+
+void place_drop(struct model *m, struct placement *p, const bool *drop, const char *reason)
+{
+    VEC(struct left_float) left = {0};
+    for (int i = 0; i < p->n_left; i++)
+        *vec_add(&left, m->arena) = p->left[i];
+    for (int i = 0; i < p->n_layer; i++) {
+        struct qlayer *l = &p->layer[i];
+        if (!drop[i])
+            continue;
+        l->node->in[0].plain = true;
+        l->node->in[l->weight_slot].plain = true;
+        if (l->bias_node)
+            l->bias_node->in[l->bias_slot].plain = true;
+        *vec_add(&left, m->arena) = (struct left_float){l->node, reason};
+    }
+    place_find_layers(m, m->arena, p);
+    p->left = left.at;
+    p->n_left = left.n;
 }

@@ -33,7 +33,7 @@ struct left_float {
 };
 
 struct placement {
-    struct qlayer *layer; /* in execution order */
+    struct qlayer *layer; /* in execution order; those in bodies behind those around them */
     int n_layer;
     struct left_float *left;
     int n_left;
@@ -46,6 +46,9 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
 
 /* Layers of an annotated model, found again from its quants: after a clone, or in another pass. */
 void place_find_layers(const struct model *m, struct arena *a, struct placement *p);
+
+/* The layers with drop[i] become float again, for this reason. */
+void place_drop(struct model *m, struct placement *p, const bool *drop, const char *reason);
 
 struct value *qlayer_weight(const struct qlayer *l);
 struct value *qlayer_bias(const struct qlayer *l); /* NULL: none */

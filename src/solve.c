@@ -107,16 +107,25 @@ static void solve_bias(struct model *m, const struct qlayer *l)
         q->scale[i] = fmaxf(q->product[0]->scale[0] * q->product[1]->scale[i], FLT_MIN);
 }
 
-void solve_model(struct model *m, const struct placement *p)
+static void solve_graph(struct model *m, const struct graph *g)
 {
-    graph_each(m->graph, n) {
+    for (const struct node *n = g->first; n; n = n->next)
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i] && n->out[i]->quant)
                 solve_activation(m, n->out[i]);
-    }
-    for (int i = 0; i < m->graph->n_input; i++)
-        if (m->graph->input[i]->quant && value_is_fed(m->graph->input[i]))
-            solve_activation(m, m->graph->input[i]);
+    for (int i = 0; i < g->n_input; i++)
+        if (g->input[i]->quant && value_is_fed(g->input[i]))
+            solve_activation(m, g->input[i]);
+}
+
+void solve_model(struct model *m, const struct placement *p)
+{
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        solve_graph(m, graph[i]);
+    arena_release(&scratch);
     for (int i = 0; i < p->n_layer; i++)
         qlayer_weight(&p->layer[i])->quant->scale = NULL;
     for (int i = 0; i < p->n_layer; i++)
@@ -133,10 +142,18 @@ static void clear_value(struct value *v)
 
 void solve_clear(struct model *m)
 {
-    graph_each(m->graph, n) {
-        for (int i = 0; i < n->n_out; i++)
-            clear_value(n->out[i]);
-        for (int i = 0; i < n->n_in; i++)
-            clear_value(n->in[i].value);
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int k = 0; k < n_graphs; k++) {
+        for (int i = 0; i < graph[k]->n_input; i++)
+            clear_value(graph[k]->input[i]);
+        graph_each(graph[k], n) {
+            for (int i = 0; i < n->n_out; i++)
+                clear_value(n->out[i]);
+            for (int i = 0; i < n->n_in; i++)
+                clear_value(n->in[i].value);
+        }
     }
+    arena_release(&scratch);
 }
