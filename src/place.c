@@ -9,6 +9,7 @@
 
 #include "exec.h"
 #include "op.h"
+#include "place_form.h"
 #include "quantized.h"
 #include "str.h"
 #include "vec.h"
@@ -21,6 +22,7 @@ struct place {
     const char *skip;
     struct arena *arena;
     bool *runnable; /* nodes, by id: quern can compute what they read */
+    struct form form;
     VEC(struct left_float) left;
 };
 
@@ -124,59 +126,32 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "the target has no integer kernel for this operator";
     if (name_is_listed(p->arena, p->skip, n->name))
         return "excluded by --skip-node";
+    if (n->op == OP_MatMul && (node_constant(n, 0) || node_constant(n, 1))
+        && !op_weight(n, &ow))
+        return "its weight is a vector";
     if (!op_weight(n, &ow))
         return n->op == OP_MatMul ? "both inputs are activations" : "its weight is not a constant";
     const struct tensor *w = node_constant(n, ow.slot);
     if (!w)
         return "its weight is not a constant";
-    if (w->dtype != DTYPE_F32)
-        return "its weight is not float32";
+    if (!form_takes(w->dtype))
+        return "its weight is not a float";
     if (tensor_count(w) == 0)
         return "its weight is empty";
-    if (ow.slot != 1)
-        return "its weight is the first operand";
-    if (x->constant)
+    const char *reason = form_reason_against(n, &ow);
+    if (reason)
+        return reason;
+    if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
-    if (n->op == OP_MatMul && w->shape.rank < 2)
-        return "its weight is a vector";
     if (n->op != OP_Gemm && n->op != OP_Conv)
         return NULL;
     const struct value *bias = node_input(n, 2);
-    if (bias && (!bias->constant || bias->constant->dtype != DTYPE_F32))
-        return "its bias is not a float32 constant";
-    if (n->op == OP_Gemm && node_int(n, "transA", 0))
-        return "its input is transposed";
+    if (bias && (!bias->constant || bias->constant->dtype != w->dtype))
+        return "its bias is not a constant";
     int64_t count = bias ? tensor_count(bias->constant) : 1;
     if (count != 1 && count != weight_channels(w, &ow))
         return "its bias is not a vector";
     return NULL;
-}
-
-static struct tensor *scaled(struct arena *a, const struct tensor *t, double k)
-{
-    struct tensor *s = tensor_new(a, t->dtype, &t->shape);
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        tensor_f32(s)[i] = (float)((double)tensor_f32(t)[i] * k);
-    return s;
-}
-
-/* alpha * A B + beta * C  =>  A (alpha B) + (beta C). */
-static void fold_gemm_factors(struct node *n)
-{
-    struct build at = build_before(n);
-    struct arena *a = n->graph->model->arena;
-    double alpha = (double)node_float(n, "alpha", 1), beta = (double)node_float(n, "beta", 1);
-    if (alpha != 1) {
-        const struct tensor *w = node_constant(n, 1);
-        node_set_input(n, 1, build_constant(&at, "weight", scaled(a, w, alpha)));
-        node_drop_attr(n, "alpha");
-    }
-    if (beta != 1) {
-        const struct tensor *b = node_constant(n, 2);
-        if (b)
-            node_set_input(n, 2, build_constant(&at, "bias", scaled(a, b, beta)));
-        node_drop_attr(n, "beta");
-    }
 }
 
 /* A bias of the layer's own: a vector with one element per output channel. */
@@ -274,11 +249,19 @@ static struct value *behind_folded(const struct target *t, struct value *v)
     return n->out[0];
 }
 
+/* ONNX Runtime joins a MatMul with the Add behind it to a Gemm, and runs that in float where what
+ * is added is no int32 bias. So it gets one. */
+static bool needs_bias(const struct place *p, const struct node *n)
+{
+    const struct node *next = user_behind(n->out[0]);
+    return p->target->integer_bias && next && next->op == OP_Add
+        && node_input(n, 0)->type.shape.rank < 3 && node_constant(n, 1)->shape.rank == 2;
+}
+
 static void place_layer(struct place *p, struct node *n)
 {
     struct op_weight ow;
-    if (n->op == OP_Gemm)
-        fold_gemm_factors(n);
+    form_layer(&p->form, n);
     op_weight(n, &ow);
     struct value *w = give_own_weight(p, n, &ow);
     int64_t channels = weight_channels(w->constant, &ow);
@@ -286,6 +269,10 @@ static void place_layer(struct place *p, struct node *n)
     int bias_slot = ow.bias;
     if (n->op == OP_MatMul)
         bias_node = add_behind(n, channels, &bias_slot);
+    if (!bias_node && needs_bias(p, n)) {
+        bias_node = form_add_bias(n, channels);
+        bias_slot = 1;
+    }
     if (bias_node)
         give_own_bias(bias_node, bias_slot, channels);
 
@@ -298,6 +285,23 @@ static void place_layer(struct place *p, struct node *n)
         value_each_use(out, u)
             u->plain = false;
     }
+}
+
+/* A matrix product whose Relu or Clip is read in float runs in float in ONNX Runtime. (A graph
+ * output may be read.) */
+static void close_product(struct place *p, const struct qlayer *l)
+{
+    struct value *v = behind_folded(p->target, l->sum);
+    if (v == l->sum || l->node->op == OP_Conv)
+        return;
+    bool open = false;
+    value_each_use(v, u)
+        open = open || ((!v->quant || u->plain) && !node_is_result(u->user));
+    if (!open)
+        return;
+    claim(p, v);
+    value_each_use(v, u)
+        u->plain = false;
 }
 
 /* Codes that are only moved keep their parameters: input and output share one quant. */
@@ -387,11 +391,15 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
 {
     struct place p = {.model = m, .target = t, .skip = skip, .arena = a,
                       .runnable = NEW_ARRAY(a, m->n_nodes, bool)};
+    form_open(&p.form, m, a);
     exec_find_runnable(m->graph, p.runnable);
     int n_graphs;
     struct graph **graph = model_graphs(m, a, &n_graphs);
     for (int i = 0; i < n_graphs; i++)
         place_graph(&p, graph[i]);
+    place_find_layers(m, a, out);
+    for (int i = 0; t->layer_output && i < out->n_layer; i++)
+        close_product(&p, &out->layer[i]);
     for (int i = 0; i < n_graphs; i++) {
         share_codes(&p, graph[i]);
         move_codes_to_bodies(&p, graph[i]);

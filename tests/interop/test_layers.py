@@ -352,8 +352,6 @@ STAY_FLOAT = {   # refused, since nothing of the model runs in integers: as name
     "conv_transpose": "no integer kernel",
     "conv_transpose_groups": "no integer kernel",
     "conv_transpose_depthwise": "no integer kernel",
-    "gemm_trans_a": "its input is transposed",
-    "matmul_weight_first": "its weight is the first operand",
     "matmul_two_activations": "both inputs are activations"}
 
 
