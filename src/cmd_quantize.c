@@ -12,6 +12,7 @@
 #include "pass.h"
 #include "place.h"
 #include "quantized.h"
+#include "recurrent.h"
 #include "report.h"
 #include "spell.h"
 
@@ -23,7 +24,7 @@ struct quantize_options {
     struct common_options common;
     const char *model, *out, *report;
     struct dataset_options data;
-    const char *target, *format, *weights, *activations, *observer;
+    const char *target, *format, *weights, *activations, *observer, *recurrent;
     struct option_list skip_node;
     const char *skip, *print_after;
     bool verify, check_result, requantize_rest, external;
@@ -55,6 +56,9 @@ static const struct option quantize_rows[] = {
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
            "how ranges are read from the data: one of 'quern list observers', or auto (default: "
            "the best of them, but for entropy, by the error of the outputs)"),
+    OPTION(OPT_STRING, 0, "recurrent", struct quantize_options, recurrent, "HOW",
+           "LSTM, GRU, RNN: auto (integers where the target runs them faster and the outputs stay "
+           "near; default), weights (int8 with DequantizeLinear: smaller, slower), float"),
     OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
            "keep nodes with this name in float; * and ? match; may be given many times"),
     OPTION(OPT_FLAG, 0, "requantize-rest", struct quantize_options, requantize_rest, NULL,
@@ -128,6 +132,10 @@ static int choose_target(const struct quantize_options *o, struct target *t, enu
     if (strcmp(o->observer, "auto") && !observer_find(o->observer))
         return err_set(err, ERR_USAGE, "unknown observer '%s'; see 'quern list observers'",
                        o->observer);
+    if (strcmp(o->recurrent, "auto") && strcmp(o->recurrent, "weights")
+        && strcmp(o->recurrent, "float"))
+        return err_set(err, ERR_USAGE, "--recurrent: unknown word '%s'; known are auto, weights, "
+                       "float", o->recurrent);
     return 0;
 }
 
@@ -163,7 +171,10 @@ static void report_graph(struct report *r, const struct graph *g, const struct p
 {
     for (const struct node *n = g->first; n; n = n->next) {
         struct report_layer row = {.node = *n->name ? n->name : n->out[0]->name, .op = n->type};
-        bool known = false;
+        struct qtype type;
+        bool known = recurrent_weights(n, &type, &row.scales);
+        if (known)
+            row.weight = type_text(r, &type);
         for (int i = 0; i < p->n_layer && !known; i++)
             if (p->layer[i].node == n) {
                 const struct quant *q = qlayer_weight(&p->layer[i])->quant;
@@ -211,6 +222,7 @@ static void report_options(struct report *r, const struct quantize_options *o,
         {"weights", type_text(r, &t->weight)},
         {"activations", type_text(r, &t->activation)},
         {"observer", o->observer},
+        {"recurrent", o->recurrent},
     };
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
         *vec_add(&r->setting, &r->arena) = row[i];
@@ -246,7 +258,8 @@ static int quantize_model(const struct quantize_options *o, const struct target 
         str_printf(&skip, "%s%s", i ? "," : "", o->skip_node.at[i]);
     struct arena arena = {0}, scratch = {0};
     struct pass_ctx ctx = {.jobs = o->common.jobs, .target = t, .data = d,
-                           .observer = o->observer, .skip_nodes = skip.text, .sqnr = NAN,
+                           .observer = o->observer, .recurrent = o->recurrent,
+                           .skip_nodes = skip.text, .sqnr = NAN,
                            .arena = &arena, .scratch = &scratch};
     report_options(r, o, t, format, d);
     int status = run_passes(o, m, &ctx, format, r, err);
@@ -306,7 +319,8 @@ static int check_skipped(const char *names, struct err *err)
 int cmd_quantize(int argc, char **argv, struct err *err)
 {
     struct quantize_options o = {
-        .target = "onnxruntime", .observer = "auto", .data.samples = DEFAULT_SAMPLES};
+        .target = "onnxruntime", .observer = "auto", .recurrent = "auto",
+        .data.samples = DEFAULT_SAMPLES};
     int go = command_parse(&quantize_page, quantize_rows, &o, argc, argv, err);
     if (go <= 0)
         return go;

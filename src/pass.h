@@ -36,6 +36,7 @@ struct pass_ctx {
     const struct dataset *data;    /* NULL: no data given */
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
+    const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
     struct placement *placement;   /* place: the layers; NULL before it */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
     double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */

@@ -11,6 +11,7 @@
 #include "op.h"
 #include "place_form.h"
 #include "quantized.h"
+#include "recurrent.h"
 #include "str.h"
 #include "vec.h"
 
@@ -74,7 +75,7 @@ struct value *constant_replace(struct value *old, const struct tensor *t)
     return v;
 }
 
-static bool name_is_listed(struct arena *a, const char *patterns, const char *name)
+bool place_skips(struct arena *a, const char *patterns, const char *name)
 {
     if (!patterns)
         return false;
@@ -124,7 +125,7 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "it depends on an operator that quern cannot execute";
     if (target_rule(p->target, n) != TARGET_INTEGER)
         return "the target has no integer kernel for this operator";
-    if (name_is_listed(p->arena, p->skip, n->name))
+    if (place_skips(p->arena, p->skip, n->name))
         return "excluded by --skip-node";
     if (n->op == OP_MatMul && (node_constant(n, 0) || node_constant(n, 1))
         && !op_weight(n, &ow))
@@ -410,7 +411,7 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
         place_bias(m, &out->layer[i]);
     out->left = p.left.at;
     out->n_left = p.left.n;
-    if (out->n_layer)
+    if (out->n_layer || recurrent_any_dynamic(t, m))
         return 0;
     if (!out->n_left)
         return err_set(err, ERR_INPUT, "the model has no layer that target %s runs in integers",

@@ -24,10 +24,11 @@ const struct target target_table[N_TARGETS] = {
         .activation = ACTIVATION,
         .weight = WEIGHT,
         .integer_bias = true,
+        .recurrent_weights = true,
         .layer_output = true,
         .opset = 13,
         .formats = "qdq",
-        .integer = "Conv Gemm MatMul",
+        .integer = "Conv Gemm MatMul LSTM",
         .codes = "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather "
                  "DepthToSpace Identity",
         .folded = "Relu Clip",

@@ -23,6 +23,7 @@ struct target {
     struct qtype activation, weight; /* defaults; the command line may say otherwise */
     bool integer_bias;   /* int32 with scale input * weight; otherwise the bias stays float */
     bool layer_output;   /* the output of a convolution is quantized even if nothing needs it */
+    bool recurrent_weights; /* loads LSTM, GRU and RNN with DequantizeLinear on their weights */
     int64_t opset;       /* lowest opset of the lowered model */
     const char *formats; /* comma-separated names; the first is the default */
     const char *integer; /* operators of each kind, separated by spaces */
