@@ -34,6 +34,7 @@ struct pass_ctx {
     int jobs;                      /* threads */
     const struct target *target;   /* NULL: none chosen (convert) */
     const struct dataset *data;    /* NULL: no data given */
+    int64_t opset;                 /* raise-opset: at least this; 0: what the target needs */
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
