@@ -341,6 +341,47 @@ class Weights(unittest.TestCase):
         out = self.check_file(path, samples, integer)
         self.assertEqual(len(onnx.load(out).graph.input), 1)
 
+    def embedding(self, add, *options):
+        """A table and what `add`(net, table, rows) puts behind: types of the tables left, notes."""
+        net = Net(5)
+        table = net.weight(300, 24, scale=0.5)
+        index = net.input("batch", 7, type=onnx.TensorProto.INT64)
+        rows = net.node("Gather", table, index)
+        net.output(*add(net, table, rows))
+        path = net.save(self.directory / "float.onnx", 17)
+        samples = [{index: net.random.randint(0, 300, (2, 7))} for _ in range(8)]
+        data = quern.write_samples(self.directory / "data", samples)
+        out, report = self.directory / "int8.onnx", self.directory / "report.json"
+        quern.run("quantize", path, "--data", data, "-o", out, "--report", report, *options)
+        exact, ours = quern.ort_run(path, samples), quern.simulate(out, data)
+        for theirs in quern.ort_run(out, samples), quern.ort_run(out, samples, False):
+            for a, b in zip(ours, theirs, strict=True):
+                for key in b:
+                    self.assertLess(quern.relative_difference(a[key], b[key]), 0.01, key)
+        for a, b in zip(ours, exact):
+            for key in b:
+                self.assertLess(quern.relative_difference(a[key], b[key]), 0.03)
+        types = [t.data_type for t in onnx.load(out).graph.initializer if list(t.dims) == [300, 24]]
+        notes = {p["name"]: p["notes"] for p in json.loads(report.read_text())["passes"]}
+        return types, notes["quantize-embeddings"]
+
+    def test_embedding(self):
+        types, notes = self.embedding(lambda net, table, rows: [
+            net.node("MatMul", rows, net.weight(24, 16)), net.node("Neg", rows)])
+        self.assertEqual(types, [onnx.TensorProto.INT8])
+        self.assertIn("1 Gathers of int8 rows: kept", notes[0])
+
+    def test_embedding_that_is_a_weight_too(self):
+        types, _ = self.embedding(lambda net, table, rows: [
+            net.node("MatMul", net.node("Tanh", rows), net.node("Transpose", table, perm=[1, 0]))])
+        self.assertEqual(types, [onnx.TensorProto.INT8])
+
+    def test_embedding_read_in_float(self):
+        types, notes = self.embedding(lambda net, table, rows: [
+            net.node("MatMul", rows, net.weight(24, 16)),
+            net.node("Add", table, net.node("ReduceMean", rows, axes=[0, 1], keepdims=0))])
+        self.assertEqual((types, notes), ([FLOAT], []))
+
     def test_openvino(self):
         """The same layers in OpenVINO."""
         for name in ("weight_first", "weight_first_rank_4", "gemm_all", "float16_matmul",
