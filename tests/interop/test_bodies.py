@@ -162,13 +162,15 @@ def nodes(graph):
                 yield from nodes(attribute.g)
 
 
-class Bodies(unittest.TestCase):
+class Case(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
         self.random = np.random.RandomState(5)
 
+
+class Bodies(Case):
     def build(self, text, shapes):
         model = onnx.parser.parse_model(text)
         for name, shape in shapes.items():
@@ -236,6 +238,54 @@ class Bodies(unittest.TestCase):
         done = quern.start("quantize", path, "--data", data, "-o", self.directory / "out.onnx")
         self.assertEqual(done.returncode, 1)
         self.assertIn("no sample of the data runs the body that", done.stderr)
+
+
+def frames(name, **state):
+    return [{"input": frame.reshape(1, -1).astype(np.float32), "sr": np.array(16000), **state}
+            for frame in np.load(quern.MATERIAL / name / "io/frames.npy")[::12]]
+
+
+@unittest.skipUnless(quern.MATERIAL.is_dir(), f"there are no models at {quern.MATERIAL}")
+class Material(Case):
+    """Real models whose layers are in bodies, some of them all."""
+
+    def check_real(self, name, samples, quantized, least):
+        """quantized: layers that are, of those in the report; least: dB in ONNX Runtime."""
+        path = quern.MATERIAL / name / "model.onnx"
+        data = quern.write_samples(self.directory / "data", samples)
+        out, report = self.directory / "int8.onnx", self.directory / "report.json"
+        quern.run("quantize", path, "--data", data, "-o", out, "--report", report)
+        layers = json.loads(report.read_text())["layers"]
+        self.assertEqual((sum(layer["quantized"] for layer in layers), len(layers)), quantized)
+        exact, theirs = quern.ort_run(path, samples), quern.ort_run(out, samples)
+        first = next(iter(exact[0]))
+        noise = sum(np.square(a[first] - b[first].astype(float)).sum()
+                    for a, b in zip(theirs, exact, strict=True))
+        signal = sum(np.square(b[first].astype(float)).sum() for b in exact)
+        self.assertGreater(10 * np.log10(signal / noise), least)
+
+    def test_silero_vad_v6(self):
+        state = np.zeros((2, 1, 128), np.float32)
+        self.check_real("silero_vad_v6", frames("silero_vad_v6", state=state), (8, 14), 15)
+
+    def test_silero_vad_16k_op15(self):
+        state = np.zeros((2, 1, 128), np.float32)
+        self.check_real("silero_vad_16k_op15", frames("silero_vad_16k_op15", state=state), (7, 7),
+                        15)
+
+    def test_silero_vad_v4(self):
+        state = np.zeros((2, 1, 64), np.float32)
+        self.check_real("silero_vad_v4", frames("silero_vad_v4", h=state, c=state), (22, 40), 5)
+
+    def test_oww_hey_jarvis(self):
+        x = np.load(quern.MATERIAL / "oww_hey_jarvis/io/x.npy").astype(np.float32)
+        self.check_real("oww_hey_jarvis", [{"x.1": v.reshape(1, 16, 96)} for v in x], (3, 6), 15)
+
+    def test_cw_crnn_loop(self):
+        path = quern.MATERIAL / "cw_crnn_loop"
+        key = quern.ort_session(path / "model.onnx").get_inputs()[0].name
+        x = np.load(path / "io/x_f16.npy").astype(np.float32)[:2, :200]
+        self.check_real("cw_crnn_loop", [{key: v[None]} for v in x], (12, 12), 30)
 
 
 for model_name in MODELS:
