@@ -12,33 +12,10 @@
 #include "lower.h"
 #include "pass.h"
 
-/* Initializers of one quant, made when they are first needed. */
-struct parameters {
-    const struct quant *quant;
-    struct value *scale, *zero;
-};
-
-static bool sees(const struct graph *g, const struct graph *outer)
-{
-    while (g && g != outer)
-        g = g->outer;
-    return g;
-}
-
-static struct parameters *parameters_of(struct parameters *known, struct build *at,
-                                        const struct quant *q)
-{
-    while (known->quant && (known->quant != q || !sees(at->graph, known->scale->graph)))
-        known++;
-    if (!known->quant)
-        *known = (struct parameters){q, lower_scale(at, q), lower_zero(at, q)};
-    return known;
-}
-
-static void lower_activation(struct parameters *known, struct value *v)
+static void lower_activation(struct lower_parameters *known, struct value *v)
 {
     struct build at = lower_cursor(v);
-    const struct parameters *p = parameters_of(known, &at, v->quant);
+    const struct lower_parameters *p = lower_parameters(known, &at, v->quant);
     struct node *q = lower_node(&at, OP_QuantizeLinear, v, p->scale, p->zero, v->quant);
     lower_dequantize(v, q->out[0], p->scale, p->zero);
 }
@@ -48,7 +25,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     (void)err;
     struct value **list;
     int n = lower_collect(m, ctx->scratch, &list), changes = 0;
-    struct parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct parameters);
+    struct lower_parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct lower_parameters);
     for (int i = 0; i < n; i++) {
         bool wanted = lower_is_wanted(list[i]);
         if (wanted && list[i]->constant)

@@ -142,5 +142,6 @@ const struct pass pass_quantize_embeddings = {
     .name = "quantize-embeddings",
     .summary = "keep tables that Gather picks rows from as int8; kept if outputs stay near",
     .needs = FACT_SOLVED,
+    .flags = PASS_REFINES,
     .run = run,
 };

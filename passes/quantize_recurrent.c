@@ -5,7 +5,8 @@
  * By itself it only makes LSTMs that the target runs in integers, which are faster. All of them are
  * kept where the simulated outputs stay near, otherwise those that stay near one by one.
  * DequantizeLinear in front of weights makes the file smaller and the model slower, since it runs
- * each time: that is done only when it is asked for.
+ * each time: that is done only when it is asked for. In formats that need no data, and without
+ * any, nothing is measured.
  */
 #include "measure.h"
 #include "pass.h"
@@ -65,6 +66,10 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
 {
     double before, now;
     c->old = NEW_ARRAY(ctx->scratch, c->n, struct recurrent_old);
+    for (int i = 0; !ctx->measure && i < c->n; i++)
+        recurrent_make_dynamic(c->at[i], &c->old[i]);
+    if (!ctx->measure)
+        return c->n;
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
     before = ctx->sqnr;
@@ -88,7 +93,7 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    if (!ctx->measure)
+    if (!ctx->measure && ctx->target->inputs == INPUTS_CALIBRATED)
         return err_set(err, ERR_USAGE, "pass quantize-recurrent needs pass calibrate before it");
     const char *mode = ctx->recurrent ? ctx->recurrent : "auto";
     bool is_auto = !strcmp(mode, "auto"), weights = !strcmp(mode, "weights");

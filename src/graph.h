@@ -245,6 +245,7 @@ void node_set_ints(struct node *n, const char *name, const int64_t *v, size_t co
 void node_set_string(struct node *n, const char *name, const char *v);
 void node_set_tensor(struct node *n, const char *name, const struct tensor *t);
 void node_drop_attr(struct node *n, const char *name);
+void node_copy_attrs(struct node *to, const struct node *from); /* `to` has none yet */
 
 /* Asking. */
 struct value *node_input(const struct node *n, int i);          /* NULL: absent */

@@ -24,6 +24,7 @@ enum fact { /* what may be relied on: model.facts */
 };
 enum pass_flag {
     PASS_SAME_RESULT = 1 << 0, /* float outputs do not change: --check-result measures it */
+    PASS_REFINES = 1 << 1,     /* measures on data; left out where a format needs none */
 };
 
 struct target;    /* target.h */

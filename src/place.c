@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place: one walk gives quants to layers, one merges quants across nodes that only move codes.
+ * place: one walk gives quants to layers; units and what only moves codes follow.
  *
  * A value's first claim marks all its uses plain; whoever wants the rounded value clears the mark
  * of its own use. So a residual sum that a convolution reads rounded stays float for the next Add.
@@ -9,7 +9,9 @@
 
 #include "exec.h"
 #include "op.h"
+#include "place_codes.h"
 #include "place_form.h"
+#include "place_units.h"
 #include "quantized.h"
 #include "recurrent.h"
 #include "str.h"
@@ -155,6 +157,13 @@ static const char *reason_against(const struct place *p, const struct node *n)
     return NULL;
 }
 
+/* A MatMul of two activations that the target runs like other units. */
+static bool is_product(const struct place *p, const struct node *n)
+{
+    return n->op == OP_MatMul && !node_constant(n, 0) && !node_constant(n, 1) && p->runnable[n->id]
+        && target_is_unit(p->target, n) && !place_skips(p->arena, p->skip, n->name);
+}
+
 /* A bias of the layer's own: a vector with one element per output channel. */
 static void give_own_bias(struct node *n, int slot, int64_t channels)
 {
@@ -178,12 +187,13 @@ static bool use_is_layer_weight(const struct place *p, const struct use *u, int 
         && ow.axis == axis && !reason_against(p, u->user);
 }
 
-/* A weight that somebody else reads as well, or reads along another axis, is copied. */
+/* A weight that somebody else reads as well, or reads along another axis, is copied. So is one that
+ * a body captures if only weights are rounded: ONNX Runtime does not load MatMul then. */
 static struct value *give_own_weight(const struct place *p, struct node *n,
                                      const struct op_weight *ow)
 {
     struct value *w = node_input(n, ow->slot);
-    bool own = true;
+    bool own = p->target->inputs != INPUTS_FLOAT || w->graph == n->graph;
     value_each_use(w, u)
         own = own && use_is_layer_weight(p, u, ow->axis);
     if (!own) {
@@ -194,7 +204,7 @@ static struct value *give_own_weight(const struct place *p, struct node *n,
     return w;
 }
 
-static struct quant *quant_new(struct model *m, const struct qtype *type, int64_t n)
+struct quant *quant_new(struct model *m, const struct qtype *type, int64_t n)
 {
     struct quant *q = NEW(m->arena, struct quant);
     q->type = *type;
@@ -202,24 +212,28 @@ static struct quant *quant_new(struct model *m, const struct qtype *type, int64_
     return q;
 }
 
-static struct quant *claim(struct place *p, struct value *v)
+struct quant *value_claim(struct value *v, const struct qtype *type)
 {
     if (!v->quant) {
-        v->quant = quant_new(p->model, &p->target->activation, 1);
+        v->quant = quant_new(v->graph->model, type, 1);
         value_each_use(v, u)
             u->plain = true;
     }
     return v->quant;
 }
 
+void value_claim_wholly(struct value *v, const struct qtype *type)
+{
+    value_claim(v, type);
+    value_each_use(v, u)
+        u->plain = false;
+}
+
 static void place_weight(struct place *p, struct value *w, const struct op_weight *ow)
 {
     if (w->quant)
         return;
-    struct qtype type = p->target->weight;
-    type.axis = ow->axis;
-    if (w->uses->user->op == OP_MatMul && w->constant->shape.rank > 2)
-        type.grain = GRAIN_TENSOR; /* runtimes take per-column scales for matrices only */
+    struct qtype type = weight_type(p->target, w->uses->user, &w->constant->shape, ow->axis);
     w->quant = quant_new(p->model, &type, quant_count(&type, &w->constant->shape));
 }
 
@@ -236,8 +250,7 @@ static void place_bias(struct model *m, const struct qlayer *l)
     bias->quant->product[1] = w;
 }
 
-/* The Relu, or Clip from 0, that the target folds into the quantization behind `v`. */
-static struct value *behind_folded(const struct target *t, struct value *v)
+struct value *value_behind_folded(const struct target *t, struct value *v)
 {
     struct node *n = user_behind(v);
     if (!n || node_is_result(n) || target_rule(t, n) != TARGET_FOLDED || node_input(n, 0) != v)
@@ -255,7 +268,7 @@ static struct value *behind_folded(const struct target *t, struct value *v)
 static bool needs_bias(const struct place *p, const struct node *n)
 {
     const struct node *next = user_behind(n->out[0]);
-    return p->target->integer_bias && next && next->op == OP_Add
+    return p->target->integer_bias && p->target->add_is_bias && next && next->op == OP_Add
         && node_input(n, 0)->type.shape.rank < 3 && node_constant(n, 1)->shape.rank == 2;
 }
 
@@ -263,13 +276,15 @@ static void place_layer(struct place *p, struct node *n)
 {
     struct op_weight ow;
     form_layer(&p->form, n);
+    if (n->op == OP_Gemm && p->target->inputs != INPUTS_CALIBRATED)
+        gemm_turn_weight(n);
     op_weight(n, &ow);
     struct value *w = give_own_weight(p, n, &ow);
     int64_t channels = weight_channels(w->constant, &ow);
     struct node *bias_node = n;
     int bias_slot = ow.bias;
     if (n->op == OP_MatMul)
-        bias_node = add_behind(n, channels, &bias_slot);
+        bias_node = p->target->add_is_bias ? add_behind(n, channels, &bias_slot) : NULL;
     if (!bias_node && needs_bias(p, n)) {
         bias_node = form_add_bias(n, channels);
         bias_slot = 1;
@@ -277,14 +292,14 @@ static void place_layer(struct place *p, struct node *n)
     if (bias_node)
         give_own_bias(bias_node, bias_slot, channels);
 
-    claim(p, node_input(n, 0));
-    n->in[0].plain = false;
+    if (p->target->inputs != INPUTS_FLOAT) {
+        value_claim(node_input(n, 0), &p->target->activation);
+        n->in[0].plain = false;
+    }
     place_weight(p, w, &ow);
-    if (p->target->layer_output && n->op == OP_Conv) {
-        struct value *out = behind_folded(p->target, n->out[0]);
-        claim(p, out);
-        value_each_use(out, u)
-            u->plain = false;
+    if (target_wants_output(p->target, n)) {
+        struct value *sum = bias_node ? bias_node->out[0] : n->out[0];
+        value_claim_wholly(value_behind_folded(p->target, sum), &p->target->activation);
     }
 }
 
@@ -292,7 +307,7 @@ static void place_layer(struct place *p, struct node *n)
  * output may be read.) */
 static void close_product(struct place *p, const struct qlayer *l)
 {
-    struct value *v = behind_folded(p->target, l->sum);
+    struct value *v = value_behind_folded(p->target, l->sum);
     if (v == l->sum || l->node->op == OP_Conv)
         return;
     bool open = false;
@@ -300,26 +315,7 @@ static void close_product(struct place *p, const struct qlayer *l)
         open = open || ((!v->quant || u->plain) && !node_is_result(u->user));
     if (!open)
         return;
-    claim(p, v);
-    value_each_use(v, u)
-        u->plain = false;
-}
-
-/* Codes that are only moved keep their parameters: input and output share one quant. */
-static void share_codes(struct place *p, struct graph *g)
-{
-    graph_each(g, n) {
-        struct value *in = node_input(n, 0);
-        if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant || !in->quant)
-            continue;
-        for (int i = 0; i < n->n_out; i++) {
-            struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
-            if (!old || old == in->quant)
-                continue;
-            n->out[i]->quant = in->quant;
-            n->in[0].plain = false;
-        }
-    }
+    value_claim_wholly(v, &p->target->activation);
 }
 
 static void place_graph(struct place *p, struct graph *g)
@@ -328,63 +324,23 @@ static void place_graph(struct place *p, struct graph *g)
         if (op_table[n->op].role != ROLE_WEIGHTED)
             continue;
         const char *reason = reason_against(p, n);
-        if (reason)
-            *vec_add(&p->left, p->arena) = (struct left_float){n, reason};
-        else
+        if (!reason)
             place_layer(p, n);
+        else if (!is_product(p, n))
+            *vec_add(&p->left, p->arena) = (struct left_float){n, reason};
     }
 }
 
-static bool is_captured(const struct value *v)
+/* Nodes, by id, that may be units. */
+static const bool *find_units(const struct place *p)
 {
-    value_each_use(v, u)
-        if (u->user->graph != v->graph)
-            return true;
-    return false;
-}
-
-/* By value id: does it go, through operators that only move codes, into a body? */
-static bool *ends_in_bodies(const struct place *p, const struct graph *g)
-{
-    bool *ends = NEW_ARRAY(p->arena, p->model->n_values, bool);
-    for (struct node *n = g->last; n; n = n->prev) {
-        struct value *in = node_input(n, 0);
-        for (int i = 0; i < n->n_out; i++) {
-            struct value *out = n->out[i];
-            if (out && (ends[out->id] || is_captured(out))) {
-                ends[out->id] = true;
-                if (in && target_rule(p->target, n) == TARGET_CODES)
-                    ends[in->id] = true;
-            }
-        }
-    }
-    return ends;
-}
-
-/* ONNX Runtime 1.31 moves a DequantizeLinear forward over operators that only move codes, and
- * aborts where that ends in a value that a body captures. So the codes themselves are moved up to
- * there: these values lie on the grid anyway. */
-static void move_codes_to_bodies(struct place *p, struct graph *g)
-{
-    bool *ends = ends_in_bodies(p, g);
-    struct quant **grid = NEW_ARRAY(p->arena, p->model->n_values, struct quant *);
-    graph_each(g, n) {
-        struct value *in = node_input(n, 0);
-        if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant)
-            continue;
-        struct quant *q = in->quant && !n->in[0].plain ? in->quant : grid[in->id];
-        for (int i = 0; i < n->n_out && q; i++) {
-            struct value *out = n->out[i];
-            if (!out)
-                continue;
-            grid[out->id] = q;
-            if (!ends[out->id])
-                continue;
-            out->quant = q;
-            value_each_use(out, u)
-                u->plain = false;
-        }
-    }
+    bool *may = NEW_ARRAY(p->arena, p->model->n_nodes, bool);
+    int n_graphs;
+    struct graph **graph = model_graphs(p->model, p->arena, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n)
+            may[n->id] = p->runnable[n->id] && !place_skips(p->arena, p->skip, n->name);
+    return may;
 }
 
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
@@ -399,13 +355,14 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     for (int i = 0; i < n_graphs; i++)
         place_graph(&p, graph[i]);
     place_find_layers(m, a, out);
-    for (int i = 0; t->layer_output && i < out->n_layer; i++)
+    for (int i = 0; *t->outputs && i < out->n_layer; i++)
         close_product(&p, &out->layer[i]);
-    for (int i = 0; i < n_graphs; i++) {
-        share_codes(&p, graph[i]);
-        move_codes_to_bodies(&p, graph[i]);
-        share_codes(&p, graph[i]);
-    }
+    if (t->skip_branch)
+        place_skip_branches(m, t);
+    if (t->unit_rule != UNITS_NEVER)
+        place_units(m, t, find_units(&p));
+    if (t->inputs == INPUTS_CALIBRATED)
+        place_codes(m, t);
     place_find_layers(m, a, out);
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
@@ -435,13 +392,13 @@ static bool find_layer(struct node *n, struct qlayer *l)
     if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
         return false;
     struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
-    if (!w || !w->constant || !w->quant || !x->quant || n->in[0].plain)
+    if (!w || !w->constant || !w->quant || n->in[ow.slot].plain || (x->quant && n->in[0].plain))
         return false;
     *l = (struct qlayer){.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
     if (n->op != OP_MatMul && node_input(n, ow.bias)) {
         l->bias_node = n;
         l->bias_slot = ow.bias;
-    } else if (n->op == OP_MatMul) {
+    } else if (n->op == OP_MatMul && !l->sum->quant) {
         l->bias_node = add_behind(n, weight_channels(w->constant, &ow), &l->bias_slot);
         l->sum = l->bias_node ? l->bias_node->out[0] : l->sum;
     }

@@ -36,6 +36,8 @@ const char *recurrent_reason_against_dynamic(const struct target *t, const struc
         return "the target has no integer kernel for this operator";
     if (node_int(n, "layout", 0))
         return "the integer kernel has no layout 1";
+    if (t->inputs == INPUTS_FLOAT)
+        return "format dq rounds its weights with --recurrent weights only";
     const struct tensor *r = node_constant(n, 2);
     if (r && r->shape.rank == 3 && r->shape.dim[2] < PAYS_FROM)
         return "it is so small that the integer kernel is slower";

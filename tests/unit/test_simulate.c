@@ -52,11 +52,13 @@ static struct value *find(struct model *m, const char *name)
     return v;
 }
 
-/* 8 bits over the given range. */
+static enum dtype activations = DTYPE_U8; /* what annotate() uses */
+
 static struct quant *activation(struct model *m, float lo, float hi)
 {
     struct quant *q = NEW(m->arena, struct quant);
-    q->type = (struct qtype){.dtype = DTYPE_U8, .grain = GRAIN_TENSOR};
+    q->type = (struct qtype){.dtype = activations, .grain = GRAIN_TENSOR};
+    q->type.symmetric = qtype_is_float(&q->type);
     q->n = 1;
     q->scale = NEW(m->arena, float);
     q->zero = NEW(m->arena, int32_t);
@@ -155,10 +157,10 @@ static void lower(struct model *m)
     arena_release(&scratch);
 }
 
-static void simulated_is_lowered(void **state)
+static void check_simulated(enum dtype type)
 {
-    (void)state;
     struct arena a = {0};
+    activations = type;
     struct model *m = text_model(network);
     const struct tensor *x = image(&a, 11);
     struct tensor floating[2], simulated[2], lowered[2];
@@ -175,6 +177,15 @@ static void simulated_is_lowered(void **state)
     model_close(copy);
     model_close(m);
     arena_release(&a);
+}
+
+static void simulated_is_lowered(void **state)
+{
+    (void)state;
+    static const enum dtype types[] = {DTYPE_I8, DTYPE_U16, DTYPE_I16, DTYPE_F8E4M3FN, DTYPE_F8E5M2,
+                                       DTYPE_U8};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        check_simulated(types[i]);
 }
 
 /* A body that captures a rounded value sees what it sees in the lowered graph: here the
