@@ -39,12 +39,13 @@ class QuantizeRecurrent(unittest.TestCase):
         net.output(y)
         return y
 
-    def quantize(self, *options, opset=17):
+    def quantize(self, *options, opset=17, calibrate=True):
         path = self.net.save(self.directory / "float.onnx", opset)
         samples = self.net.samples(6)
         data = quern.write_samples(self.directory / "data", samples)
         out, report = self.directory / "int8.onnx", self.directory / "report.json"
-        quern.run("quantize", path, "--data", data, "-o", out, "--report", report, *options)
+        given = ["--data", data] if calibrate else []
+        quern.run("quantize", path, *given, "-o", out, "--report", report, *options)
         exact, ours = quern.ort_run(path, samples), quern.simulate(out, data)
         theirs = quern.ort_run(out, samples)
         for want, a, b in zip(exact, ours, theirs, strict=True):
@@ -118,6 +119,39 @@ class QuantizeRecurrent(unittest.TestCase):
         self.assertEqual(count["DequantizeLinear"], 8 + 2)
         self.assertTrue(all(layer["quantized"] for layer in layers.values()))
         self.assertGreater(smaller, 3)
+
+    def test_formats(self):
+        for i, (words, calibrate, lstm, dequantize) in enumerate((
+                ("--format qoperator", True, 0, 0),
+                ("--format qoperator --recurrent weights", True, 1, 4),
+                ("--format dynamic", True, 0, 0), ("--format dynamic", False, 0, 0),
+                ("--format dynamic --recurrent weights", False, 1, 4),
+                ("--format dq", False, 1, 1), ("--format dq", True, 1, 1),
+                ("--format dq --recurrent weights", False, 1, 5))):
+            with self.subTest(f"{words} {calibrate}"), tempfile.TemporaryDirectory() as directory:
+                self.directory = pathlib.Path(directory)
+                self.net = Net(3)
+                x = self.net.input(STEPS, 1, WIDTH)
+                self.add("LSTM", 48, x)
+                self.add("GRU", 48, x)
+                self.dense_beside()
+                model, layers, _ = self.quantize(*words.split(), calibrate=calibrate)
+                count = quern.operators(model)
+                self.assertEqual((count["LSTM"], count["DequantizeLinear"]), (lstm, dequantize))
+                self.assertEqual(layers["LSTM_0"]["quantized"], not lstm or "weights" in words)
+
+    def test_only_lstm_without_data(self):
+        self.add("LSTM", 64)
+        model, _, smaller = self.quantize("--format", "dynamic", calibrate=False)
+        self.assertEqual([n.op_type for n in model.graph.node], ["DynamicQuantizeLSTM"])
+        self.assertGreater(smaller, 3)
+
+    def test_only_lstm_dq(self):
+        self.add("LSTM", 64)
+        path = self.net.save(self.directory / "float.onnx", 17)
+        done = quern.start("quantize", path, "--format", "dq", "-o", self.directory / "out.onnx")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no layer", done.stderr)
 
     def test_weights_only_openvino(self):
         self.add("GRU", 48)

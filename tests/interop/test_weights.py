@@ -322,6 +322,29 @@ class Weights(unittest.TestCase):
         if not ends & set(exact[0]):   # the figure is that of outputs before they are rounded
             self.assertAlmostEqual(np.mean(figures), reported, delta=0.2)
 
+    def test_formats(self):
+        """Optimized, ONNX Runtime rounds the inputs of dq's products."""
+        for name in CASES:
+            path, samples, integer, _ = self.save(name)
+            if not integer:
+                continue
+            with tempfile.TemporaryDirectory() as directory:
+                data = quern.write_samples(pathlib.Path(directory) / "data", samples)
+                for words in "--format qoperator", "--format dynamic", "--format dq", \
+                        "--target qnn", "--target generic --activations uint16":
+                    with self.subTest(f"{name} {words}"):
+                        self.check_format(path, data, samples, words.split())
+
+    def check_format(self, path, data, samples, options):
+        out = self.directory / "int8.onnx"
+        quern.run("quantize", path, "--data", data, "-o", out, *options)
+        onnx.checker.check_model(onnx.load(out), full_check=True)
+        ours = quern.simulate(out, data)
+        for optimize, limit in (False, 0.01), (True, 0.05 if "dq" in options else 0.01):
+            for a, b in zip(ours, quern.ort_run(out, samples, optimize), strict=True):
+                for key in b:
+                    self.assertLess(quern.relative_difference(a[key], b[key]), limit, key)
+
     def test_external_data(self):
         path, samples, integer, _ = self.save("shared")
         model = onnx.load(path)
