@@ -51,6 +51,26 @@ void k_round_f32(const float *x, float *y, int64_t n, float scale, int32_t zero,
         y[i] = (float)(wide_code(x[i], scale, zero, lo, hi) - zero) * scale;
 }
 
+/* Adding and taking away 2^23 units of the last place leaves whole ones. The exponents of the units
+ * are those of the values, but for subnormal ones. */
+K_CLONES void k_round_small(const float *x, float *y, int64_t n, float scale,
+                            struct k_small_float f)
+{
+    const uint32_t lowest = (uint32_t)(f.lowest + 127) << 23;
+    const uint32_t up = (uint32_t)(23 - f.mantissa) << 23;
+    K_NO_CARRY
+    for (int64_t i = 0; i < n; i++) {
+        union { float f; uint32_t u; } v = {x[i] / scale}, a = v, magic;
+        a.u &= 0x7fffffffu;
+        a.f = a.f < f.most ? a.f : f.most;
+        uint32_t e = a.u & 0x7f800000u;
+        magic.u = (e > lowest ? e : lowest) + up;
+        a.f = (a.f + magic.f) - magic.f;
+        a.u |= v.u & 0x80000000u;
+        y[i] = a.f * scale;
+    }
+}
+
 #define CODES(type)                                                                                \
     do {                                                                                           \
         type *to = (type *)q;                                                                      \

@@ -16,6 +16,13 @@
 /* y may be x. */
 void k_round_f32(const float *x, float *y, int64_t n, float scale, int32_t zero, int64_t lo,
                  int64_t hi);
+/* To floats of few bits and back: so many bits of mantissa, exponents from `lowest` on, saturated
+ * at `most`; ties to even. */
+struct k_small_float {
+    int mantissa, lowest;
+    float most;
+};
+void k_round_small(const float *x, float *y, int64_t n, float scale, struct k_small_float f);
 /* Codes of an integer type of 8, 16 or 32 bits. */
 void k_quantize_f32(const float *x, enum dtype t, void *q, int64_t n, float scale, int32_t zero,
                     int64_t lo, int64_t hi);

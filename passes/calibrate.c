@@ -5,11 +5,14 @@
 #include "calibrate.h"
 
 #include "pass.h"
+#include "target.h"
 
 #include <math.h>
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
+    if (!ctx->data && ctx->target && ctx->target->inputs != INPUTS_CALIBRATED)
+        return 0;
     if (!ctx->data)
         return err_set(err, ERR_USAGE, "pass calibrate needs data: --data PATH");
     if (!ctx->placement)
@@ -21,6 +24,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     TRY(calibrate_model(m, ctx->placement, ctx->data, 0, ctx->observer, ctx->measure, ctx->jobs, &c,
                         err));
     ctx->sqnr = c.sqnr;
+    if (!c.observer)
+        return 0;
     str_printf(&ctx->notes, "ranges by %s", c.observer);
     if (!isnan(c.sqnr))
         str_printf(&ctx->notes, ", %.1f dB", c.sqnr);

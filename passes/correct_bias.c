@@ -51,5 +51,6 @@ const struct pass pass_correct_bias = {
     .name = "correct-bias",
     .summary = "shift biases so that means behind activations stay; kept if outputs are nearer",
     .needs = FACT_SOLVED,
+    .flags = PASS_REFINES,
     .run = run,
 };

@@ -7,6 +7,7 @@
  *     Shape, Size of a known shape        =>  its numbers
  *     Gather(Shape(x), 1) and the like    =>  the dim, where that one is known
  *     an If whose condition is constant   =>  the branch that it takes
+ *     a state that a body never changes   =>  the value that it starts with, which is captured
  *
  * For the last form, shapes that are known in part are followed through operators that only move
  * elements; in them DIM_UNKNOWN stands for what is not known.
@@ -17,6 +18,7 @@
 #include "infer.h"
 #include "inline.h"
 #include "op.h"
+#include "ops/control.h"
 #include "pass.h"
 
 #include "k_layout.h"
@@ -230,9 +232,64 @@ static void fold_node(struct fold *f, struct node *n)
     }
 }
 
+static void drop_input(struct node *n, int i)
+{
+    for (; i + 1 < n->n_in; i++)
+        node_set_input(n, i, n->in[i + 1].value);
+    node_set_input(n, i, NULL);
+    n->n_in--;
+}
+
+static void drop_graph_input(struct graph *g, int i)
+{
+    for (g->n_input--; i < g->n_input; i++)
+        g->input[i] = g->input[i + 1];
+}
+
+static void drop_graph_output(struct graph *g, int i)
+{
+    drop_input(g->result, i);
+    for (; i < g->result->n_in; i++) {
+        g->output_name[i] = g->output_name[i + 1];
+        g->output_origin[i] = g->output_origin[i + 1];
+    }
+}
+
+static void drop_state(struct node *n, const struct control *k, int i)
+{
+    struct graph *body = k->body[0];
+    struct value *start = node_input(n, k->first + i);
+    value_replace(body->input[k->lead_in + i], start);
+    if (n->out[i])
+        value_replace(n->out[i], start);
+    drop_graph_output(body, k->lead_out + i);
+    drop_graph_input(body, k->lead_in + i);
+    drop_input(n, k->first + i);
+    for (n->n_out--; i < n->n_out; i++)
+        n->out[i] = n->out[i + 1];
+}
+
+/* Exporters hand weights into a Loop as states, which its body hands on as they are. */
+static void drop_states(struct fold *f, struct node *n)
+{
+    struct control k;
+    struct err ignored;
+    if ((n->op != OP_Loop && n->op != OP_Scan) || control_parse(n, &k, &ignored) < 0 || k.batched
+        || k.n_state > n->n_out)
+        return;
+    for (int i = k.n_state - 1; i >= 0 && n->n_out > 1; i--) {
+        const struct value *state = k.body[0]->input[k.lead_in + i];
+        if (node_input(k.body[0]->result, k.lead_out + i) != state || !node_input(n, k.first + i))
+            continue;
+        drop_state(n, &k, i);
+        f->changes++;
+    }
+}
+
 static void fold_graph(struct fold *f, struct graph *g)
 {
     graph_each(g, n) {
+        drop_states(f, n);
         for (int i = 0; i < n->n_attr; i++) {
             if (n->attr[i].kind == ATTR_GRAPH)
                 fold_graph(f, n->attr[i].g);

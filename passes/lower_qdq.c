@@ -5,35 +5,19 @@
  *     constant w with a quant    =>  DequantizeLinear(codes of w, scale, zero point)
  *     other value v with a quant =>  DequantizeLinear(QuantizeLinear(v, s, z), s, z)
  *
- * The uses that are not plain move over. Parameters per tensor are scalars of rank 0; activations
- * that share a quant share the initializers. An int32 bias has no zero point.
+ * The uses that are not plain move over; a body that captures v captures its codes. Parameters per
+ * tensor are scalars of rank 0; activations that share a quant share the initializers. An int32
+ * bias has no zero point.
  */
 #include "lower.h"
 #include "pass.h"
 
-/* Initializers of one quant, made when they are first needed. */
-struct parameters {
-    const struct quant *quant;
-    struct value *scale, *zero;
-};
-
-static struct parameters *parameters_of(struct parameters *known, struct build *at,
-                                        const struct quant *q)
-{
-    while (known->quant && known->quant != q)
-        known++;
-    if (!known->quant)
-        *known = (struct parameters){q, lower_scale(at, q), lower_zero(at, q)};
-    return known;
-}
-
-static void lower_activation(struct parameters *known, struct value *v)
+static void lower_activation(struct lower_parameters *known, struct value *v)
 {
     struct build at = lower_cursor(v);
-    const struct parameters *p = parameters_of(known, &at, v->quant);
+    const struct lower_parameters *p = lower_parameters(known, &at, v->quant);
     struct node *q = lower_node(&at, OP_QuantizeLinear, v, p->scale, p->zero, v->quant);
-    struct node *dq = lower_node(&at, OP_DequantizeLinear, q->out[0], p->scale, p->zero, v->quant);
-    lower_move_uses(v, dq->out[0], q);
+    lower_dequantize(v, q->out[0], p->scale, p->zero);
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
@@ -41,7 +25,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     (void)err;
     struct value **list;
     int n = lower_collect(m, ctx->scratch, &list), changes = 0;
-    struct parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct parameters);
+    struct lower_parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct lower_parameters);
     for (int i = 0; i < n; i++) {
         bool wanted = lower_is_wanted(list[i]);
         if (wanted && list[i]->constant)

@@ -45,6 +45,7 @@ static const struct step {
     {13, "LogSoftmax", raise_softmax},
     {13, "QuantizeLinear", raise_quantize},
     {13, "ReduceSum", raise_axes},
+    {13, "Resize", raise_resize_mode},
     {13, "Softmax", raise_softmax},
     {13, "Split", raise_split},
     {13, "Squeeze", raise_axes},
@@ -155,8 +156,11 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     find_versions(m->graph, &from, &newest);
     if (ctx->target && ctx->target->opset > to)
         to = ctx->target->opset;
+    if (ctx->opset > to)
+        to = ctx->opset;
     if (to > NEWEST)
-        BUG("target %s wants opset %d", ctx->target->name, (int)to);
+        return err_set(err, ERR_USAGE, "opset %lld is asked for; the newest that models are raised "
+                       "to is %d", (long long)to, NEWEST);
     if ((from < own || newest > own) && newest > to)
         to = newest;
     if (to > NEWEST)

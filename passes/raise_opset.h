@@ -18,7 +18,7 @@ typedef int step_fn(struct node *n, struct err *err);
 /* raise_opset_attrs.c: what was an attribute becomes an input, or has another default. */
 step_fn raise_axes, raise_slice, raise_topk, raise_clip, raise_pad, raise_dropout_ratio;
 step_fn raise_split, raise_split_count, raise_upsample_scales, raise_roialign, raise_gridsample;
-step_fn raise_dft;
+step_fn raise_dft, raise_resize_mode;
 /* raise_opset_meaning.c: the operator got another meaning or another name. */
 step_fn raise_scan, raise_batchnorm_spatial, raise_upsample, raise_dropout_mask, raise_scatter;
 step_fn raise_resize, raise_softmax, raise_quantize, raise_groupnorm;

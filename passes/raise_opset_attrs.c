@@ -124,6 +124,15 @@ int raise_roialign(struct node *n, struct err *err)
     return 0;
 }
 
+/* A mode went away. */
+int raise_resize_mode(struct node *n, struct err *err)
+{
+    if (node_string_is(n, "coordinate_transformation_mode", "half_pixel", "tf_half_pixel_for_nn"))
+        return err_set(err, ERR_INPUT, "coordinate_transformation_mode tf_half_pixel_for_nn has no "
+                       "newer form");
+    return 0;
+}
+
 /* Two modes have new names. */
 int raise_gridsample(struct node *n, struct err *err)
 {

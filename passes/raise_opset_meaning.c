@@ -111,6 +111,9 @@ int raise_softmax(struct node *n, struct err *err)
     struct node *back = build_node(&at, OP_Reshape, 2, (struct value *[]){y, shape}, 1);
     value_replace(y, back->out[0]);
     node_set_input(back, 0, y);
+    value_swap_names(y, back->out[0]);
+    back->out[0]->type = y->type;
+    y->type.shape = (struct shape){2, {-1, -1}};
     return 0;
 }
 

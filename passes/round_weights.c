@@ -110,7 +110,8 @@ static bool is_on_grid(const struct value *w)
 static bool layer_is_fit(const struct qlayer *l)
 {
     const struct value *w = qlayer_weight(l);
-    return w->quant->type.symmetric && w->quant->zero[0] == 0 && w->quant->type.grain != GRAIN_BLOCK
+    const struct qtype *t = &w->quant->type;
+    return t->symmetric && !qtype_is_float(t) && w->quant->zero[0] == 0 && t->grain != GRAIN_BLOCK
         && value_used_once(w) && qlayer_row_length(l) <= MAX_K && !is_on_grid(w);
 }
 
@@ -212,5 +213,6 @@ const struct pass pass_round_weights = {
     .name = "round-weights",
     .summary = "round weights by the second moments of their inputs (GPTQ, coordinate descent)",
     .needs = FACT_SOLVED,
+    .flags = PASS_REFINES,
     .run = run,
 };

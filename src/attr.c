@@ -109,3 +109,10 @@ void node_drop_attr(struct node *n, const char *name)
             return;
         }
 }
+
+void node_copy_attrs(struct node *to, const struct node *from)
+{
+    struct arena *a = to->graph->model->arena;
+    to->attr = arena_copy(a, from->attr, (size_t)from->n_attr * sizeof *from->attr);
+    to->n_attr = from->n_attr;
+}

@@ -21,6 +21,9 @@ struct gather {
     struct stats **part;    /* [worker][value]: of the sample under way */
     struct arena *part_arena; /* [worker] */
     struct stats *sum;      /* [value] */
+    bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
+    bool **ran;             /* [worker][value id]: such a value was seen */
+    int jobs;
     struct arena arena;
 };
 
@@ -29,6 +32,8 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
     (void)i;
     struct gather *g = data;
     int slot = g->slot[v->id];
+    if (g->in_body[v->id])
+        g->ran[worker][v->id] = true;
     if (slot >= 0 && t->dtype == DTYPE_F32)
         stats_add(&g->part[worker][slot], &g->part_arena[worker], tensor_f32(t), tensor_count(t));
 }
@@ -46,7 +51,7 @@ static void merge(void *data, int worker, int i)
 /* A value is watched if it is the first that carries its quant: what shares it follows. */
 static void gather_value(struct gather *g, const struct value *v)
 {
-    if (!v->quant || v->constant)
+    if (!v->quant || v->quant->type.dynamic || v->constant)
         return;
     for (int i = 0; i < g->n; i++)
         if (g->value[i]->quant == v->quant)
@@ -55,22 +60,41 @@ static void gather_value(struct gather *g, const struct value *v)
     g->value[g->n++] = v;
 }
 
-static void gather_prepare(struct gather *g, const struct model *m, int jobs)
+static void gather_graph(struct gather *g, const struct graph *graph)
+{
+    for (int i = 0; i < graph->n_input; i++)
+        gather_value(g, graph->input[i]);
+    for (const struct node *n = graph->first; n; n = n->next)
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i])
+                gather_value(g, n->out[i]);
+}
+
+static void gather_prepare(struct gather *g, const struct model *m, const struct placement *p,
+                           int jobs)
 {
     g->slot = NEW_ARRAY(&g->arena, m->n_values, int);
     memset(g->slot, -1, (size_t)m->n_values * sizeof *g->slot);
     g->value = NEW_ARRAY(&g->arena, m->n_values, const struct value *);
-    for (int i = 0; i < m->graph->n_input; i++)
-        gather_value(g, m->graph->input[i]);
-    graph_each(m->graph, n)
-        for (int i = 0; i < n->n_out; i++)
-            if (n->out[i])
-                gather_value(g, n->out[i]);
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &g->arena, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        gather_graph(g, graph[i]);
+    g->in_body = NEW_ARRAY(&g->arena, m->n_values, bool);
+    for (int i = 0; i < p->n_layer; i++)
+        if (p->layer[i].node->graph != m->graph)
+            g->in_body[p->layer[i].node->out[0]->id] = true;
+    for (int i = 0; i < g->n; i++)
+        g->in_body[g->value[i]->id] |= g->value[i]->graph != m->graph;
+    g->jobs = jobs;
     g->sum = NEW_ARRAY(&g->arena, g->n, struct stats);
     g->part = NEW_ARRAY(&g->arena, jobs, struct stats *);
     g->part_arena = NEW_ARRAY(&g->arena, jobs, struct arena);
-    for (int i = 0; i < jobs; i++)
+    g->ran = NEW_ARRAY(&g->arena, jobs, bool *);
+    for (int i = 0; i < jobs; i++) {
         g->part[i] = NEW_ARRAY(&g->arena, g->n, struct stats);
+        g->ran[i] = NEW_ARRAY(&g->arena, m->n_values, bool);
+    }
 }
 
 static int gather_run(struct gather *g, const struct model *m, const struct dataset *d, int n,
@@ -78,7 +102,7 @@ static int gather_run(struct gather *g, const struct model *m, const struct data
 {
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
-        want[i] = g->slot[i] >= 0;
+        want[i] = g->slot[i] >= 0 || g->in_body[i];
     int *index;
     n = samples_spread(&g->arena, dataset_count(d), n ? n : dataset_count(d), &index);
     struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want, true}, err);
@@ -93,6 +117,79 @@ static int gather_run(struct gather *g, const struct model *m, const struct data
                         "calibration data; is the data preprocessed as the model expects?",
                         g->value[i]->name, (long long)g->sum[i].bad);
     return r;
+}
+
+/* Has no sample run the body that v is in? */
+static bool is_idle(const struct gather *g, const struct value *v)
+{
+    if (!g->in_body[v->id])
+        return false;
+    for (int k = 0; k < g->jobs; k++)
+        if (g->ran[k][v->id])
+            return false;
+    return true;
+}
+
+static void forget(const struct gather *g, struct value *v)
+{
+    for (int i = 0; i < g->n && v && v->quant; i++) {
+        if (v->quant != g->value[i]->quant || !is_idle(g, g->value[i]))
+            continue;
+        v->quant = NULL;
+        value_each_use(v, u)
+            u->plain = false;
+    }
+}
+
+/* The constants of a node that computes no codes any more are not rounded. */
+static void keep_constants(struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (node_constant(n, i))
+            n->in[i].plain = node_input(n, i)->quant != NULL;
+}
+
+/* Values in bodies that were never computed carry no quant any more. */
+static void forget_idle(struct gather *g, struct model *m)
+{
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &g->arena, &n_graphs);
+    for (int k = 1; k < n_graphs; k++) {
+        for (int i = 0; i < graph[k]->n_input; i++)
+            forget(g, graph[k]->input[i]);
+        graph_each(graph[k], n) {
+            bool had = n->n_out && n->out[0] && n->out[0]->quant;
+            for (int i = 0; i < n->n_out; i++)
+                forget(g, n->out[i]);
+            if (had && !n->out[0]->quant)
+                keep_constants(n);
+        }
+    }
+    int kept = 0;
+    for (int i = 0; i < g->n; i++)
+        if (g->value[i]->quant) {
+            g->sum[kept] = g->sum[i];
+            g->value[kept++] = g->value[i];
+        }
+    g->n = kept;
+}
+
+/* Layers in bodies that no sample ran become float again, and whatever else is there. */
+static int drop_idle(struct gather *g, struct model *m, struct placement *p, struct err *err)
+{
+    bool *drop = NEW_ARRAY(&g->arena, p->n_layer, bool), any = false;
+    for (int i = 0; i < p->n_layer; i++) {
+        drop[i] = is_idle(g, p->layer[i].node->out[0]);
+        any = any || drop[i];
+    }
+    const struct node *first = any ? p->layer[0].node : NULL;
+    if (any)
+        place_drop(m, p, drop, "no sample of the data runs the body that it is in");
+    forget_idle(g, m);
+    if (!any || p->n_layer)
+        return 0;
+    return err_set(err, ERR_INPUT, "no sample of the data runs the body that %s is in, and no "
+                   "other layer can be quantized", node_title(first));
 }
 
 static void set_ranges(struct model *m, const struct gather *g, const struct observer *o)
@@ -130,15 +227,19 @@ static int choose_observer(struct model *m, const struct placement *p, const str
     return 0;
 }
 
-int calibrate_model(struct model *m, const struct placement *p, const struct dataset *d, int n,
+int calibrate_model(struct model *m, struct placement *p, const struct dataset *d, int n,
                     const char *observer, const struct measure *measure, int jobs,
                     struct calibration *result, struct err *err)
 {
     *result = (struct calibration){observer, NAN};
     struct gather g = {0};
-    gather_prepare(&g, m, jobs);
-    int r = gather_run(&g, m, d, n, jobs, err);
-    if (r >= 0 && !strcmp(observer, "auto"))
+    gather_prepare(&g, m, p, jobs);
+    int r = g.n ? gather_run(&g, m, d, n, jobs, err) : 0;
+    if (g.n && r >= 0)
+        r = drop_idle(&g, m, p, err);
+    if (!g.n)
+        result->observer = NULL;
+    else if (r >= 0 && !strcmp(observer, "auto"))
         r = choose_observer(m, p, &g, measure, jobs, result, err);
     else if (r >= 0)
         set_ranges(m, &g, observer_find(observer));

@@ -15,6 +15,7 @@ struct convert_options {
     const char *model, *out, *passes, *target;
     struct pass_options pass;
     struct dataset_options data;
+    int opset;
     bool external;
 };
 
@@ -27,6 +28,8 @@ static const struct option convert_rows[] = {
            "leave these passes out"),
     OPTION(OPT_STRING, 0, "target", struct convert_options, target, "NAME",
            "the runtime that 'place' and the lowering passes quantize for"),
+    OPTION(OPT_INT, 0, "opset", struct convert_options, opset, "N",
+           "the opset that 'raise-opset' raises to (default: what the target needs, 13 at least)"),
     OPTION(OPT_STRING, 0, "print-after", struct convert_options, pass.print_after, "NAME,...",
            "print the graph after these passes, or after 'all'"),
     OPTION(OPT_FLAG, 0, "verify", struct convert_options, pass.verify, NULL,
@@ -82,7 +85,8 @@ static int run_passes(const struct convert_options *o, const struct pass_list *l
 {
     struct arena arena = {0}, scratch = {0};
     struct pass_ctx ctx = {
-        .jobs = o->common.jobs, .observer = "auto", .arena = &arena, .scratch = &scratch};
+        .jobs = o->common.jobs, .opset = o->opset, .observer = "auto", .arena = &arena,
+        .scratch = &scratch};
     struct dataset *d = NULL;
     int r = 0;
     if (o->target && !(ctx.target = target_find(o->target)))

@@ -19,18 +19,19 @@ struct list_options {
 
 static const struct option list_rows[] = {
     OPTION(OPT_POSITION, 0, "KIND", struct list_options, kind, NULL,
-           "ops, passes, targets, rewrites or observers"),
+           "ops, passes, targets, formats, rewrites or observers"),
     OPTION(OPT_FLAG, 0, "markdown", struct list_options, markdown, NULL,
            "print the table for a document"),
     COMMON_ROWS,
 };
 
 static const struct option_page list_page = {
-    .usage = "quern list ops|passes|targets|rewrites|observers",
+    .usage = "quern list ops|passes|targets|formats|rewrites|observers",
     .summary =
         "Lists what is built in: the operators that are understood, the passes in the order in "
-        "which they run, the runtimes that models are quantized for, the operators that these get "
-        "in the place of several, and the rules that choose ranges.",
+        "which they run, the runtimes that models are quantized for, the formats in which they are "
+        "written, the operators that runtimes get in the place of several, and the rules that "
+        "choose ranges.",
     .examples = "  quern list ops\n"
                 "  quern list passes\n"
                 "  quern list targets --markdown\n",
@@ -83,23 +84,74 @@ static void list_passes(struct table *t, bool document)
     }
 }
 
+/* Long lists of operators go on in rows of their own. */
+static void target_row(struct table *t, const char **target, const char *rule, const char *value)
+{
+    enum { WIDTH = 60 };
+    while (*value) {
+        size_t n = strlen(value);
+        while (n > WIDTH) {
+            const char *space = memrchr(value, ' ', n);
+            if (!space)
+                break;
+            n = (size_t)(space - value);
+        }
+        table_cell(t, "%s", *target);
+        table_cell(t, "%s", rule);
+        table_cell(t, "%.*s", (int)n, value);
+        *target = rule = "";
+        value += n + (value[n] == ' ');
+    }
+}
+
+static void list_target(struct table *t, const struct target *g)
+{
+    static const char *const unit_rules[] = {
+        [UNITS_NEVER] = "on codes, with --elementwise",
+        [UNITS_FOLLOW] = "on codes, if inputs are",
+        [UNITS_ALWAYS] = "on codes, always",
+    };
+    char type[QTYPE_TEXT];
+    const char *name = g->name;
+    target_row(t, &name, "runs on", g->summary);
+    target_row(t, &name, "formats", g->formats);
+    target_row(t, &name, "activations", qtype_text(&g->activation, type));
+    target_row(t, &name, "  types", g->activations);
+    target_row(t, &name, "weights", qtype_text(&g->weight, type));
+    target_row(t, &name, "  types", g->weights);
+    target_row(t, &name, "  types, weights only", g->weights_only);
+    target_row(t, &name, "  a scale a channel", g->per_channel);
+    target_row(t, &name, "biases", g->integer_bias ? "int32" : "float");
+    target_row(t, &name, "layers", g->integer);
+    target_row(t, &name, "  output quantized", *g->outputs ? g->outputs : "none");
+    target_row(t, &name, "residual sums", g->skip_branch ? "the skip branch is quantized" : "");
+    target_row(t, &name, "move codes", g->codes);
+    target_row(t, &name, "folded", g->folded);
+    target_row(t, &name, unit_rules[g->unit_rule], g->units);
+}
+
 static void list_targets(struct table *t, bool document)
 {
-    char type[QTYPE_TEXT];
     (void)document;
-    t->align = "lllll";
+    t->align = "lll";
     table_cell(t, "target");
-    table_cell(t, "formats");
-    table_cell(t, "activations");
-    table_cell(t, "weights");
-    table_cell(t, "integer operators");
-    for (int i = 0; i < N_TARGETS; i++) {
-        const struct target *target = &target_table[i];
-        table_cell(t, "%s", target->name);
-        table_cell(t, "%s", target->formats);
-        table_cell(t, "%s", qtype_text(&target->activation, type));
-        table_cell(t, "%s", qtype_text(&target->weight, type));
-        table_cell(t, "%s", target->integer);
+    table_cell(t, "rule");
+    table_cell(t, "value");
+    for (int i = 0; i < N_TARGETS; i++)
+        list_target(t, &target_table[i]);
+}
+
+static void list_formats(struct table *t, bool document)
+{
+    (void)document;
+    t->align = "lll";
+    table_cell(t, "format");
+    table_cell(t, "data");
+    table_cell(t, "what it is");
+    for (int i = 0; i < N_FORMATS; i++) {
+        table_cell(t, "%s", format_table[i].name);
+        table_cell(t, format_table[i].inputs == INPUTS_CALIBRATED ? "needed" : "not needed");
+        table_cell(t, "%s", format_table[i].summary);
     }
 }
 
@@ -150,6 +202,7 @@ static const struct {
     {"ops", list_ops},
     {"passes", list_passes},
     {"targets", list_targets},
+    {"formats", list_formats},
     {"rewrites", list_rewrites},
     {"observers", list_observers},
 };
@@ -174,7 +227,6 @@ int cmd_list(int argc, char **argv, struct err *err)
         arena_release(&a);
         return 0;
     }
-    return err_set(err, ERR_USAGE, "list: '%s' is none of: ops, passes, targets, rewrites, "
-                   "observers",
-                   o.kind);
+    return err_set(err, ERR_USAGE, "list: '%s' is none of: ops, passes, targets, formats, "
+                   "rewrites, observers", o.kind);
 }

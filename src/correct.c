@@ -38,6 +38,12 @@ struct correct {
     int64_t largest;               /* bytes of the largest sum, from the first sample */
 };
 
+/* Samples advance by steps of the main graph: a body runs within one. */
+static bool is_corrected(const struct correct *c, const struct qlayer *l)
+{
+    return qlayer_bias(l) && l->node->graph == c->model->graph;
+}
+
 /* Sums of f and f' over n rows of channels, in float: few enough that nothing is lost. */
 static void add_rows(const struct activation *f, const float *x, int64_t n, int64_t channels,
                      float *sum, struct moment *out)
@@ -220,7 +226,7 @@ static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
     c->now = NEW_ARRAY(c->scratch, c->n * most, struct moment);
     for (int i = 0; i < c->p->n_layer; i++) {
         const struct value *bias = qlayer_bias(&c->p->layer[i]);
-        if (!bias)
+        if (!is_corrected(c, &c->p->layer[i]))
             continue;
         c->current = i;
         for (int k = 0; k < c->n; k++)
@@ -285,7 +291,7 @@ int correct_biases(const struct model *m, const struct placement *p, const struc
         c.layer_of[i] = -1;
     for (int i = 0; i < p->n_layer; i++) {
         c.activation[i] = activation_behind(p->layer[i].sum);
-        if (qlayer_bias(&p->layer[i]))
+        if (is_corrected(&c, &p->layer[i]))
             c.layer_of[p->layer[i].sum->id] = i;
     }
     int r = float_pass(&c, err);

@@ -16,7 +16,8 @@
 #include "err.h"
 #include "place.h"
 
-/* corrected[i]: the new bias of layer i in arena `a`, NULL where it has none. The model is not
+/* corrected[i]: the new bias of layer i in arena `a`, NULL where it has none or the
+ * layer is in a body. The model is not
  * changed; it must be annotated and solved. */
 int correct_biases(const struct model *m, const struct placement *p, const struct dataset *d,
                    int jobs, struct arena *a, const struct tensor **corrected, struct err *err);

@@ -12,7 +12,8 @@
 
 static bool is_rounded(const struct exec *x, const struct value *v)
 {
-    return x->mode == EXEC_SIMULATE && v->quant && v->quant->scale;
+    return x->mode == EXEC_SIMULATE && v->quant
+        && (v->quant->scale || v->quant->type.dynamic);
 }
 
 static struct operand operand_of(const struct exec *x, const struct use *u)

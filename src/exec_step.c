@@ -10,6 +10,7 @@
 
 #include "k_round.h"
 #include "log.h"
+#include "ops/qparam.h"
 #include "quant.h"
 
 #include <string.h>
@@ -331,7 +332,16 @@ int run_settle(struct run *r, int value, struct err *err)
     if (c->t.dtype != DTYPE_F32)
         return err_set(err, ERR_INPUT, "'%s' is %s; only float values can be quantized",
                        p->value->name, dtype_info(c->t.dtype)->name);
+    float scale;
+    int32_t zero;
+    struct quant now = *p->value->quant;
     const struct quant *q = p->value->quant;
+    if (q->type.dynamic) {
+        dynamic_range(tensor_f32(&c->t), tensor_count(&c->t), &scale, &zero);
+        now.scale = &scale;
+        now.zero = &zero;
+        q = &now;
+    }
     if (q->type.grain != GRAIN_TENSOR && q->type.axis != 1 && c->t.layout != LAYOUT_PLAIN)
         c = cell_layout(r->pool, forms, c, LAYOUT_PLAIN);
     bool spare = !p->read[FACE_COMPUTED] && c->buffer && c->buffer->cells == 1;

@@ -12,10 +12,14 @@
 
 #include <string.h>
 
-struct columns { /* of one layer in one sample: [groups][positions][k], see also k_gram_taps() */
+/* Columns of a layer that a sample gives at most, by many runs of the layer. */
+enum { MOST_POSITIONS = 8 * GRAM_POSITIONS };
+
+struct columns { /* of one layer in one run of it: [groups][positions][k]; also k_gram_taps() */
     float *x;
     int64_t room; /* floats behind x */
     int64_t positions;
+    struct columns *next; /* a layer in a Loop's body runs many times a sample */
 };
 struct gather {
     const struct qlayer *const *layer;
@@ -83,29 +87,62 @@ static void matrix_columns(const struct qlayer *l, const struct tensor *t, struc
                (size_t)k * sizeof *x);
 }
 
+/* Room for the columns of one more run of a layer; NULL: there are enough of this sample. */
+static struct columns *columns_next(struct columns *c)
+{
+    int64_t positions = 0;
+    for (; c->positions; c = c->next) {
+        positions += c->positions;
+        if (positions >= MOST_POSITIONS)
+            return NULL;
+        if (!c->next) {
+            c->next = mem_alloc(sizeof *c);
+            *c->next = (struct columns){0};
+        }
+    }
+    return c;
+}
+
 static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     (void)i;
     struct gather *g = data;
-    for (int k = g->first[v->id]; k >= 0 && t->dtype == DTYPE_F32; k = g->next[k])
-        (g->layer[k]->node->op == OP_Conv ? conv_columns : matrix_columns)(
-            g->layer[k], t, &g->column[worker][k]);
+    for (int k = g->first[v->id]; k >= 0 && t->dtype == DTYPE_F32; k = g->next[k]) {
+        struct columns *c = columns_next(&g->column[worker][k]);
+        if (c)
+            (g->layer[k]->node->op == OP_Conv ? conv_columns : matrix_columns)(g->layer[k], t, c);
+    }
+}
+
+static void add_columns(const struct gather *g, int k, const struct columns *c)
+{
+    struct gram *to = &g->gram[k];
+    if (is_depthwise(g->layer[k]))
+        k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products, to->xx, to->x);
+    for (int64_t j = 0; j < to->groups && !is_depthwise(g->layer[k]); j++)
+        k_gram_add(to->k, c->positions, c->x + j * c->positions * to->k,
+                   to->xx + j * to->k * to->k, to->x + j * to->k);
+    to->columns += c->positions;
 }
 
 static void merge(void *data, int worker, int i)
 {
     (void)i;
     struct gather *g = data;
-    for (int k = 0; k < g->n; k++) {
-        struct columns *c = &g->column[worker][k];
-        struct gram *to = &g->gram[k];
-        if (is_depthwise(g->layer[k]))
-            k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products, to->xx, to->x);
-        for (int64_t j = 0; j < to->groups && c->positions && !is_depthwise(g->layer[k]); j++)
-            k_gram_add(to->k, c->positions, c->x + j * c->positions * to->k,
-                       to->xx + j * to->k * to->k, to->x + j * to->k);
-        to->columns += c->positions;
-        c->positions = 0;
+    for (int k = 0; k < g->n; k++)
+        for (struct columns *c = &g->column[worker][k]; c && c->positions; c = c->next) {
+            add_columns(g, k, c);
+            c->positions = 0;
+        }
+}
+
+static void columns_free(struct columns *first)
+{
+    mem_free(first->x);
+    for (struct columns *c = first->next, *next; c; c = next) {
+        next = c->next;
+        mem_free(c->x);
+        mem_free(c);
     }
 }
 
@@ -156,7 +193,7 @@ int gram_gather(const struct model *m, const struct qlayer *const *layer, int n,
         exec_close(x);
     for (int i = 0; i < jobs; i++)
         for (int k = 0; k < n; k++)
-            mem_free(g.column[i][k].x);
+            columns_free(&g.column[i][k]);
     arena_release(&scratch);
     return r;
 }

@@ -5,7 +5,7 @@
  * For column x of K elements (im2col order c, kh, kw for a convolution; padding counts as zeros):
  *     xx = sum x x^T,  x = sum x   over `columns` sampled positions, for each group of channels.
  * A change e of a weight row then costs exactly e (xx / columns) e^T in mean squared output error.
- * At most GRAM_POSITIONS positions a sample are taken, spread evenly.
+ * At most GRAM_POSITIONS positions are taken each time the layer runs, spread evenly.
  */
 #ifndef GRAM_H
 #define GRAM_H

@@ -394,6 +394,34 @@ struct graph *node_body(const struct node *n, int k)
     return NULL;
 }
 
+static int count_graphs(const struct graph *g)
+{
+    const struct graph *body;
+    int count = 1;
+    for (const struct node *n = g->first; n; n = n->next)
+        for (int k = 0; (body = node_body(n, k)); k++)
+            count += count_graphs(body);
+    return count;
+}
+
+static int list_graphs(struct graph *g, struct graph **list)
+{
+    struct graph *body;
+    int count = 1;
+    list[0] = g;
+    graph_each(g, n)
+        for (int k = 0; (body = node_body(n, k)); k++)
+            count += list_graphs(body, list + count);
+    return count;
+}
+
+struct graph **model_graphs(const struct model *m, struct arena *a, int *n)
+{
+    struct graph **list = NEW_ARRAY(a, count_graphs(m->graph), struct graph *);
+    *n = list_graphs(m->graph, list);
+    return list;
+}
+
 bool value_is_output(const struct value *v)
 {
     value_each_use(v, u)

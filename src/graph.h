@@ -245,6 +245,7 @@ void node_set_ints(struct node *n, const char *name, const int64_t *v, size_t co
 void node_set_string(struct node *n, const char *name, const char *v);
 void node_set_tensor(struct node *n, const char *name, const struct tensor *t);
 void node_drop_attr(struct node *n, const char *name);
+void node_copy_attrs(struct node *to, const struct node *from); /* `to` has none yet */
 
 /* Asking. */
 struct value *node_input(const struct node *n, int i);          /* NULL: absent */
@@ -257,6 +258,9 @@ bool value_is_fed(const struct value *v);                  /* an input that has 
 bool node_is_result(const struct node *n);
 /* The bodies that a node's attributes hold, k = 0, 1, ...; NULL: no more. */
 struct graph *node_body(const struct node *n, int k);
+/* The main graph and all bodies, each behind the graph that encloses it, in the order of the nodes
+ * that hold them; how many there are goes to *n. */
+struct graph **model_graphs(const struct model *m, struct arena *a, int *n);
 /* "node 'conv1' (Conv)", or by its first output where it has no name; in a static buffer of the
  * caller's thread, good until the next call. */
 const char *node_title(const struct node *n);

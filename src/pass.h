@@ -24,6 +24,7 @@ enum fact { /* what may be relied on: model.facts */
 };
 enum pass_flag {
     PASS_SAME_RESULT = 1 << 0, /* float outputs do not change: --check-result measures it */
+    PASS_REFINES = 1 << 1,     /* measures on data; left out where a format needs none */
 };
 
 struct target;    /* target.h */
@@ -34,8 +35,10 @@ struct pass_ctx {
     int jobs;                      /* threads */
     const struct target *target;   /* NULL: none chosen (convert) */
     const struct dataset *data;    /* NULL: no data given */
+    int64_t opset;                 /* raise-opset: at least this; 0: what the target needs */
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
+    const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
     struct placement *placement;   /* place: the layers; NULL before it */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
     double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */

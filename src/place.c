@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place: one walk gives quants to layers, one merges quants across nodes that only move codes.
+ * place: one walk gives quants to layers; units and what only moves codes follow.
  *
  * A value's first claim marks all its uses plain; whoever wants the rounded value clears the mark
  * of its own use. So a residual sum that a convolution reads rounded stays float for the next Add.
@@ -9,7 +9,11 @@
 
 #include "exec.h"
 #include "op.h"
+#include "place_codes.h"
+#include "place_form.h"
+#include "place_units.h"
 #include "quantized.h"
+#include "recurrent.h"
 #include "str.h"
 #include "vec.h"
 
@@ -21,6 +25,7 @@ struct place {
     const char *skip;
     struct arena *arena;
     bool *runnable; /* nodes, by id: quern can compute what they read */
+    struct form form;
     VEC(struct left_float) left;
 };
 
@@ -72,7 +77,7 @@ struct value *constant_replace(struct value *old, const struct tensor *t)
     return v;
 }
 
-static bool name_is_listed(struct arena *a, const char *patterns, const char *name)
+bool place_skips(struct arena *a, const char *patterns, const char *name)
 {
     if (!patterns)
         return false;
@@ -83,10 +88,18 @@ static bool name_is_listed(struct arena *a, const char *patterns, const char *na
     return false;
 }
 
+/* The only user, where it is in the value's own graph: what a body does with a value that it
+ * captures is not done right behind it. */
+static struct node *user_behind(const struct value *v)
+{
+    struct node *n = value_only_user(v);
+    return n && n->graph == v->graph ? n : NULL;
+}
+
 /* The constant vector that is added behind a MatMul with `n` output channels. */
 static struct node *add_behind(const struct node *n, int64_t channels, int *slot)
 {
-    struct node *add = value_only_user(n->out[0]);
+    struct node *add = user_behind(n->out[0]);
     if (!add || add->op != OP_Add)
         return NULL;
     *slot = add->in[0].value == n->out[0] ? 1 : 0;
@@ -114,61 +127,41 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "it depends on an operator that quern cannot execute";
     if (target_rule(p->target, n) != TARGET_INTEGER)
         return "the target has no integer kernel for this operator";
-    if (name_is_listed(p->arena, p->skip, n->name))
+    if (place_skips(p->arena, p->skip, n->name))
         return "excluded by --skip-node";
+    if (n->op == OP_MatMul && (node_constant(n, 0) || node_constant(n, 1))
+        && !op_weight(n, &ow))
+        return "its weight is a vector";
     if (!op_weight(n, &ow))
         return n->op == OP_MatMul ? "both inputs are activations" : "its weight is not a constant";
     const struct tensor *w = node_constant(n, ow.slot);
     if (!w)
         return "its weight is not a constant";
-    if (w->dtype != DTYPE_F32)
-        return "its weight is not float32";
+    if (!form_takes(w->dtype))
+        return "its weight is not a float";
     if (tensor_count(w) == 0)
         return "its weight is empty";
-    if (ow.slot != 1)
-        return "its weight is the first operand";
-    if (x->constant)
+    const char *reason = form_reason_against(n, &ow);
+    if (reason)
+        return reason;
+    if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
-    if (n->op == OP_MatMul && w->shape.rank < 2)
-        return "its weight is a vector";
     if (n->op != OP_Gemm && n->op != OP_Conv)
         return NULL;
     const struct value *bias = node_input(n, 2);
-    if (bias && (!bias->constant || bias->constant->dtype != DTYPE_F32))
-        return "its bias is not a float32 constant";
-    if (n->op == OP_Gemm && node_int(n, "transA", 0))
-        return "its input is transposed";
+    if (bias && (!bias->constant || bias->constant->dtype != w->dtype))
+        return "its bias is not a constant";
     int64_t count = bias ? tensor_count(bias->constant) : 1;
     if (count != 1 && count != weight_channels(w, &ow))
         return "its bias is not a vector";
     return NULL;
 }
 
-static struct tensor *scaled(struct arena *a, const struct tensor *t, double k)
+/* A MatMul of two activations that the target runs like other units. */
+static bool is_product(const struct place *p, const struct node *n)
 {
-    struct tensor *s = tensor_new(a, t->dtype, &t->shape);
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        tensor_f32(s)[i] = (float)((double)tensor_f32(t)[i] * k);
-    return s;
-}
-
-/* alpha * A B + beta * C  =>  A (alpha B) + (beta C). */
-static void fold_gemm_factors(struct node *n)
-{
-    struct build at = build_before(n);
-    struct arena *a = n->graph->model->arena;
-    double alpha = (double)node_float(n, "alpha", 1), beta = (double)node_float(n, "beta", 1);
-    if (alpha != 1) {
-        const struct tensor *w = node_constant(n, 1);
-        node_set_input(n, 1, build_constant(&at, "weight", scaled(a, w, alpha)));
-        node_drop_attr(n, "alpha");
-    }
-    if (beta != 1) {
-        const struct tensor *b = node_constant(n, 2);
-        if (b)
-            node_set_input(n, 2, build_constant(&at, "bias", scaled(a, b, beta)));
-        node_drop_attr(n, "beta");
-    }
+    return n->op == OP_MatMul && !node_constant(n, 0) && !node_constant(n, 1) && p->runnable[n->id]
+        && target_is_unit(p->target, n) && !place_skips(p->arena, p->skip, n->name);
 }
 
 /* A bias of the layer's own: a vector with one element per output channel. */
@@ -194,12 +187,13 @@ static bool use_is_layer_weight(const struct place *p, const struct use *u, int 
         && ow.axis == axis && !reason_against(p, u->user);
 }
 
-/* A weight that somebody else reads as well, or reads along another axis, is copied. */
+/* A weight that somebody else reads as well, or reads along another axis, is copied. So is one that
+ * a body captures if only weights are rounded: ONNX Runtime does not load MatMul then. */
 static struct value *give_own_weight(const struct place *p, struct node *n,
                                      const struct op_weight *ow)
 {
     struct value *w = node_input(n, ow->slot);
-    bool own = true;
+    bool own = p->target->inputs != INPUTS_FLOAT || w->graph == n->graph;
     value_each_use(w, u)
         own = own && use_is_layer_weight(p, u, ow->axis);
     if (!own) {
@@ -210,7 +204,7 @@ static struct value *give_own_weight(const struct place *p, struct node *n,
     return w;
 }
 
-static struct quant *quant_new(struct model *m, const struct qtype *type, int64_t n)
+struct quant *quant_new(struct model *m, const struct qtype *type, int64_t n)
 {
     struct quant *q = NEW(m->arena, struct quant);
     q->type = *type;
@@ -218,24 +212,28 @@ static struct quant *quant_new(struct model *m, const struct qtype *type, int64_
     return q;
 }
 
-static struct quant *claim(struct place *p, struct value *v)
+struct quant *value_claim(struct value *v, const struct qtype *type)
 {
     if (!v->quant) {
-        v->quant = quant_new(p->model, &p->target->activation, 1);
+        v->quant = quant_new(v->graph->model, type, 1);
         value_each_use(v, u)
             u->plain = true;
     }
     return v->quant;
 }
 
+void value_claim_wholly(struct value *v, const struct qtype *type)
+{
+    value_claim(v, type);
+    value_each_use(v, u)
+        u->plain = false;
+}
+
 static void place_weight(struct place *p, struct value *w, const struct op_weight *ow)
 {
     if (w->quant)
         return;
-    struct qtype type = p->target->weight;
-    type.axis = ow->axis;
-    if (w->uses->user->op == OP_MatMul && w->constant->shape.rank > 2)
-        type.grain = GRAIN_TENSOR; /* runtimes take per-column scales for matrices only */
+    struct qtype type = weight_type(p->target, w->uses->user, &w->constant->shape, ow->axis);
     w->quant = quant_new(p->model, &type, quant_count(&type, &w->constant->shape));
 }
 
@@ -252,10 +250,9 @@ static void place_bias(struct model *m, const struct qlayer *l)
     bias->quant->product[1] = w;
 }
 
-/* The Relu, or Clip from 0, that the target folds into the quantization behind `v`. */
-static struct value *behind_folded(const struct target *t, struct value *v)
+struct value *value_behind_folded(const struct target *t, struct value *v)
 {
-    struct node *n = value_only_user(v);
+    struct node *n = user_behind(v);
     if (!n || node_is_result(n) || target_rule(t, n) != TARGET_FOLDED || node_input(n, 0) != v)
         return v;
     if (n->op == OP_Clip) {
@@ -266,45 +263,84 @@ static struct value *behind_folded(const struct target *t, struct value *v)
     return n->out[0];
 }
 
+/* ONNX Runtime joins a MatMul with the Add behind it to a Gemm, and runs that in float where what
+ * is added is no int32 bias. So it gets one. */
+static bool needs_bias(const struct place *p, const struct node *n)
+{
+    const struct node *next = user_behind(n->out[0]);
+    return p->target->integer_bias && p->target->add_is_bias && next && next->op == OP_Add
+        && node_input(n, 0)->type.shape.rank < 3 && node_constant(n, 1)->shape.rank == 2;
+}
+
 static void place_layer(struct place *p, struct node *n)
 {
     struct op_weight ow;
-    if (n->op == OP_Gemm)
-        fold_gemm_factors(n);
+    form_layer(&p->form, n);
+    if (n->op == OP_Gemm && p->target->inputs != INPUTS_CALIBRATED)
+        gemm_turn_weight(n);
     op_weight(n, &ow);
     struct value *w = give_own_weight(p, n, &ow);
     int64_t channels = weight_channels(w->constant, &ow);
     struct node *bias_node = n;
     int bias_slot = ow.bias;
     if (n->op == OP_MatMul)
-        bias_node = add_behind(n, channels, &bias_slot);
+        bias_node = p->target->add_is_bias ? add_behind(n, channels, &bias_slot) : NULL;
+    if (!bias_node && needs_bias(p, n)) {
+        bias_node = form_add_bias(n, channels);
+        bias_slot = 1;
+    }
     if (bias_node)
         give_own_bias(bias_node, bias_slot, channels);
 
-    claim(p, node_input(n, 0));
-    n->in[0].plain = false;
+    if (p->target->inputs != INPUTS_FLOAT) {
+        value_claim(node_input(n, 0), &p->target->activation);
+        n->in[0].plain = false;
+    }
     place_weight(p, w, &ow);
-    if (p->target->layer_output && n->op == OP_Conv) {
-        struct value *out = behind_folded(p->target, n->out[0]);
-        claim(p, out);
-        value_each_use(out, u)
-            u->plain = false;
+    if (target_wants_output(p->target, n)) {
+        struct value *sum = bias_node ? bias_node->out[0] : n->out[0];
+        value_claim_wholly(value_behind_folded(p->target, sum), &p->target->activation);
     }
 }
 
-/* Codes that are only moved keep their parameters: input and output share one quant. */
-static void share_codes(struct place *p, struct node *n)
+/* A matrix product whose Relu or Clip is read in float runs in float in ONNX Runtime. (A graph
+ * output may be read.) */
+static void close_product(struct place *p, const struct qlayer *l)
 {
-    struct value *in = node_input(n, 0);
-    if (target_rule(p->target, n) != TARGET_CODES || !in || in->constant || !in->quant)
+    struct value *v = value_behind_folded(p->target, l->sum);
+    if (v == l->sum || l->node->op == OP_Conv)
         return;
-    for (int i = 0; i < n->n_out; i++) {
-        struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
-        if (!old || old == in->quant)
+    bool open = false;
+    value_each_use(v, u)
+        open = open || ((!v->quant || u->plain) && !node_is_result(u->user));
+    if (!open)
+        return;
+    value_claim_wholly(v, &p->target->activation);
+}
+
+static void place_graph(struct place *p, struct graph *g)
+{
+    graph_each(g, n) {
+        if (op_table[n->op].role != ROLE_WEIGHTED)
             continue;
-        n->out[i]->quant = in->quant;
-        n->in[0].plain = false;
+        const char *reason = reason_against(p, n);
+        if (!reason)
+            place_layer(p, n);
+        else if (!is_product(p, n))
+            *vec_add(&p->left, p->arena) = (struct left_float){n, reason};
     }
+}
+
+/* Nodes, by id, that may be units. */
+static const bool *find_units(const struct place *p)
+{
+    bool *may = NEW_ARRAY(p->arena, p->model->n_nodes, bool);
+    int n_graphs;
+    struct graph **graph = model_graphs(p->model, p->arena, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n)
+            may[n->id] = p->runnable[n->id] && !place_skips(p->arena, p->skip, n->name);
+    return may;
 }
 
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
@@ -312,25 +348,27 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
 {
     struct place p = {.model = m, .target = t, .skip = skip, .arena = a,
                       .runnable = NEW_ARRAY(a, m->n_nodes, bool)};
+    form_open(&p.form, m, a);
     exec_find_runnable(m->graph, p.runnable);
-    graph_each(m->graph, n) {
-        const struct op_info *info = &op_table[n->op];
-        if (info->role != ROLE_WEIGHTED)
-            continue;
-        const char *reason = reason_against(&p, n);
-        if (reason)
-            *vec_add(&p.left, a) = (struct left_float){n, reason};
-        else
-            place_layer(&p, n);
-    }
-    graph_each(m->graph, n)
-        share_codes(&p, n);
+    int n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        place_graph(&p, graph[i]);
+    place_find_layers(m, a, out);
+    for (int i = 0; *t->outputs && i < out->n_layer; i++)
+        close_product(&p, &out->layer[i]);
+    if (t->skip_branch)
+        place_skip_branches(m, t);
+    if (t->unit_rule != UNITS_NEVER)
+        place_units(m, t, find_units(&p));
+    if (t->inputs == INPUTS_CALIBRATED)
+        place_codes(m, t);
     place_find_layers(m, a, out);
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
     out->left = p.left.at;
     out->n_left = p.left.n;
-    if (out->n_layer)
+    if (out->n_layer || recurrent_any_dynamic(t, m))
         return 0;
     if (!out->n_left)
         return err_set(err, ERR_INPUT, "the model has no layer that target %s runs in integers",
@@ -343,32 +381,63 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
 /* Behind a layer: the activation that is computed before anything reads the sum. */
 static struct value *behind_activation(struct value *sum)
 {
-    struct node *n = sum->quant ? NULL : value_only_user(sum);
+    struct node *n = sum->quant ? NULL : user_behind(sum);
     return n && (n->op == OP_Relu || n->op == OP_Clip) && node_input(n, 0) == sum ? n->out[0] : sum;
+}
+
+/* Is the node a quantized layer? Then l tells of its parts. */
+static bool find_layer(struct node *n, struct qlayer *l)
+{
+    struct op_weight ow;
+    if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+        return false;
+    struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
+    if (!w || !w->constant || !w->quant || n->in[ow.slot].plain || (x->quant && n->in[0].plain))
+        return false;
+    *l = (struct qlayer){.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
+    if (n->op != OP_MatMul && node_input(n, ow.bias)) {
+        l->bias_node = n;
+        l->bias_slot = ow.bias;
+    } else if (n->op == OP_MatMul && !l->sum->quant) {
+        l->bias_node = add_behind(n, weight_channels(w->constant, &ow), &l->bias_slot);
+        l->sum = l->bias_node ? l->bias_node->out[0] : l->sum;
+    }
+    l->output = behind_activation(l->sum);
+    return true;
 }
 
 void place_find_layers(const struct model *m, struct arena *a, struct placement *p)
 {
     VEC(struct qlayer) list = {0};
     *p = (struct placement){0};
-    graph_each(m->graph, n) {
-        struct op_weight ow;
-        if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
-            continue;
-        struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
-        if (!w || !w->constant || !w->quant || !x->quant || n->in[0].plain)
-            continue;
-        struct qlayer l = {.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
-        if (n->op != OP_MatMul && node_input(n, ow.bias)) {
-            l.bias_node = n;
-            l.bias_slot = ow.bias;
-        } else if (n->op == OP_MatMul) {
-            l.bias_node = add_behind(n, weight_channels(w->constant, &ow), &l.bias_slot);
-            l.sum = l.bias_node ? l.bias_node->out[0] : l.sum;
+    int n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n) {
+            struct qlayer l;
+            if (find_layer(n, &l))
+                *vec_add(&list, a) = l;
         }
-        l.output = behind_activation(l.sum);
-        *vec_add(&list, a) = l;
-    }
     p->layer = list.at;
     p->n_layer = list.n;
+}
+
+void place_drop(struct model *m, struct placement *p, const bool *drop, const char *reason)
+{
+    VEC(struct left_float) left = {0};
+    for (int i = 0; i < p->n_left; i++)
+        *vec_add(&left, m->arena) = p->left[i];
+    for (int i = 0; i < p->n_layer; i++) {
+        struct qlayer *l = &p->layer[i];
+        if (!drop[i])
+            continue;
+        l->node->in[0].plain = true;
+        l->node->in[l->weight_slot].plain = true;
+        if (l->bias_node)
+            l->bias_node->in[l->bias_slot].plain = true;
+        *vec_add(&left, m->arena) = (struct left_float){l->node, reason};
+    }
+    place_find_layers(m, m->arena, p);
+    p->left = left.at;
+    p->n_left = left.n;
 }

@@ -3,10 +3,11 @@
  * place: which values are quantized, with which type, for a target.
  *
  * After it every layer that will run in integers has a quant on its input, its weight and, where
- * the target wants it, its bias; a value's uses that need the float are marked plain. Layers that
- * stay float have a reason. The graph is changed only where a layer needs constants of its own:
- * weights and biases that are shared differently are copied, missing biases are added as zeros
- * (so that they can be corrected), Gemm's alpha and beta go into its constants.
+ * the target wants it, its output and its bias; the units of the target (place_units.h) have one
+ * on every side; a value's uses that need the float are marked plain. Layers that stay float have a
+ * reason. The graph is changed only where a layer needs constants of its own: weights and biases
+ * that are shared differently are copied, missing biases are added as zeros (so that they can be
+ * corrected), Gemm's alpha and beta go into its constants.
  */
 #ifndef PLACE_H
 #define PLACE_H
@@ -18,7 +19,7 @@
 /* A quantized layer and where its parts are; the constants may be exchanged, the places stay. */
 struct qlayer {
     struct node *node;
-    struct value *input;    /* carries the activation's quant */
+    struct value *input;    /* carries the activation's quant, unless only weights are rounded */
     int weight_slot;        /* node's input that is the weight */
     struct node *bias_node; /* the node itself, or the Add behind a MatMul; NULL: no bias */
     int bias_slot;          /* input of bias_node */
@@ -33,7 +34,7 @@ struct left_float {
 };
 
 struct placement {
-    struct qlayer *layer; /* in execution order */
+    struct qlayer *layer; /* in execution order; those in bodies behind those around them */
     int n_layer;
     struct left_float *left;
     int n_left;
@@ -44,8 +45,13 @@ struct placement {
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *p, struct err *err);
 
+/* Is a node's name among the patterns of nodes that stay float? */
+bool place_skips(struct arena *a, const char *patterns, const char *name);
 /* Layers of an annotated model, found again from its quants: after a clone, or in another pass. */
 void place_find_layers(const struct model *m, struct arena *a, struct placement *p);
+
+/* The layers with drop[i] become float again, for this reason. */
+void place_drop(struct model *m, struct placement *p, const bool *drop, const char *reason);
 
 struct value *qlayer_weight(const struct qlayer *l);
 struct value *qlayer_bias(const struct qlayer *l); /* NULL: none */

@@ -12,22 +12,33 @@
 #include <stdio.h>
 #include <string.h>
 
+bool qtype_is_float(const struct qtype *t)
+{
+    return dtype_info(t->dtype)->is_float;
+}
+
 int64_t quant_min(const struct qtype *t)
 {
+    if (qtype_is_float(t))
+        return -quant_max(t);
     const struct dtype_info *d = dtype_info(t->dtype);
     return t->narrow && t->symmetric && d->min < 0 ? d->min + 1 : d->min;
 }
 
 int64_t quant_max(const struct qtype *t)
 {
-    return dtype_info(t->dtype)->max;
+    switch (t->dtype) {
+    case DTYPE_F8E4M3FN: return 448;
+    case DTYPE_F8E5M2: return 57344;
+    default: return dtype_info(t->dtype)->max;
+    }
 }
 
 /* The code of 0 in a symmetric type. */
 static int64_t quant_middle(const struct qtype *t)
 {
     const struct dtype_info *d = dtype_info(t->dtype);
-    return d->min < 0 ? 0 : d->max / 2 + 1;
+    return d->min < 0 || d->is_float ? 0 : d->max / 2 + 1;
 }
 
 int64_t quant_count(const struct qtype *t, const struct shape *s)
@@ -93,15 +104,21 @@ char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT])
         snprintf(grain, sizeof grain, " per channel (axis %d)", t->axis);
     else if (t->grain == GRAIN_BLOCK)
         snprintf(grain, sizeof grain, " per block of %lld (axis %d)", (long long)t->block, t->axis);
-    snprintf(buf, QTYPE_TEXT, "%s%s%s", dtype_info(t->dtype)->name, grain,
-             t->symmetric ? " symmetric" : "");
+    snprintf(buf, QTYPE_TEXT, "%s%s%s%s", dtype_info(t->dtype)->name, grain,
+             t->symmetric ? " symmetric" : "", t->dynamic ? " at run time" : "");
     return buf;
 }
 
 void quant_round(const struct qtype *t, float scale, int32_t zero, const float *x, float *y,
                  int64_t n)
 {
-    k_round_f32(x, y, n, scale, zero, quant_min(t), quant_max(t));
+    if (!qtype_is_float(t)) {
+        k_round_f32(x, y, n, scale, zero, quant_min(t), quant_max(t));
+        return;
+    }
+    bool wide = t->dtype == DTYPE_F8E5M2;
+    struct k_small_float f = {wide ? 2 : 3, wide ? -14 : -6, (float)quant_max(t)};
+    k_round_small(x, y, n, scale, f);
 }
 
 /* n elements from `at` on, which share scale k. */
@@ -140,8 +157,12 @@ struct tensor *quant_codes(struct arena *a, const struct quant *q, const struct 
     float lo = (float)quant_min(&q->type), hi = (float)quant_max(&q->type);
     for (int64_t i = 0, n = tensor_count(x); i < n; i++) {
         int64_t k = quant_index(&q->type, &x->shape, i);
-        float r = rintf((float)tensor_get(x, i) / q->scale[k]);
-        double code = (double)r + q->zero[k];
+        float real = (float)tensor_get(x, i) / q->scale[k];
+        if (qtype_is_float(&q->type)) {
+            dtype_store(q->type.dtype, codes->data, i, (double)real);
+            continue;
+        }
+        double code = (double)rintf(real) + q->zero[k];
         code = !(code > (double)lo) ? (double)lo : code > (double)hi ? (double)hi : code;
         dtype_store_int(q->type.dtype, codes->data, i,
                         code >= 2147483647.0 && hi > 2e9f ? INT32_MAX : (int64_t)code);

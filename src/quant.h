@@ -15,12 +15,13 @@
 enum grain { GRAIN_TENSOR, GRAIN_CHANNEL, GRAIN_BLOCK };
 
 struct qtype {
-    enum dtype dtype; /* an integer type */
+    enum dtype dtype; /* an integer type; or float8e4m3fn, float8e5m2: symmetric */
     enum grain grain;
     int axis;         /* of channels or blocks, for GRAIN_CHANNEL and GRAIN_BLOCK */
     int64_t block;    /* elements along axis that share a scale, for GRAIN_BLOCK */
     bool symmetric;   /* zero point in the middle: 0 for signed types, 2^(bits-1) for unsigned */
     bool narrow;      /* symmetric limits: -127..127 instead of -128..127 */
+    bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time */
 };
 
 struct range {
@@ -36,6 +37,8 @@ struct quant {
     const struct quant *product[2]; /* a bias: scale = scale of input * scale of weight */
 };
 
+/* Is it a type whose codes are small floats? They are x / scale, rounded and saturated. */
+bool qtype_is_float(const struct qtype *t);
 /* Lowest and highest code of a type, in the sense of `narrow`. */
 int64_t quant_min(const struct qtype *t);
 int64_t quant_max(const struct qtype *t);

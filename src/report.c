@@ -110,8 +110,7 @@ static void print_next(const struct report *r, FILE *out)
 {
     print_word("Next: quern compare ", r->input.path, out);
     print_word(" ", r->output.path, out);
-    if (r->data)
-        print_word(" --data ", r->data, out);
+    print_word(" --data ", r->data ? r->data : "PATH", out);
     if (r->image)
         print_word(" --image ", r->image, out);
     fputc('\n', out);

@@ -36,16 +36,34 @@ static void keep_within_clip(struct quant *q, const struct value *v)
             q->scale[0] = nextafterf(q->scale[0], 0);
 }
 
+/* Runtimes that compute with 16 bits want these scales behind these operators (QNN). Values that
+ * share the quant got another one before: they hold the same numbers. */
+static void keep_fixed_scale(struct quant *q, const struct value *v)
+{
+    if (dtype_info(q->type.dtype)->bits != 16)
+        return;
+    bool u16 = q->type.dtype == DTYPE_U16;
+    if (v->def->op == OP_Sigmoid) {
+        q->scale[0] = u16 ? 1.0f / 65536 : 1.0f / 32768;
+        q->zero[0] = 0;
+    } else if (v->def->op == OP_Tanh) {
+        q->scale[0] = 1.0f / 32768;
+        q->zero[0] = u16 ? 32768 : 0;
+    }
+}
+
 static void solve_activation(struct model *m, struct value *v)
 {
     struct quant *q = v->quant;
+    if (q->type.dynamic)
+        return;
     quant_prepare(m->arena, q);
     for (int64_t i = 0; i < q->n; i++)
         quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
     keep_within_clip(q, v);
 }
 
-static void weight_ranges(struct model *m, const struct value *w)
+static void constant_ranges(struct model *m, const struct value *w)
 {
     struct quant *q = w->quant;
     const struct tensor *t = w->constant;
@@ -78,7 +96,7 @@ static void solve_weight(struct model *m, const struct qlayer *l)
     const struct quant *x = l->input->quant;
     if (!q->scale) { /* not yet solved for another layer with this weight */
         quant_prepare(m->arena, q);
-        weight_ranges(m, w);
+        constant_ranges(m, w);
         for (int64_t i = 0; i < q->n; i++)
             quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
     }
@@ -96,33 +114,79 @@ static void solve_weight(struct model *m, const struct qlayer *l)
     }
 }
 
-static void solve_bias(struct model *m, const struct qlayer *l)
+static void solve_bias(struct model *m, struct quant *q)
 {
-    struct value *bias = qlayer_bias(l);
-    struct quant *q = bias ? bias->quant : NULL;
-    if (!q)
-        return;
     quant_prepare(m->arena, q);
     for (int64_t i = 0; i < q->n; i++)
         q->scale[i] = fmaxf(q->product[0]->scale[0] * q->product[1]->scale[i], FLT_MIN);
 }
 
-void solve_model(struct model *m, const struct placement *p)
+static void solve_constant(struct model *m, const struct value *v)
 {
-    graph_each(m->graph, n) {
+    struct quant *q = v->quant;
+    quant_prepare(m->arena, q);
+    constant_ranges(m, v);
+    for (int64_t i = 0; i < q->n; i++)
+        quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
+}
+
+/* False for biases of layers that have been dropped: their inputs may have no scale. */
+static bool is_read_rounded(const struct value *v)
+{
+    value_each_use(v, u)
+        if (!u->plain)
+            return true;
+    return false;
+}
+
+/* Constants: weights of layers first, which may depend on one another; then what other operators
+ * read; then what has the scale of a product. */
+static void solve_constants(struct model *m, const struct placement *p,
+                            struct graph *const *graph, int n)
+{
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < graph[k]->n_constant; i++)
+            if (graph[k]->constant[i]->quant)
+                graph[k]->constant[i]->quant->scale = NULL;
+    for (int i = 0; i < p->n_layer; i++)
+        solve_weight(m, &p->layer[i]);
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < graph[k]->n_constant; i++) {
+            const struct quant *q = graph[k]->constant[i]->quant;
+            if (q && !q->scale && !q->product[0])
+                solve_constant(m, graph[k]->constant[i]);
+        }
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < graph[k]->n_constant; i++) {
+            const struct value *v = graph[k]->constant[i];
+            if (v->quant && v->quant->product[0] && is_read_rounded(v))
+                solve_bias(m, v->quant);
+        }
+}
+
+static void solve_graph(struct model *m, const struct graph *g)
+{
+    for (const struct node *n = g->first; n; n = n->next)
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i] && n->out[i]->quant)
                 solve_activation(m, n->out[i]);
-    }
-    for (int i = 0; i < m->graph->n_input; i++)
-        if (m->graph->input[i]->quant && value_is_fed(m->graph->input[i]))
-            solve_activation(m, m->graph->input[i]);
-    for (int i = 0; i < p->n_layer; i++)
-        qlayer_weight(&p->layer[i])->quant->scale = NULL;
-    for (int i = 0; i < p->n_layer; i++)
-        solve_weight(m, &p->layer[i]);
-    for (int i = 0; i < p->n_layer; i++)
-        solve_bias(m, &p->layer[i]);
+    for (int i = 0; i < g->n_input; i++)
+        if (g->input[i]->quant && value_is_fed(g->input[i]))
+            solve_activation(m, g->input[i]);
+    for (const struct node *n = g->first; n; n = n->next)
+        if (n->n_out && n->out[0] && n->out[0]->quant)
+            keep_fixed_scale(n->out[0]->quant, n->out[0]);
+}
+
+void solve_model(struct model *m, const struct placement *p)
+{
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        solve_graph(m, graph[i]);
+    solve_constants(m, p, graph, n_graphs);
+    arena_release(&scratch);
 }
 
 static void clear_value(struct value *v)
@@ -133,10 +197,18 @@ static void clear_value(struct value *v)
 
 void solve_clear(struct model *m)
 {
-    graph_each(m->graph, n) {
-        for (int i = 0; i < n->n_out; i++)
-            clear_value(n->out[i]);
-        for (int i = 0; i < n->n_in; i++)
-            clear_value(n->in[i].value);
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int k = 0; k < n_graphs; k++) {
+        for (int i = 0; i < graph[k]->n_input; i++)
+            clear_value(graph[k]->input[i]);
+        graph_each(graph[k], n) {
+            for (int i = 0; i < n->n_out; i++)
+                clear_value(n->out[i]);
+            for (int i = 0; i < n->n_in; i++)
+                clear_value(n->in[i].value);
+        }
     }
+    arena_release(&scratch);
 }

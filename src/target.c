@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * target: the table of targets.
+ * target: the tables of targets and formats.
  *
- * Both want uint8 activations with a zero point (OpenVINO miscomputes signed ones, ONNX Runtime
- * leaves part of the convolutions in float with them) and int8 symmetric weights.
- *   onnxruntime  a convolution becomes integer only when its output, or that of the Relu or Clip
+ *   onnxruntime  uint8 activations (part of the convolutions stays float with signed ones). A
+ *                convolution becomes integer only when its output, or that of the Relu or Clip
  *                behind it, is quantized; matrix products need no quantized output.
- *   openvino     needs the inputs of layers only and fuses everything behind a layer.
+ *   openvino     uint8 activations (signed ones with a zero point are miscomputed). Needs the
+ *                inputs of layers only and fuses everything behind a layer.
+ *   tensorrt     symmetric int8 and no int32 bias. Inputs of layers, and the skip branch of a
+ *                residual Add, so that Conv, Add and Relu are one kernel.
+ *   qnn          an operator runs in integers where every float input comes out of a
+ *                DequantizeLinear and every output goes into a QuantizeLinear.
+ *   generic      what ONNX means: inputs and outputs of layers, any type.
  */
 #include "target.h"
 
@@ -14,10 +19,24 @@
 
 #include <string.h>
 
-const char *const format_names[N_FORMATS] = {"qdq", "fakequantize"};
+const struct format_info format_table[N_FORMATS] = {
+    [FORMAT_QDQ] = {"qdq", "lower-qdq", INPUTS_CALIBRATED,
+                    "QuantizeLinear and DequantizeLinear around operators"},
+    [FORMAT_FAKEQUANTIZE] = {"fakequantize", "lower-fakequantize", INPUTS_CALIBRATED,
+                             "OpenVINO's FakeQuantize on activations"},
+    [FORMAT_QOPERATOR] = {"qoperator", "lower-qoperator", INPUTS_CALIBRATED,
+                          "ONNX Runtime's operators on codes: QLinearConv, QGemm, ..."},
+    [FORMAT_DYNAMIC] = {"dynamic", "lower-dynamic", INPUTS_DYNAMIC,
+                        "inputs of layers are quantized at run time; needs no data"},
+    [FORMAT_DQ] = {"dq", "lower-qdq", INPUTS_FLOAT,
+                   "weights only, behind a DequantizeLinear; needs no data"},
+};
 
 #define ACTIVATION {.dtype = DTYPE_U8, .grain = GRAIN_TENSOR}
 #define WEIGHT {.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .symmetric = true, .narrow = true}
+#define LAYERS "Conv Gemm MatMul"
+#define MOVERS                                                                                     \
+    "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather DepthToSpace Identity"
 
 const struct target target_table[N_TARGETS] = {
     {
@@ -25,14 +44,21 @@ const struct target target_table[N_TARGETS] = {
         .summary = "ONNX Runtime on CPUs: QLinearConv, QGemm, MatMulIntegerToFloat",
         .activation = ACTIVATION,
         .weight = WEIGHT,
+        .activations = "uint8,int8",
+        .weights = "int8,uint8",
+        .weights_only = "int8,uint8,int4,uint4,float8e4m3fn,float8e5m2",
+        .why_no_other = "its integer kernels are for 8 bits; anything else runs in float",
         .integer_bias = true,
-        .layer_output = true,
+        .recurrent_weights = true,
+        .add_is_bias = true,
         .opset = 13,
-        .formats = "qdq",
-        .integer = "Conv Gemm MatMul",
-        .codes = "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather "
-                 "DepthToSpace Identity",
+        .formats = "qdq,qoperator,dynamic,dq",
+        .integer = LAYERS " LSTM",
+        .outputs = "Conv",
+        .per_channel = LAYERS,
+        .codes = MOVERS,
         .folded = "Relu Clip",
+        .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
         .written = "Gelu HardSigmoid HardSwish LayerNormalization Mish RMSNormalization",
     },
     {
@@ -40,15 +66,92 @@ const struct target target_table[N_TARGETS] = {
         .summary = "OpenVINO on CPUs: low-precision transformations",
         .activation = ACTIVATION,
         .weight = WEIGHT,
-        .integer_bias = false,
-        .layer_output = false,
+        .activations = "uint8,int8",
+        .weights = "int8",
+        .weights_only = "int8,uint8,int4,uint4",
+        .whole_blocks = true,
+        .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
+        .add_is_bias = true,
         .opset = 13,
-        .formats = "qdq,fakequantize",
-        .integer = "Conv Gemm MatMul",
-        .codes = "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather "
-                 "DepthToSpace Identity",
+        .formats = "qdq,fakequantize,dq",
+        .integer = LAYERS,
+        .outputs = "",
+        .per_channel = LAYERS,
+        .codes = MOVERS,
         .folded = "",
+        .units = "",
         .written = "Gelu HardSwish LayerNormalization Mish RMSNormalization",
+    },
+    {
+        .name = "tensorrt",
+        .summary = "TensorRT, explicit quantization: symmetric int8, float bias",
+        .activation = {.dtype = DTYPE_I8, .grain = GRAIN_TENSOR, .symmetric = true},
+        .weight = WEIGHT,
+        .activations = "int8,float8e4m3fn",
+        .weights = "int8,float8e4m3fn",
+        .weights_only = "int8,int4,float8e4m3fn",
+        .why_no_other = "its parser refuses them",
+        .symmetric = true,
+        .add_is_bias = true,
+        .skip_branch = true,
+        .opset = 13,
+        .formats = "qdq,dq",
+        .integer = LAYERS,
+        .outputs = "",
+        .per_channel = LAYERS,
+        .codes = "", /* quantizers move through such operators by themselves */
+        .folded = "",
+        .written = "",
+        .units = "",
+    },
+    {
+        .name = "qnn",
+        .summary = "Qualcomm's QNN: every operator between quantizers",
+        .activation = ACTIVATION,
+        .weight = WEIGHT,
+        .activations = "uint8,uint16",
+        .weights = "int8,uint8",
+        .weights_only = "",
+        .why_no_other = "its accelerator has no kernels for them",
+        .integer_bias = true,
+        .unit_rule = UNITS_ALWAYS,
+        .opset = 13,
+        .formats = "qdq",
+        .integer = LAYERS,
+        .outputs = LAYERS,
+        .per_channel = "Conv",
+        .codes = MOVERS,
+        .folded = "Relu Clip",
+        .written = "",
+        .units = "Add Sub Mul Div Max Min MatMul Concat AveragePool GlobalAveragePool "
+                 "GlobalMaxPool Resize LeakyRelu PRelu Elu Relu Clip Sigmoid Tanh HardSigmoid "
+                 "HardSwish Gelu Softmax Abs Neg Sqrt Exp ReduceMean ReduceSum ReduceMax "
+                 "ReduceMin LayerNormalization InstanceNormalization",
+    },
+    {
+        .name = "generic",
+        .summary = "what ONNX means, for any runtime: inputs and outputs of layers",
+        .activation = ACTIVATION,
+        .weight = WEIGHT,
+        .activations = "uint8,int8,uint16,int16,float8e4m3fn,float8e5m2",
+        .weights = "int8,uint8,int4,uint4,float8e4m3fn,float8e5m2",
+        .weights_only = "int8,uint8,int4,uint4,float8e4m3fn,float8e5m2",
+        .why_no_other = "ONNX has no such quantized type",
+        .caution = "ONNX Runtime computes other types than 8-bit integers in float on CPUs, and "
+                   "does not load float8 matrix products unless session.disable_quant_qdq is 1; "
+                   "OpenVINO leaves 16-bit rounding out",
+        .integer_bias = true,
+        .recurrent_weights = true,
+        .add_is_bias = true,
+        .opset = 13,
+        .formats = "qdq,qoperator,dynamic,dq",
+        .integer = LAYERS,
+        .outputs = LAYERS,
+        .per_channel = LAYERS,
+        .codes = MOVERS,
+        .folded = "Relu Clip",
+        .written = "",
+        .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
     },
 };
 
@@ -58,6 +161,14 @@ const struct target *target_find(const char *name)
         if (!strcmp(target_table[i].name, name))
             return &target_table[i];
     return NULL;
+}
+
+enum format format_find(const char *name)
+{
+    int f = 0;
+    while (f < N_FORMATS && strcmp(format_table[f].name, name))
+        f++;
+    return (enum format)f;
 }
 
 /* Is `word` one of the words of `list`? */
@@ -74,14 +185,34 @@ static bool list_has(const char *list, const char *word, char separator)
     return false;
 }
 
+/* The table speaks of ONNX's own operators. */
+static bool names_node(const char *list, const struct node *n)
+{
+    return !*n->domain && n->op != OP_OTHER && list_has(list, n->type, ' ');
+}
+
 enum target_op target_rule(const struct target *t, const struct node *n)
 {
-    if (*n->domain || n->op == OP_OTHER)
-        return TARGET_FLOAT;
-    return list_has(t->integer, n->type, ' ') ? TARGET_INTEGER
-         : list_has(t->codes, n->type, ' ')   ? TARGET_CODES
-         : list_has(t->folded, n->type, ' ')  ? TARGET_FOLDED
-                                              : TARGET_FLOAT;
+    return names_node(t->integer, n) ? TARGET_INTEGER
+         : names_node(t->codes, n)   ? TARGET_CODES
+         : names_node(t->folded, n)  ? TARGET_FOLDED
+         : target_is_unit(t, n)      ? TARGET_UNIT
+                                     : TARGET_FLOAT;
+}
+
+bool target_wants_output(const struct target *t, const struct node *n)
+{
+    return names_node(t->outputs, n);
+}
+
+bool target_takes_channels(const struct target *t, const struct node *n)
+{
+    return names_node(t->per_channel, n);
+}
+
+bool target_is_unit(const struct target *t, const struct node *n)
+{
+    return t->unit_rule != UNITS_NEVER && names_node(t->units, n);
 }
 
 bool target_writes(const struct target *t, enum op op)
@@ -91,5 +222,58 @@ bool target_writes(const struct target *t, enum op op)
 
 bool target_has_format(const struct target *t, enum format f)
 {
-    return list_has(t->formats, format_names[f], ',');
+    return f < N_FORMATS && list_has(t->formats, format_table[f].name, ',');
+}
+
+/* The first version of ONNX whose DequantizeLinear takes the type. */
+static int64_t opset_of(const struct qtype *type)
+{
+    bool byte = dtype_info(type->dtype)->bits == 8;
+    return !byte || type->grain == GRAIN_BLOCK ? 21 : qtype_is_float(type) ? 19 : 13;
+}
+
+static int check_type(const struct target *t, enum format f, const char *what,
+                      const struct qtype *type, const char *allowed, struct err *err)
+{
+    const char *name = dtype_info(type->dtype)->name;
+    bool other = type == &t->weight && allowed != t->weights_only && *t->weights_only;
+    if (!list_has(allowed, name, ','))
+        return err_set(err, ERR_USAGE, "target %s takes no %s %s: %s (it takes %s%s%s)", t->name,
+                       name, what, t->why_no_other, allowed, other ? "; --format dq: " : "",
+                       other ? t->weights_only : "");
+    if (f == FORMAT_QOPERATOR && (dtype_info(type->dtype)->bits != 8 || qtype_is_float(type)))
+        return err_set(err, ERR_USAGE, "format qoperator takes no %s %s: its operators compute on "
+                       "8-bit integers", name, what);
+    if (t->symmetric && !type->symmetric)
+        return err_set(err, ERR_USAGE, "target %s takes symmetric %s only", t->name, what);
+    return 0;
+}
+
+/* Only layers have rules where nothing is known of activations beforehand. */
+static void keep_layers_only(struct target *t)
+{
+    t->activation = (struct qtype){.dtype = DTYPE_U8, .dynamic = true};
+    t->integer_bias = false;
+    t->skip_branch = false;
+    t->unit_rule = UNITS_NEVER;
+    t->outputs = "";
+}
+
+int target_settle(struct target *t, enum format f, struct err *err)
+{
+    t->inputs = format_table[f].inputs;
+    const char *weights = t->inputs == INPUTS_FLOAT ? t->weights_only : t->weights;
+    TRY(check_type(t, f, "weights", &t->weight, weights, err));
+    if (t->inputs != INPUTS_CALIBRATED)
+        keep_layers_only(t);
+    else
+        TRY(check_type(t, f, "activations", &t->activation, t->activations, err));
+    bool small = qtype_is_float(&t->weight);
+    if (t->inputs == INPUTS_CALIBRATED && small != qtype_is_float(&t->activation))
+        return err_set(err, ERR_USAGE, "float8 is for weights and activations together");
+    t->integer_bias = t->integer_bias && !small;
+    int64_t a = opset_of(&t->activation), w = opset_of(&t->weight);
+    t->opset = a > t->opset ? a : t->opset;
+    t->opset = w > t->opset ? w : t->opset;
+    return 0;
 }

@@ -446,7 +446,7 @@ class List(cli.Case):
             "|---|---|---|---|---|---|---|\n"), out[:200])
 
     def test_others(self):
-        for kind, word in ("passes", "fold-bn"), ("targets", "onnxruntime"), \
+        for kind, word in ("passes", "fold-bn"), ("targets", "onnxruntime"), ("formats", "qdq"), \
                 ("rewrites", "HardSigmoid"), ("observers", "min-max"):
             out, _ = self.quern("list", kind, out=None)
             self.assertRegex(out, rf"\n{word} ")
@@ -465,6 +465,16 @@ class Quantize(cli.Case):
         report = json.loads((self.directory / "r.json").read_text())
         self.assertTrue(report["data"]["random"])
         self.assertEqual([row["node"] for row in report["layers"]], ["dense"])
+
+    def test_without_data(self):
+        self.model()
+        for options in ["dynamic"], ["dq", "--weights", "int4,block=16"]:
+            out, _ = self.quern("quantize", "model.onnx", "-o", "out.onnx", "--format", *options,
+                                out=None)
+            self.assertIn("  layers    1 of 1 quantized\n", out)
+            self.assertNotIn("error", out)
+            self.assertTrue(out.endswith(
+                "Next: quern compare model.onnx out.onnx --data PATH\n"), out)
 
     def test_report_is_the_same_every_time(self):
         self.model()

@@ -177,7 +177,8 @@ class Options(cli.Case):
                    "check", "m.onnx", "--target", "toaster")
 
     def test_unknown_list(self):
-        self.fails(2, "list: 'operators' is none of: ops, passes, targets, rewrites, observers",
+        self.fails(2, "list: 'operators' is none of: ops, passes, targets, formats, rewrites, "
+                      "observers",
                    "list", "operators")
         self.fails(2, "list: KIND is missing", "list")
 
@@ -187,13 +188,28 @@ class Quantize(cli.Case):
         self.model()
         for message, *options in [
                 ("unknown target 'toaster'; see 'quern list targets'", "--target", "toaster"),
-                ("target onnxruntime has no format 'fakequantize'; it has: qdq",
-                 "--format", "fakequantize"),
+                ("target onnxruntime has no format 'fakequantize'; it has: "
+                 "qdq,qoperator,dynamic,dq", "--format", "fakequantize"),
+                ("target onnxruntime takes no uint16 activations: its integer kernels are for 8 "
+                 "bits; anything else runs in float (it takes uint8,int8)",
+                 "--activations", "uint16"),
+                ("target onnxruntime takes no int4 weights: its integer kernels are for 8 bits; "
+                 "anything else runs in float (it takes int8,uint8; --format dq: "
+                 "int8,uint8,int4,uint4,float8e4m3fn,float8e5m2)", "--weights", "int4"),
+                ("format qoperator takes no uint16 activations: its operators compute on 8-bit "
+                 "integers", "--target", "generic", "--format", "qoperator", "--activations",
+                 "uint16"),
+                ("float8 is for weights and activations together",
+                 "--target", "generic", "--weights", "float8e5m2"),
+                ("target tensorrt takes symmetric activations only",
+                 "--target", "tensorrt", "--activations", "int8,asymmetric"),
                 ("unknown observer 'oracle'; see 'quern list observers'", "--observer", "oracle"),
-                ("--weights: unknown word 'int9'; known are int8, uint8, tensor, channel, "
-                 "symmetric, asymmetric", "--weights", "int9"),
-                ("--activations: unknown word 'tensor'; known are int8, uint8, symmetric, "
-                 "asymmetric", "--activations", "int8,tensor")]:
+                ("--weights: unknown word 'int9'; known are int8, uint8, int4, uint4, "
+                 "float8e4m3fn, float8e5m2, tensor, channel, block=N, symmetric, asymmetric",
+                 "--weights", "int9"),
+                ("--activations: unknown word 'tensor'; known are uint8, int8, uint16, int16, "
+                 "float8e4m3fn, float8e5m2, symmetric, asymmetric",
+                 "--activations", "int8,tensor")]:
             self.fails(2, message, "quantize", "model.onnx", "--data", "random", "-o", "o.onnx",
                        *options)
         self.assertEqual(self.files(), ["model.onnx"])

@@ -165,3 +165,28 @@ g (float[2] x) => (float y, float z) <bool[1] yes = {1}>
                  else_branch = e2 () => (float d = x) { }>
 }
 expect g (float[2] x) => (float y = x, float z = c) { c = Relu(x) }
+
+# A state that the body of a Loop hands on as it is becomes captured, and what follows from it
+run fold-constants
+g (int64 n, float[2] x) => (float y, float z) <float[2] w = {1, 2}, bool yes = 1>
+{
+    y, u = Loop(n, yes, x, w) <body = b (int64 i, bool c, float[2] s, float[2] v)
+        => (bool d, float t, float[2] v) { d = Identity(c)  k = Neg(v)  t = Mul(s, k) }>
+    z = Exp(u)
+}
+expect <float[2] z = {2.7182817, 7.3890562}>
+{
+    y = Loop(n, yes, x) <body = b (int64 i, bool c, float[2] s)
+        => (bool d, float t) <float[2] k = {-1, -2}> { d = Identity(c)  t = Mul(s, k) }>
+}
+
+# A state that changes stays, and the last output of a Loop
+run fold-constants
+g (int64 n, float[2] x) => (float y, float z, float w) <bool yes = 1>
+{
+    y, z = Loop(n, yes, x, x) <body = b (int64 i, bool c, float[2] s, float[2] v)
+        => (bool d, float v, float s) { d = Identity(c) }>
+    w = Loop(n, yes, x) <body = b2 (int64 i2, bool c2, float[2] s2)
+        => (bool d2, float s2) { d2 = Identity(c2) }>
+}
+expect unchanged

@@ -10,9 +10,10 @@
  *     expect unchanged
  *
  * The comment in front is the name of the case. `run` takes names of passes up to the end of the
- * line; `target NAME` may follow (`target NAME tensor`: with one scale a weight), or `wants 21`: a
- * target of that opset; and `data 8`: so many random samples to measure with. Then the model, see
- * text.h. Then any number of
+ * line. `target NAME` may follow, and behind it in this order `tensor`: weights have one scale;
+ * `elementwise`: units compute on codes where their inputs are; `block 2`: int4 weights in blocks;
+ * `as FORMAT`. Or `wants 21`: a target of that opset. Then `data 8`: so many random samples to
+ * measure with. Then the model, see text.h. Then any number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's
@@ -85,11 +86,19 @@ static void read_passes(struct file *f, struct test_case *c)
         c->ctx.target = target_find(scan_name(&f->at, &f->arena));
         if (!c->ctx.target)
             scan_fail(&f->at, "a target expected before");
-        if (scan_take(&f->at, "tensor")) {
-            struct target *t = arena_copy(&f->arena, c->ctx.target, sizeof *t);
+        struct target *t = arena_copy(&f->arena, c->ctx.target, sizeof *t);
+        c->ctx.target = t;
+        if (scan_take(&f->at, "tensor"))
             t->weight.grain = GRAIN_TENSOR;
-            c->ctx.target = t;
-        }
+        if (scan_take(&f->at, "elementwise"))
+            t->unit_rule = UNITS_FOLLOW;
+        if (scan_take(&f->at, "block"))
+            t->weight = (struct qtype){.dtype = DTYPE_I4, .grain = GRAIN_BLOCK, .symmetric = true,
+                                       .block = scan_integer(&f->at)};
+        struct err err = {0};
+        if (scan_take(&f->at, "as")
+            && target_settle(t, format_find(scan_name(&f->at, &f->arena)), &err) < 0)
+            scan_fail(&f->at, "a format of the target expected before");
     }
     if (scan_take(&f->at, "wants")) {
         struct target *t = arena_copy(&f->arena, &target_table[0], sizeof *t);
@@ -117,6 +126,7 @@ static void run_passes(struct test_case *c)
 {
     struct arena arena = {0}, scratch = {0};
     c->ctx.jobs = 1;
+    c->ctx.observer = "min-max";
     c->ctx.arena = &arena;
     c->ctx.scratch = &scratch;
     struct pass_options o = {.verify = true};

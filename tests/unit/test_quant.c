@@ -23,6 +23,41 @@ static void limits_follow_the_type(void **state)
     assert_int_equal(quant_max(&i4), 7);
 }
 
+static void small_floats_have_limits_and_no_zero_point(void **state)
+{
+    (void)state;
+    struct qtype f8 = {.dtype = DTYPE_F8E4M3FN, .symmetric = true};
+    float scale, y[3];
+    int32_t zero;
+    assert_int_equal(quant_max(&f8), 448);
+    assert_int_equal(quant_min(&f8), -448);
+    quant_solve_range(&f8, (struct range){-8.96f, 1}, &scale, &zero);
+    assert_float_equal(scale, 0.02f, 1e-7f);
+    assert_int_equal(zero, 0);
+    quant_round(&f8, 2, 0, (const float[]){18.5f, -33, 2000}, y, 3);
+    assert_float_equal(y[0], 18, 0); /* 9.25 -> 9 */
+    assert_float_equal(y[1], -32, 0); /* -16.5 -> -16, to even */
+    assert_float_equal(y[2], 896, 0);
+}
+
+/* Rounding goes another way than storing and loading codes. */
+static void small_floats_round_as_codes_do(void **state)
+{
+    (void)state;
+    static const enum dtype types[] = {DTYPE_F8E4M3FN, DTYPE_F8E5M2};
+    for (int k = 0; k < 2; k++) {
+        struct qtype type = {.dtype = types[k], .symmetric = true};
+        for (int i = -20000; i <= 20000; i++) {
+            float x = ldexpf((float)(i % 100) / 16, i / 1000), y;
+            uint8_t code;
+            quant_round(&type, 0.75f, 0, &x, &y, 1);
+            dtype_store(type.dtype, &code, 0, (double)(x / 0.75f));
+            float want = (float)dtype_load(type.dtype, &code, 0) * 0.75f;
+            assert_memory_equal(&y, &want, sizeof y);
+        }
+    }
+}
+
 static void ranges_are_widened_to_zero(void **state)
 {
     (void)state;
@@ -144,6 +179,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_follow_the_type),
+        cmocka_unit_test(small_floats_have_limits_and_no_zero_point),
+        cmocka_unit_test(small_floats_round_as_codes_do),
         cmocka_unit_test(ranges_are_widened_to_zero),
         cmocka_unit_test(no_grid_lies_between_the_data),
         cmocka_unit_test(empty_ranges_give_usable_scales),

@@ -23,9 +23,8 @@ static const char network[] = "opset 13\n"
     "  c3 = Conv(a2, w3, b3)  s = Add(a1, c3)  r = Relu(s)\n"
     "  p = GlobalAveragePool(r)  f = Flatten(p)  m = MatMul(f, w4)  y = Add(m, b4) }";
 
-static struct value *find(struct model *m, const char *name)
+static struct value *find_in(const struct graph *g, const char *name)
 {
-    struct graph *g = m->graph;
     for (int i = 0; i < g->n_constant; i++)
         if (!strcmp(g->constant[i]->name, name))
             return g->constant[i];
@@ -35,15 +34,31 @@ static struct value *find(struct model *m, const char *name)
     for (struct node *n = g->first; n; n = n->next)
         if (!strcmp(n->out[0]->name, name))
             return n->out[0];
-    fail_msg("no value %s", name);
     return NULL;
 }
 
-/* 8 bits over the given range. */
+/* In the bodies too. */
+static struct value *find(struct model *m, const char *name)
+{
+    struct arena a = {0};
+    int n;
+    struct graph **graph = model_graphs(m, &a, &n);
+    struct value *v = NULL;
+    for (int i = 0; i < n && !v; i++)
+        v = find_in(graph[i], name);
+    arena_release(&a);
+    if (!v)
+        fail_msg("no value %s", name);
+    return v;
+}
+
+static enum dtype activations = DTYPE_U8; /* what annotate() uses */
+
 static struct quant *activation(struct model *m, float lo, float hi)
 {
     struct quant *q = NEW(m->arena, struct quant);
-    q->type = (struct qtype){.dtype = DTYPE_U8, .grain = GRAIN_TENSOR};
+    q->type = (struct qtype){.dtype = activations, .grain = GRAIN_TENSOR};
+    q->type.symmetric = qtype_is_float(&q->type);
     q->n = 1;
     q->scale = NEW(m->arena, float);
     q->zero = NEW(m->arena, int32_t);
@@ -142,10 +157,10 @@ static void lower(struct model *m)
     arena_release(&scratch);
 }
 
-static void simulated_is_lowered(void **state)
+static void check_simulated(enum dtype type)
 {
-    (void)state;
     struct arena a = {0};
+    activations = type;
     struct model *m = text_model(network);
     const struct tensor *x = image(&a, 11);
     struct tensor floating[2], simulated[2], lowered[2];
@@ -164,8 +179,17 @@ static void simulated_is_lowered(void **state)
     arena_release(&a);
 }
 
+static void simulated_is_lowered(void **state)
+{
+    (void)state;
+    static const enum dtype types[] = {DTYPE_I8, DTYPE_U16, DTYPE_I16, DTYPE_F8E4M3FN, DTYPE_F8E5M2,
+                                       DTYPE_U8};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        check_simulated(types[i]);
+}
+
 /* A body that captures a rounded value sees what it sees in the lowered graph: here the
- * convolution inside computes on codes, and the sum on what is not rounded. */
+ * convolution inside computes on codes, and the sum on what is not rounded. So do values in it. */
 static void bodies_see_what_is_rounded(void **state)
 {
     (void)state;
@@ -186,6 +210,8 @@ static void bodies_see_what_is_rounded(void **state)
     find(m, "z")->quant = activation(m, -3, 3);
     find(m, "w1")->quant = weight(m, 8, 0);
     find(m, "w2")->quant = weight(m, 8, 0);
+    find(m, "d")->quant = activation(m, -0.5f, 0.5f);
+    find(m, "s")->quant = activation(m, -2, 2);
     value_each_use(find(m, "a1"), u)
         u->plain = u->user->op == OP_Add && u->user->graph->input;
     outputs(m, EXEC_FLOAT, x, &a, floating);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place_codes: one quant on both sides of what moves codes.
+ */
+#include "place_codes.h"
+
+/* Codes that are only moved keep their parameters: input and output share one quant. */
+static void share_codes(const struct target *t, struct graph *g)
+{
+    graph_each(g, n) {
+        struct value *in = node_input(n, 0);
+        if (target_rule(t, n) != TARGET_CODES || !in || in->constant || !in->quant)
+            continue;
+        for (int i = 0; i < n->n_out; i++) {
+            struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
+            if (!old || old == in->quant)
+                continue;
+            n->out[i]->quant = in->quant;
+            n->in[0].plain = false;
+        }
+    }
+}
+
+static bool is_captured(const struct value *v)
+{
+    value_each_use(v, u)
+        if (u->user->graph != v->graph)
+            return true;
+    return false;
+}
+
+/* By value id: does it go, through operators that only move codes, into a body? */
+static bool *ends_in_bodies(const struct target *t, const struct graph *g, struct arena *a)
+{
+    bool *ends = NEW_ARRAY(a, g->model->n_values, bool);
+    for (struct node *n = g->last; n; n = n->prev) {
+        struct value *in = node_input(n, 0);
+        for (int i = 0; i < n->n_out; i++) {
+            struct value *out = n->out[i];
+            if (out && (ends[out->id] || is_captured(out))) {
+                ends[out->id] = true;
+                if (in && target_rule(t, n) == TARGET_CODES)
+                    ends[in->id] = true;
+            }
+        }
+    }
+    return ends;
+}
+
+/* ONNX Runtime 1.31 moves a DequantizeLinear forward over operators that only move codes, and
+ * aborts where that ends in a value that a body captures. So the codes themselves are moved up to
+ * there: these values lie on the grid anyway. */
+static void move_codes_to_bodies(const struct target *t, struct graph *g, struct arena *a)
+{
+    bool *ends = ends_in_bodies(t, g, a);
+    struct quant **grid = NEW_ARRAY(a, g->model->n_values, struct quant *);
+    graph_each(g, n) {
+        struct value *in = node_input(n, 0);
+        if (target_rule(t, n) != TARGET_CODES || !in || in->constant)
+            continue;
+        struct quant *q = in->quant && !n->in[0].plain ? in->quant : grid[in->id];
+        for (int i = 0; i < n->n_out && q; i++) {
+            struct value *out = n->out[i];
+            if (!out)
+                continue;
+            grid[out->id] = q;
+            if (!ends[out->id])
+                continue;
+            out->quant = q;
+            value_each_use(out, u)
+                u->plain = false;
+        }
+    }
+}
+
+void place_codes(struct model *m, const struct target *t)
+{
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++) {
+        share_codes(t, graph[i]);
+        move_codes_to_bodies(t, graph[i], &scratch);
+        share_codes(t, graph[i]);
+    }
+    arena_release(&scratch);
+}
