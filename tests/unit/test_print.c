@@ -108,7 +108,9 @@ static void quantization_as_comments(void **state)
     struct range range = {-1, 2};
     struct quant q = {.type = {.dtype = DTYPE_U8}, .n = 1, .scale = scale, .zero = zero};
     struct quant r = {.type = {.dtype = DTYPE_U8}, .n = 1, .range = &range};
-    struct quant c = {.type = {DTYPE_I8, GRAIN_CHANNEL, 1, 0, true, true}, .n = 2, .scale = scale};
+    struct quant c = {.n = 2, .scale = scale};
+    c.type = (struct qtype){.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .axis = 1,
+                            .symmetric = true, .narrow = true};
     m->graph->input[0]->quant = &q;
     m->graph->constant[0]->quant = &c;
     m->graph->first->out[0]->quant = &r;
