@@ -7,8 +7,13 @@
 
 #include "k_simd.h"
 
-#include <cblas.h>
 #include <string.h>
+
+/* LAPACK, as OpenBLAS exports it; matrices are column-major there. */
+void ssfrk_(const char *transr, const char *uplo, const char *trans, const int *n, const int *k,
+            const float *alpha, const float *a, const int *lda, const float *beta, float *c);
+void stfttr_(const char *transr, const char *uplo, const int *n, const float *arf, float *a,
+             const int *lda, int *info);
 
 /* Where tap `t` of output position `o` reads, as an index into the spatial axes; -1: padding. */
 static int64_t tap_source(const struct conv_dims *d, const int64_t *o, int64_t t)
@@ -66,13 +71,34 @@ void k_gram_column(const struct conv_dims *d, const float *x, bool last, int64_t
     }
 }
 
+int64_t k_gram_size(int64_t k)
+{
+    return k * (k + 1) / 2;
+}
+
+/* Where element i, j of the lower triangle is, j <= i: the rows from the middle on as they are,
+ * those before it in what they leave free. */
+static int64_t packed_at(int64_t k, int64_t i, int64_t j)
+{
+    int64_t middle = k / 2, step = k % 2 ? k : k + 1;
+    return i >= middle ? (i - middle) * step + j : j * step + middle + 1 + i;
+}
+
+/* What is upper there is lower here. */
+void k_gram_unpack(int64_t k, const float *xx, float *full)
+{
+    int n = (int)k, info;
+    stfttr_("N", "U", &n, xx, full, &n, &info);
+}
+
 void k_gram_add(int64_t k, int64_t positions, const float *x, float *xx, double *sum)
 {
+    const float one = 1;
+    int n = (int)k, count = (int)positions;
     for (int64_t p = 0; p < positions; p++)
         for (int64_t i = 0; i < k; i++)
             sum[i] += (double)x[p * k + i];
-    cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)k, (int)positions, 1, x, (int)k, 1, xx,
-                (int)k);
+    ssfrk_("N", "U", "N", &n, &count, &one, x, &n, &one, xx);
 }
 
 void k_gram_taps(const struct conv_dims *d, const float *x, bool last, int64_t p, float *column)
@@ -110,10 +136,11 @@ void k_gram_add_taps(int64_t channels, int64_t taps, int64_t positions, const fl
                 means[i * channels + c] += x[i * channels + c];
         }
     }
+    int64_t size = k_gram_size(taps);
     for (int64_t i = 0; i < taps; i++) {
         for (int64_t j = 0; j <= i; j++, products += channels)
             for (int64_t c = 0; c < channels; c++)
-                xx[(c * taps + i) * taps + j] += products[c];
+                xx[c * size + packed_at(taps, i, j)] += products[c];
         for (int64_t c = 0; c < channels; c++)
             sum[c * taps + i] += (double)means[i * channels + c];
     }

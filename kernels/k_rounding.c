@@ -15,15 +15,14 @@ void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info
 
 static const double damping = 0.01;
 
-bool k_rounding_moments(int64_t k, int64_t columns, const float *xx, const double *x, bool centred,
-                      float *c)
+bool k_rounding_moments(int64_t k, int64_t columns, const double *x, bool centred, float *c)
 {
     if (!columns)
         return false;
     double n = (double)columns, trace = 0;
     for (int64_t i = 0; i < k; i++)
         for (int64_t j = 0; j <= i; j++) {
-            double v = (double)xx[i * k + j] / n;
+            double v = (double)c[i * k + j] / n;
             if (centred)
                 v -= x[i] / n * (x[j] / n);
             if (i == j)

@@ -23,10 +23,10 @@ struct k_rounding {
     float *q;            /* [rows][k] out: codes */
 };
 
-/* C of a group from its sums; centred: subtract the mean (the layer has a bias). Damping is 1 % of
- * the mean diagonal. False: there is nothing to learn from (no columns, or all inputs are 0). */
-bool k_rounding_moments(int64_t k, int64_t columns, const float *xx, const double *x, bool centred,
-                      float *c);
+/* C of a group: c comes in with the sums of products in its lower triangle, x are the sums of the
+ * columns; centred: subtract the mean (the layer has a bias). Damping is 1 % of the mean diagonal.
+ * False: there is nothing to learn from (no columns, or all inputs are 0). */
+bool k_rounding_moments(int64_t k, int64_t columns, const double *x, bool centred, float *c);
 /* Scratch floats that k_rounding_solve() needs. */
 int64_t k_rounding_scratch(int64_t k);
 /* False: C is not positive definite; q then holds the nearest codes. */

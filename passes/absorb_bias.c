@@ -147,12 +147,10 @@ static int keep_better(struct model *m, struct model *clone, int moved, struct p
                        struct err *err)
 {
     double without, with;
-    struct measure *reference = measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch,
-                                             err);
-    if (!reference)
-        return -1;
-    TRY(trial_sqnr(m, reference, ctx, &without, err));
-    TRY(trial_sqnr(clone, reference, ctx, &with, err));
+    struct tap tap;
+    struct measure *reference = measure_watch(m, ctx->data, TRIAL_SAMPLES, ctx->scratch, &tap);
+    TRY(trial_sqnr(m, reference, &tap, 1, ctx, &without, err));
+    TRY(trial_sqnr(clone, reference, NULL, 0, ctx, &with, err));
     bool kept = with >= without + GAIN;
     str_printf(&ctx->notes, "%d channels, %s: %.1f dB instead of %.1f dB\n", moved,
                kept ? "kept" : "taken back", with, without);
@@ -162,7 +160,6 @@ static int keep_better(struct model *m, struct model *clone, int moved, struct p
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     int count;
-    struct peaks peaks;
     if (ctx->target && ctx->target->weight.grain != GRAIN_TENSOR)
         return 0; /* weights were not equalized, so there are no biases of that making */
     if (!ctx->data) {
@@ -172,9 +169,11 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct channels *channels = watched(m, ctx->scratch, &count);
     if (!count)
         return 0;
-    TRY(peaks_measure(m, channels, ctx->data, SAMPLES, ctx->jobs, ctx->scratch, &peaks, err));
+    struct tap tap;
+    struct peaks *peaks = peaks_watch(m, channels, SAMPLES, ctx->jobs, ctx->scratch, &tap);
+    TRY(taps_run(m, &tap, 1, ctx->data, ctx->jobs, NULL, err));
     struct model *clone = model_clone(m);
-    int moved = absorb(clone, channels, &peaks, ctx->scratch);
+    int moved = absorb(clone, channels, peaks, ctx->scratch);
     if (moved && ctx->target)
         moved = keep_better(m, clone, moved, ctx, err);
     if (moved <= 0) {

@@ -9,6 +9,17 @@
 
 #include <math.h>
 
+/* The one run of the float model that everybody shares: ranges, the outputs to compare with, and
+ * what the passes behind want to see. */
+static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n, struct err *err)
+{
+    ctx->measure = measure_watch(m, ctx->data, MEASURE_SAMPLES, ctx->arena, &tap[n++]);
+    for (int i = 0; i < ctx->n_later; i++)
+        if (ctx->later[i]->watch)
+            n += ctx->later[i]->watch(m, ctx, &tap[n]);
+    return taps_run(m, tap, n, ctx->data, ctx->jobs, "calibrating", err);
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->data && ctx->target && ctx->target->inputs != INPUTS_CALIBRATED)
@@ -17,18 +28,20 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return err_set(err, ERR_USAGE, "pass calibrate needs data: --data PATH");
     if (!ctx->placement)
         return err_set(err, ERR_USAGE, "pass calibrate needs pass place before it");
-    ctx->measure = measure_open(m, ctx->data, MEASURE_SAMPLES, ctx->jobs, ctx->arena, err);
-    if (!ctx->measure)
-        return -1;
-    struct calibration c;
-    TRY(calibrate_model(m, ctx->placement, ctx->data, 0, ctx->observer, ctx->measure, ctx->jobs, &c,
-                        err));
-    ctx->sqnr = c.sqnr;
-    if (!c.observer)
+    struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 2, struct tap);
+    struct calibration *c = calibration_watch(m, ctx->placement, 0, ctx->jobs, &tap[0]);
+    struct ranges ranges;
+    int r = gather(m, ctx, tap, 1, err);
+    if (r >= 0)
+        r = calibration_settle(c, ctx->observer, ctx->measure, &ranges, err);
+    calibration_close(c);
+    TRY(r);
+    ctx->sqnr = ranges.sqnr;
+    if (!ranges.observer)
         return 0;
-    str_printf(&ctx->notes, "ranges by %s", c.observer);
-    if (!isnan(c.sqnr))
-        str_printf(&ctx->notes, ", %.1f dB", c.sqnr);
+    str_printf(&ctx->notes, "ranges by %s", ranges.observer);
+    if (!isnan(ranges.sqnr))
+        str_printf(&ctx->notes, ", %.1f dB", ranges.sqnr);
     str_add(&ctx->notes, "\n");
     return ctx->placement->n_layer;
 }

@@ -23,16 +23,22 @@ static void exchange_biases(const struct placement *p, const struct tensor **bia
     }
 }
 
+static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
+{
+    ctx->targets = targets_watch(m, ctx->placement, ctx->arena, tap);
+    return true;
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     struct placement *p = ctx->placement;
-    if (!ctx->measure)
+    if (!ctx->measure || !ctx->targets)
         return err_set(err, ERR_USAGE, "pass correct-bias needs pass calibrate before it");
     double after;
     const struct tensor **bias = NEW_ARRAY(ctx->scratch, p->n_layer, const struct tensor *);
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
-    TRY(correct_biases(m, p, ctx->data, ctx->jobs, m->arena, bias, err));
+    TRY(correct_biases(m, p, ctx->targets, ctx->data, ctx->jobs, m->arena, bias, err));
     exchange_biases(p, bias);
     solve_model(m, p);
     TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &after, err));
@@ -52,5 +58,6 @@ const struct pass pass_correct_bias = {
     .summary = "shift biases so that means behind activations stay; kept if outputs are nearer",
     .needs = FACT_SOLVED,
     .flags = PASS_REFINES,
+    .watch = watch,
     .run = run,
 };

@@ -20,8 +20,7 @@
 #include "target.h"
 #include "trial.h"
 
-/* To see whether it helps, and to do it. */
-enum { TRIED_SAMPLES = 16, PEAK_SAMPLES = 64 };
+enum { PEAK_SAMPLES = 32 };
 static const double GAIN = 0.5;
 
 /* What is known while the ways are tried; `best` is NULL while the model as it is leads. */
@@ -30,7 +29,6 @@ struct contest {
     const struct measure *reference;
     struct model *best;
     const char *name;
-    bool by_peaks; /* of the best */
     int changes;
     double without, db;
 };
@@ -47,7 +45,7 @@ static int contest_try(struct contest *c, const struct model *m, const struct pe
     arena_release(&scratch);
     double db = 0;
     if (changes)
-        r = trial_sqnr(clone, c->reference, c->ctx, &db, err);
+        r = trial_sqnr(clone, c->reference, NULL, 0, c->ctx, &db, err);
     if (changes && r >= 0)
         str_printf(&c->ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", name, changes, db,
                    c->without);
@@ -58,45 +56,24 @@ static int contest_try(struct contest *c, const struct model *m, const struct pe
     model_close(c->best);
     c->best = clone;
     c->name = name;
-    c->by_peaks = peaks;
     c->changes = changes;
     c->db = db;
     return 0;
 }
 
-static int peaks_take(struct pass_ctx *ctx, const struct model *m, int samples,
-                      struct peaks *peaks, struct err *err)
-{
-    const struct channels *channels = channels_find(m->graph, ctx->scratch);
-    return peaks_measure(m, channels, ctx->data, samples, ctx->jobs, ctx->scratch, peaks, err);
-}
-
-/* The winner once more, with peaks of more samples. */
-static int contest_refine(struct contest *c, const struct model *m, struct err *err)
-{
-    struct peaks peaks;
-    if (!c->best || !c->by_peaks)
-        return 0;
-    TRY(peaks_take(c->ctx, m, PEAK_SAMPLES, &peaks, err));
-    model_close(c->best);
-    c->best = model_clone(m);
-    c->changes = equalize_activations(c->best, &peaks, c->ctx->scratch);
-    return 0;
-}
-
+/* The model as it is, in the run that also shows its peaks and its outputs. */
 static int contest_run(struct contest *c, const struct model *m, struct err *err)
 {
     struct pass_ctx *ctx = c->ctx;
-    struct peaks peaks;
-    TRY(peaks_take(ctx, m, TRIED_SAMPLES, &peaks, err));
-    c->reference = measure_open(m, ctx->data, TRIAL_SAMPLES, ctx->jobs, ctx->scratch, err);
-    if (!c->reference)
-        return -1;
-    TRY(trial_sqnr(m, c->reference, ctx, &c->without, err));
+    struct tap tap[2];
+    const struct channels *channels = channels_find(m->graph, ctx->scratch);
+    const struct peaks *peaks = peaks_watch(m, channels, PEAK_SAMPLES, ctx->jobs, ctx->scratch,
+                                            &tap[0]);
+    c->reference = measure_watch(m, ctx->data, TRIAL_SAMPLES, ctx->scratch, &tap[1]);
+    TRY(trial_sqnr(m, c->reference, tap, 2, ctx, &c->without, err));
     if (ctx->target->weight.grain == GRAIN_TENSOR)
         TRY(contest_try(c, m, NULL, err));
-    TRY(contest_try(c, m, &peaks, err));
-    return contest_refine(c, m, err);
+    return contest_try(c, m, peaks, err);
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)

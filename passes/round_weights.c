@@ -8,6 +8,7 @@
  * outputs are nearer to the float model's.
  */
 #include "gram.h"
+#include "k_gram.h"
 #include "k_rounding.h"
 #include "measure.h"
 #include "pass.h"
@@ -16,6 +17,7 @@
 #include "threads.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192 };
 
@@ -23,10 +25,10 @@ struct rounded { /* new constants of one layer; NULL: as they were */
     const struct tensor *weight, *bias;
 };
 struct batch {
-    const struct qlayer *const *layer;
-    const struct gram *gram;
-    struct rounded *result;
-    struct arena *arena; /* [layer]: a job has its own */
+    const struct placement *placement;
+    const struct grams *grams;
+    struct rounded *result; /* [layer] */
+    struct arena *arena;    /* [layer]: a job has its own */
 };
 
 static void add_to_bias(const struct k_rounding *r, const struct gram *g, int64_t group,
@@ -57,8 +59,8 @@ static void round_group(const struct qlayer *l, const struct gram *g, int64_t gr
         for (int64_t i = 0; i < k; i++)
             row[o * k + i] = tensor_f32(w->constant)[qlayer_weight_at(l, channel, i)];
     }
-    if (!k_rounding_moments(k, g->columns, g->xx + group * k * k, g->x + group * k, bias != NULL,
-                            c))
+    k_gram_unpack(k, g->xx + group * k_gram_size(k), c);
+    if (!k_rounding_moments(k, g->columns, g->x + group * k, bias != NULL, c))
         return;
     struct k_rounding r = {rows, k, row, scale, (float)quant_min(&w->quant->type),
                            (float)quant_max(&w->quant->type), c, q};
@@ -70,49 +72,60 @@ static void round_group(const struct qlayer *l, const struct gram *g, int64_t gr
         add_to_bias(&r, g, group, bias);
 }
 
+static struct tensor *copy_of(struct arena *a, const struct tensor *t)
+{
+    struct tensor *copy = tensor_new(a, DTYPE_F32, &t->shape);
+    memcpy(copy->data, t->data, t->size);
+    return copy;
+}
+
 static void round_layer(void *data, int item, int worker)
 {
     (void)worker;
     struct batch *b = data;
-    const struct qlayer *l = b->layer[item];
-    const struct tensor *w = qlayer_weight(l)->constant;
+    const struct qlayer *l = &b->placement->layer[item];
+    const struct gram *gram = grams_find(b->grams, l->node);
+    if (!gram)
+        return;
     const struct value *old = qlayer_bias(l);
     struct arena *a = &b->arena[item], scratch = {0};
-    struct tensor *to = tensor_new(a, DTYPE_F32, &w->shape), *bias = NULL;
-    for (int64_t i = 0, n = tensor_count(w); i < n; i++)
-        tensor_f32(to)[i] = tensor_f32(w)[i];
-    if (old) {
-        bias = tensor_new(a, DTYPE_F32, &old->constant->shape);
-        for (int64_t i = 0, n = tensor_count(bias); i < n; i++)
-            tensor_f32(bias)[i] = tensor_f32(old->constant)[i];
-    }
-    for (int64_t g = 0; g < b->gram[item].groups; g++) {
-        round_group(l, &b->gram[item], g, tensor_f32(to), bias ? tensor_f32(bias) : NULL, &scratch);
+    struct tensor *to = copy_of(a, qlayer_weight(l)->constant);
+    struct tensor *bias = old ? copy_of(a, old->constant) : NULL;
+    for (int64_t g = 0; g < gram->groups; g++) {
+        round_group(l, gram, g, tensor_f32(to), bias ? tensor_f32(bias) : NULL, &scratch);
         arena_reset(&scratch);
     }
     arena_release(&scratch);
     b->result[item] = (struct rounded){to, bias};
 }
 
-/* Do all weights lie on the grid already? Then there is nothing to choose. */
-static bool is_on_grid(const struct value *w)
+/* Is there something to choose: zero points of 0, and weights off the grid of their range? */
+static bool is_off_grid(const struct value *w)
 {
     const struct quant *q = w->quant;
     const struct tensor *t = w->constant;
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
-        float scale = q->scale[quant_index(&q->type, &t->shape, i)], x = tensor_f32(t)[i] / scale;
-        if (fabsf(x - rintf(x)) > 1e-3f)
-            return false;
+    struct arena a = {0};
+    struct range *range = NEW_ARRAY(&a, q->n, struct range);
+    float *scale = NEW_ARRAY(&a, q->n, float);
+    int32_t zero = 0;
+    bool off = false;
+    quant_ranges(q, t, range);
+    for (int64_t i = 0; i < q->n && !zero; i++)
+        quant_solve_range(&q->type, range[i], &scale[i], &zero);
+    for (int64_t i = 0, n = tensor_count(t); i < n && !off && !zero; i++) {
+        float x = tensor_f32(t)[i] / scale[quant_index(&q->type, &t->shape, i)];
+        off = fabsf(x - rintf(x)) > 1e-3f;
     }
-    return true;
+    arena_release(&a);
+    return off;
 }
 
 static bool layer_is_fit(const struct qlayer *l)
 {
     const struct value *w = qlayer_weight(l);
     const struct qtype *t = &w->quant->type;
-    return t->symmetric && !qtype_is_float(t) && w->quant->zero[0] == 0 && t->grain != GRAIN_BLOCK
-        && value_used_once(w) && qlayer_row_length(l) <= MAX_K && !is_on_grid(w);
+    return t->symmetric && !qtype_is_float(t) && t->grain != GRAIN_BLOCK && value_used_once(w)
+        && w->constant->dtype == DTYPE_F32 && qlayer_row_length(l) <= MAX_K && is_off_grid(w);
 }
 
 /* The results move into the model's arena: the jobs' arenas end here. */
@@ -125,45 +138,70 @@ static const struct tensor *keep(struct arena *a, const struct tensor *t)
     return copy;
 }
 
-static int round_batch(struct model *m, struct pass_ctx *ctx, const struct qlayer *const *layer,
-                       int n, struct rounded **result, struct err *err)
+/* The layers from `first` on whose Grams fit the memory; returns where it ended. */
+static int choose_layers(const struct placement *p, int first, const struct qlayer **layer, int *n)
+{
+    int64_t bytes = 0;
+    int i = first;
+    for (*n = 0; i < p->n_layer; i++) {
+        if (!layer_is_fit(&p->layer[i]))
+            continue;
+        bytes += gram_bytes(&p->layer[i]);
+        if (*n && bytes > MEMORY)
+            break;
+        layer[(*n)++] = &p->layer[i];
+    }
+    return i;
+}
+
+/* Rounds the layers whose Grams are there. */
+static void round_layers(struct model *m, const struct pass_ctx *ctx, const struct grams *grams,
+                         struct rounded *result)
 {
     struct arena a = {0};
-    struct gram *gram = NEW_ARRAY(&a, n, struct gram);
-    struct batch b = {layer, gram, NEW_ARRAY(&a, n, struct rounded),
+    int n = ctx->placement->n_layer;
+    struct batch b = {ctx->placement, grams, NEW_ARRAY(&a, n, struct rounded),
                       NEW_ARRAY(&a, n, struct arena)};
-    int r = gram_gather(m, layer, n, ctx->data, SAMPLES, ctx->jobs, &a, gram, err);
-    if (r >= 0)
-        threads_for(ctx->jobs, n, round_layer, &b);
+    threads_for(ctx->jobs, n, round_layer, &b);
     for (int i = 0; i < n; i++) {
-        *result[i] = (struct rounded){keep(m->arena, b.result[i].weight),
-                                      keep(m->arena, b.result[i].bias)};
+        if (b.result[i].weight)
+            result[i] = (struct rounded){keep(m->arena, b.result[i].weight),
+                                         keep(m->arena, b.result[i].bias)};
         arena_release(&b.arena[i]);
     }
     arena_release(&a);
-    return r;
 }
 
-static int round_all(struct model *m, struct pass_ctx *ctx, struct rounded *result, struct err *err)
+/* The Grams that did not fit the run of calibrate need runs of their own. */
+static int round_others(struct model *m, struct pass_ctx *ctx, struct rounded *result,
+                        struct err *err)
 {
-    struct placement *p = ctx->placement;
+    const struct placement *p = ctx->placement;
     const struct qlayer **layer = NEW_ARRAY(ctx->scratch, p->n_layer, const struct qlayer *);
-    struct rounded **to = NEW_ARRAY(ctx->scratch, p->n_layer, struct rounded *);
-    for (int i = 0; i < p->n_layer;) {
-        int n = 0;
-        for (int64_t bytes = 0; i < p->n_layer; i++) {
-            if (!layer_is_fit(&p->layer[i]))
-                continue;
-            bytes += gram_bytes(&p->layer[i]);
-            if (n && bytes > MEMORY)
-                break;
-            layer[n] = &p->layer[i];
-            to[n++] = &result[i];
-        }
-        if (n)
-            TRY(round_batch(m, ctx, layer, n, to, err));
+    for (int at = choose_layers(p, 0, layer, &(int){0}), n; at < p->n_layer;) {
+        struct tap tap;
+        at = choose_layers(p, at, layer, &n);
+        if (!n)
+            break;
+        struct grams *grams = grams_watch(m, layer, n, SAMPLES, ctx->jobs, &tap);
+        int r = taps_run(m, &tap, 1, ctx->data, ctx->jobs, "gathering second moments", err);
+        if (r >= 0)
+            round_layers(m, ctx, grams, result);
+        grams_close(grams);
+        TRY(r);
     }
     return 0;
+}
+
+static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
+{
+    const struct qlayer **layer =
+        NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, const struct qlayer *);
+    int n;
+    choose_layers(ctx->placement, 0, layer, &n);
+    if (n)
+        ctx->grams = grams_watch(m, layer, n, SAMPLES, ctx->jobs, tap);
+    return n > 0;
 }
 
 /* Puts the new constants in; `result` then holds the old ones. */
@@ -190,11 +228,16 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct placement *p = ctx->placement;
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass round-weights needs pass calibrate before it");
+    if (!ctx->grams)
+        return 0;
     double after;
     struct rounded *result = NEW_ARRAY(ctx->scratch, p->n_layer, struct rounded);
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
-    TRY(round_all(m, ctx, result, err));
+    round_layers(m, ctx, ctx->grams, result);
+    grams_close(ctx->grams);
+    ctx->grams = NULL;
+    TRY(round_others(m, ctx, result, err));
     int changes = exchange(p, result);
     if (!changes)
         return 0;
@@ -214,5 +257,6 @@ const struct pass pass_round_weights = {
     .summary = "round weights by the second moments of their inputs (GPTQ, coordinate descent)",
     .needs = FACT_SOLVED,
     .flags = PASS_REFINES,
+    .watch = watch,
     .run = run,
 };

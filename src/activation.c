@@ -25,8 +25,8 @@ static bool is_hard_swish_gate(const struct node *n)
         && match_near((double)node_float(n, "beta", 0.5f), 0.5);
 }
 
-/* What v * gate(v) is where nothing else reads v. */
-static enum activation_kind gate_behind(const struct value *v)
+/* What v * gate(v) is where nothing else reads v; fills in out. */
+static enum activation_kind gate_behind(const struct value *v, const struct value **out)
 {
     const struct node *gate = NULL, *mul = NULL;
     int users = 0;
@@ -39,13 +39,14 @@ static enum activation_kind gate_behind(const struct value *v)
     }
     if (users != 2 || !gate || !mul || value_only_user(gate->out[0]) != mul)
         return ACTIVATION_NONE;
+    *out = mul->out[0];
     return gate->op == OP_Sigmoid ? ACTIVATION_SILU : ACTIVATION_HARDSWISH;
 }
 
 struct activation activation_behind(const struct value *v)
 {
-    struct activation f = {.lo = -INFINITY, .hi = INFINITY};
-    f.kind = gate_behind(v);
+    struct activation f = {.lo = -INFINITY, .hi = INFINITY, .out = v};
+    f.kind = gate_behind(v, &f.out);
     if (f.kind != ACTIVATION_NONE)
         return f;
     const struct node *n = value_only_user(v);
@@ -71,6 +72,8 @@ struct activation activation_behind(const struct value *v)
         break;
     default: break;
     }
+    if (f.kind != ACTIVATION_NONE)
+        f.out = n->out[0];
     return f;
 }
 

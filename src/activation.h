@@ -18,6 +18,7 @@ enum activation_kind {
 struct activation {
     enum activation_kind kind;
     double lo, hi, alpha;
+    const struct value *out; /* f(v); v itself where there is none */
 };
 
 /* What all readers of `v` see of it: the function of its only user, or SiLU and HardSwish where the

@@ -5,16 +5,16 @@
  */
 #include "calibrate.h"
 
-#include "exec.h"
 #include "observe.h"
 #include "quant.h"
-#include "samples.h"
 #include "solve.h"
 
 #include <math.h>
 #include <string.h>
 
-struct gather {
+struct calibration {
+    struct model *model;
+    struct placement *placement;
     int n;                  /* values that are watched */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
@@ -30,7 +30,7 @@ struct gather {
 static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     (void)i;
-    struct gather *g = data;
+    struct calibration *g = data;
     int slot = g->slot[v->id];
     if (g->in_body[v->id])
         g->ran[worker][v->id] = true;
@@ -41,7 +41,7 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
 static void merge(void *data, int worker, int i)
 {
     (void)i;
-    struct gather *g = data;
+    struct calibration *g = data;
     for (int k = 0; k < g->n; k++) {
         stats_merge(&g->sum[k], &g->arena, &g->part[worker][k]);
         stats_clear(&g->part[worker][k]);
@@ -49,7 +49,7 @@ static void merge(void *data, int worker, int i)
 }
 
 /* A value is watched if it is the first that carries its quant: what shares it follows. */
-static void gather_value(struct gather *g, const struct value *v)
+static void gather_value(struct calibration *g, const struct value *v)
 {
     if (!v->quant || v->quant->type.dynamic || v->constant)
         return;
@@ -60,7 +60,7 @@ static void gather_value(struct gather *g, const struct value *v)
     g->value[g->n++] = v;
 }
 
-static void gather_graph(struct gather *g, const struct graph *graph)
+static void gather_graph(struct calibration *g, const struct graph *graph)
 {
     for (int i = 0; i < graph->n_input; i++)
         gather_value(g, graph->input[i]);
@@ -70,7 +70,7 @@ static void gather_graph(struct gather *g, const struct graph *graph)
                 gather_value(g, n->out[i]);
 }
 
-static void gather_prepare(struct gather *g, const struct model *m, const struct placement *p,
+static void gather_prepare(struct calibration *g, const struct model *m, const struct placement *p,
                            int jobs)
 {
     g->slot = NEW_ARRAY(&g->arena, m->n_values, int);
@@ -97,30 +97,8 @@ static void gather_prepare(struct gather *g, const struct model *m, const struct
     }
 }
 
-static int gather_run(struct gather *g, const struct model *m, const struct dataset *d, int n,
-                      int jobs, struct err *err)
-{
-    bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
-    for (int i = 0; i < m->n_values; i++)
-        want[i] = g->slot[i] >= 0 || g->in_body[i];
-    int *index;
-    n = samples_spread(&g->arena, dataset_count(d), n ? n : dataset_count(d), &index);
-    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want, true}, err);
-    if (!x)
-        return -1;
-    struct samples_hooks hooks = {.watch = on_value, .merge = merge, .progress = "calibrating"};
-    int r = samples_run(x, d, index, n, jobs, &hooks, g, err);
-    exec_close(x);
-    for (int i = 0; i < g->n && r >= 0; i++)
-        if (g->sum[i].bad)
-            r = err_set(err, ERR_INPUT, "value '%s' has %lld NaN or infinite elements on the "
-                        "calibration data; is the data preprocessed as the model expects?",
-                        g->value[i]->name, (long long)g->sum[i].bad);
-    return r;
-}
-
 /* Has no sample run the body that v is in? */
-static bool is_idle(const struct gather *g, const struct value *v)
+static bool is_idle(const struct calibration *g, const struct value *v)
 {
     if (!g->in_body[v->id])
         return false;
@@ -130,7 +108,7 @@ static bool is_idle(const struct gather *g, const struct value *v)
     return true;
 }
 
-static void forget(const struct gather *g, struct value *v)
+static void forget(const struct calibration *g, struct value *v)
 {
     for (int i = 0; i < g->n && v && v->quant; i++) {
         if (v->quant != g->value[i]->quant || !is_idle(g, g->value[i]))
@@ -150,7 +128,7 @@ static void keep_constants(struct node *n)
 }
 
 /* Values in bodies that were never computed carry no quant any more. */
-static void forget_idle(struct gather *g, struct model *m)
+static void forget_idle(struct calibration *g, struct model *m)
 {
     int n_graphs;
     struct graph **graph = model_graphs(m, &g->arena, &n_graphs);
@@ -175,7 +153,7 @@ static void forget_idle(struct gather *g, struct model *m)
 }
 
 /* Layers in bodies that no sample ran become float again, and whatever else is there. */
-static int drop_idle(struct gather *g, struct model *m, struct placement *p, struct err *err)
+static int drop_idle(struct calibration *g, struct model *m, struct placement *p, struct err *err)
 {
     bool *drop = NEW_ARRAY(&g->arena, p->n_layer, bool), any = false;
     for (int i = 0; i < p->n_layer; i++) {
@@ -192,20 +170,56 @@ static int drop_idle(struct gather *g, struct model *m, struct placement *p, str
                    "other layer can be quantized", node_title(first));
 }
 
-static void set_ranges(struct model *m, const struct gather *g, const struct observer *o)
+/* The end of the run. */
+static int settle_gathered(void *data, bool ran, struct err *err)
+{
+    struct calibration *g = data;
+    for (int i = 0; i < g->n && ran; i++)
+        if (g->sum[i].bad)
+            return err_set(err, ERR_INPUT, "value '%s' has %lld NaN or infinite elements on the "
+                           "calibration data; is the data preprocessed as the model expects?",
+                           g->value[i]->name, (long long)g->sum[i].bad);
+    return ran && g->n ? drop_idle(g, g->model, g->placement, err) : 0;
+}
+
+struct calibration *calibration_watch(struct model *m, struct placement *p, int samples, int jobs,
+                                      struct tap *tap)
+{
+    struct arena arena = {0};
+    struct calibration *g = NEW(&arena, struct calibration);
+    g->arena = arena;
+    g->model = m;
+    g->placement = p;
+    gather_prepare(g, m, p, jobs);
+    bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
+    for (int i = 0; i < m->n_values; i++)
+        want[i] = g->slot[i] >= 0 || g->in_body[i];
+    *tap = (struct tap){.want = want, .samples = samples, .watch = on_value, .merge = merge,
+                        .finish = settle_gathered, .data = g};
+    return g;
+}
+
+void calibration_close(struct calibration *g)
+{
+    for (int i = 0; i < g->jobs; i++)
+        arena_release(&g->part_arena[i]);
+    struct arena arena = g->arena;
+    arena_release(&arena);
+}
+
+static void set_ranges(const struct calibration *g, const struct observer *o)
 {
     for (int i = 0; i < g->n; i++) {
         struct quant *q = g->value[i]->quant;
         if (!q->range)
-            q->range = NEW_ARRAY(m->arena, 1, struct range);
+            q->range = NEW_ARRAY(g->model->arena, 1, struct range);
         q->range[0] = o->range(&g->sum[i], &q->type, o->parameter);
     }
 }
 
 /* The observers take turns for the whole network: ranges of neighbours belong together. */
-static int choose_observer(struct model *m, const struct placement *p, const struct gather *g,
-                           const struct measure *measure, int jobs, struct calibration *result,
-                           struct err *err)
+static int choose_observer(const struct calibration *g, const struct measure *measure,
+                           struct ranges *result, struct err *err)
 {
     const struct observer *best = NULL;
     for (int i = 0; i < N_OBSERVERS; i++) {
@@ -213,38 +227,27 @@ static int choose_observer(struct model *m, const struct placement *p, const str
         double db;
         if (o->only_by_name)
             continue;
-        set_ranges(m, g, o);
-        solve_model(m, p);
-        TRY(measure_sqnr(measure, m, jobs, &db, err));
+        set_ranges(g, o);
+        solve_model(g->model, g->placement);
+        TRY(measure_sqnr(measure, g->model, g->jobs, &db, err));
         if (!best || db > result->sqnr) {
             best = o;
             result->sqnr = db;
         }
     }
-    set_ranges(m, g, best);
-    solve_clear(m);
+    set_ranges(g, best);
+    solve_clear(g->model);
     result->observer = best->name;
     return 0;
 }
 
-int calibrate_model(struct model *m, struct placement *p, const struct dataset *d, int n,
-                    const char *observer, const struct measure *measure, int jobs,
-                    struct calibration *result, struct err *err)
+int calibration_settle(struct calibration *g, const char *observer, const struct measure *measure,
+                       struct ranges *result, struct err *err)
 {
-    *result = (struct calibration){observer, NAN};
-    struct gather g = {0};
-    gather_prepare(&g, m, p, jobs);
-    int r = g.n ? gather_run(&g, m, d, n, jobs, err) : 0;
-    if (g.n && r >= 0)
-        r = drop_idle(&g, m, p, err);
-    if (!g.n)
-        result->observer = NULL;
-    else if (r >= 0 && !strcmp(observer, "auto"))
-        r = choose_observer(m, p, &g, measure, jobs, result, err);
-    else if (r >= 0)
-        set_ranges(m, &g, observer_find(observer));
-    for (int i = 0; i < jobs; i++)
-        arena_release(&g.part_arena[i]);
-    arena_release(&g.arena);
-    return r;
+    *result = (struct ranges){g->n ? observer : NULL, NAN};
+    if (g->n && !strcmp(observer, "auto"))
+        return choose_observer(g, measure, result, err);
+    if (g->n)
+        set_ranges(g, observer_find(observer));
+    return 0;
 }

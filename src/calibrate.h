@@ -5,23 +5,28 @@
 #ifndef CALIBRATE_H
 #define CALIBRATE_H
 
-#include "dataset.h"
 #include "err.h"
 #include "measure.h"
 #include "place.h"
+#include "tap.h"
 
-/* Fills the range of every activation's quant from `n` samples (0: all) with one observer: a name
- * of observer_table, or "auto": most observers take turns for the whole network, and the one whose
- * simulated outputs are nearest to the float ones (by `measure`) is kept. The SQNR of the last
- * simulation is NAN where nothing was simulated; the observer is NULL where there was no range to
- * measure: activations are rounded at run time, or not at all. Layers in bodies that no sample runs
- * are dropped from p. */
-struct calibration {
-    const char *observer;
-    double sqnr;
+/* Statistics of activations under way. The model and the placement must live as long as it does;
+ * layers in bodies that no sample runs are dropped from the placement when the run ends. */
+struct calibration;
+
+/* Watches every activation with a quant on `samples` samples; 0: all. */
+struct calibration *calibration_watch(struct model *m, struct placement *p, int samples, int jobs,
+                                      struct tap *tap);
+/* Fills the range of every activation's quant by one observer: a name of observer_table, or "auto":
+ * most observers take turns for the whole network, and the one whose simulated outputs are nearest
+ * to the float ones (by `measure`) is kept. */
+struct ranges {
+    const char *observer; /* NULL: there was no range to measure: activations are rounded at run
+                             time, or not at all */
+    double sqnr;          /* of the last simulation; NAN: nothing was simulated */
 };
-int calibrate_model(struct model *m, struct placement *p, const struct dataset *d, int n,
-                    const char *observer, const struct measure *measure, int jobs,
-                    struct calibration *result, struct err *err);
+int calibration_settle(struct calibration *c, const char *observer, const struct measure *measure,
+                       struct ranges *result, struct err *err);
+void calibration_close(struct calibration *c);
 
 #endif

@@ -21,27 +21,30 @@ static const double lowest_slope = 0.1;
 struct moment { /* of one channel in one sample */
     double f, slope;
 };
+struct targets {
+    int samples;                /* at most */
+    const struct qlayer *layer; /* by value id: what f(y) belongs to; node NULL: nothing */
+    double **mean;              /* by id of the layer's node: [sample * channels + c] */
+};
 struct correct {
     const struct model *model;
     const struct placement *p;
-    const struct dataset *data;
+    const struct targets *targets;
     int *index, n, jobs;
     struct arena *scratch;
     struct activation *activation; /* [layer] */
     int *layer_of;                 /* by value id: the layer whose sum it is, or -1 */
-    double **target;               /* [layer][sample * channels + c]: E f(y) of the float model */
     struct moment *now;            /* [sample * channels + c] of the layer under way */
     int current;                   /* that layer */
     bool *seen;                    /* [sample] */
     struct run **run;              /* [sample] */
     struct err *error;             /* [job] */
-    int64_t largest;               /* bytes of the largest sum, from the first sample */
 };
 
 /* Samples advance by steps of the main graph: a body runs within one. */
-static bool is_corrected(const struct correct *c, const struct qlayer *l)
+static bool is_corrected(const struct model *m, const struct qlayer *l)
 {
-    return qlayer_bias(l) && l->node->graph == c->model->graph;
+    return qlayer_bias(l) && l->node->graph == m->graph;
 }
 
 /* Sums of f and f' over n rows of channels, in float: few enough that nothing is lost. */
@@ -95,52 +98,65 @@ static void channel_means(const struct qlayer *l, const struct activation *f,
 static void on_float(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     (void)worker;
-    struct correct *c = data;
-    int k = c->layer_of[v->id];
-    if (k < 0)
-        return;
-    const struct qlayer *l = &c->p->layer[k];
+    struct targets *s = data;
+    const struct qlayer *l = &s->layer[v->id];
+    const struct activation identity = {.lo = -INFINITY, .hi = INFINITY};
     int64_t channels = qlayer_channels(l);
     struct moment *m = mem_alloc((size_t)channels * sizeof *m);
-    channel_means(l, &c->activation[k], t, m);
+    channel_means(l, &identity, t, m);
     for (int64_t o = 0; o < channels; o++)
-        c->target[k][i * channels + o] = m[o].f;
+        s->mean[l->node->id][i * channels + o] = m[o].f;
     mem_free(m);
 }
 
-static void on_size(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+/* Bytes of a layer's sum in one sample; 0: not known. */
+static int64_t sum_bytes(const struct qlayer *l)
 {
-    (void)worker, (void)i, (void)v;
-    struct correct *c = data;
-    c->largest = (int64_t)t->size > c->largest ? (int64_t)t->size : c->largest;
+    const struct shape *s = &l->sum->type.shape;
+    int64_t n = (int64_t)sizeof(float);
+    if (s->rank < 0)
+        return 0;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dim[i] < 0 && i > 0)
+            return 0;
+        n *= s->dim[i] < 0 ? 1 : s->dim[i];
+    }
+    return n;
 }
 
-static bool *wanted_sums(struct correct *c)
+static int samples_that_fit(const struct model *m, const struct placement *p)
 {
-    bool *want = NEW_ARRAY(c->scratch, c->model->n_values, bool);
-    for (int i = 0; i < c->model->n_values; i++)
-        want[i] = c->layer_of[i] >= 0;
-    return want;
+    int64_t largest = 1;
+    for (int i = 0; i < p->n_layer; i++) {
+        if (!is_corrected(m, &p->layer[i]))
+            continue;
+        int64_t bytes = sum_bytes(&p->layer[i]);
+        if (!bytes)
+            return MIN_SAMPLES;
+        largest = bytes > largest ? bytes : largest;
+    }
+    int64_t fit = MEMORY / largest;
+    return (int)(fit < MIN_SAMPLES ? MIN_SAMPLES : fit > MAX_SAMPLES ? MAX_SAMPLES : fit);
 }
 
-/* How many samples fit the memory, and their float targets. */
-static int float_pass(struct correct *c, struct err *err)
+struct targets *targets_watch(const struct model *m, const struct placement *p, struct arena *a,
+                              struct tap *tap)
 {
-    struct exec_options o = {EXEC_FLOAT, wanted_sums(c), true};
-    struct exec *x = exec_open(c->model->graph, &o, err);
-    if (!x)
-        return -1;
-    struct samples_hooks size = {.watch = on_size}, means = {.watch = on_float};
-    int r = samples_run(x, c->data, &(int){0}, 1, 1, &size, c, err);
-    int64_t fit = c->largest ? MEMORY / c->largest : MAX_SAMPLES;
-    fit = fit < MIN_SAMPLES ? MIN_SAMPLES : fit > MAX_SAMPLES ? MAX_SAMPLES : fit;
-    c->n = samples_spread(c->scratch, dataset_count(c->data), (int)fit, &c->index);
-    for (int i = 0; i < c->p->n_layer; i++)
-        c->target[i] = NEW_ARRAY(c->scratch, c->n * qlayer_channels(&c->p->layer[i]), double);
-    if (r >= 0)
-        r = samples_run(x, c->data, c->index, c->n, c->jobs, &means, c, err);
-    exec_close(x);
-    return r;
+    struct targets *s = NEW(a, struct targets);
+    struct qlayer *layer = NEW_ARRAY(a, m->n_values, struct qlayer);
+    bool *want = NEW_ARRAY(a, m->n_values, bool);
+    *s = (struct targets){samples_that_fit(m, p), layer, NEW_ARRAY(a, m->n_nodes, double *)};
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct qlayer *l = &p->layer[i];
+        if (!is_corrected(m, l))
+            continue;
+        const struct value *v = activation_behind(l->sum).out;
+        s->mean[l->node->id] = NEW_ARRAY(a, s->samples * qlayer_channels(l), double);
+        layer[v->id] = *l;
+        want[v->id] = true;
+    }
+    *tap = (struct tap){.want = want, .samples = s->samples, .watch = on_float, .data = s};
+    return s;
 }
 
 struct sample_watch {
@@ -191,7 +207,7 @@ static void advance_share(void *data, int job, int worker)
 /* The correction of channel o from all samples. */
 static double correction(const struct correct *c, int64_t channels, int64_t o)
 {
-    const double *target = c->target[c->current];
+    const double *target = c->targets->mean[c->p->layer[c->current].node->id];
     double sum = 0, sum2 = 0, slope = 0;
     for (int i = 0; i < c->n; i++) {
         double d = target[i * channels + o] - c->now[i * channels + o].f;
@@ -226,7 +242,7 @@ static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
     c->now = NEW_ARRAY(c->scratch, c->n * most, struct moment);
     for (int i = 0; i < c->p->n_layer; i++) {
         const struct value *bias = qlayer_bias(&c->p->layer[i]);
-        if (!is_corrected(c, &c->p->layer[i]))
+        if (!is_corrected(c->model, &c->p->layer[i]))
             continue;
         c->current = i;
         for (int k = 0; k < c->n; k++)
@@ -243,10 +259,18 @@ static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
     return 0;
 }
 
-static int start_runs(struct correct *c, struct exec *x, struct err *err)
+static bool *wanted_sums(struct correct *c)
+{
+    bool *want = NEW_ARRAY(c->scratch, c->model->n_values, bool);
+    for (int i = 0; i < c->model->n_values; i++)
+        want[i] = c->layer_of[i] >= 0;
+    return want;
+}
+
+static int start_runs(struct correct *c, struct exec *x, const struct dataset *d, struct err *err)
 {
     const struct tensor ***input = NEW_ARRAY(c->scratch, c->n, const struct tensor **);
-    TRY(samples_inputs(x, c->data, c->index, c->n, c->scratch, input, err));
+    TRY(samples_inputs(x, d, c->index, c->n, c->scratch, input, err));
     for (int i = 0; i < c->n; i++) {
         c->run[i] = i < c->jobs ? run_open(x) : run_open_beside(c->run[i - c->jobs]);
         struct sample_watch *w = NEW(c->scratch, struct sample_watch);
@@ -257,8 +281,8 @@ static int start_runs(struct correct *c, struct exec *x, struct err *err)
     return 0;
 }
 
-static int simulated_pass(struct correct *c, struct arena *a, const struct tensor **corrected,
-                          struct err *err)
+static int simulated_pass(struct correct *c, const struct dataset *d, struct arena *a,
+                          const struct tensor **corrected, struct err *err)
 {
     struct exec_options o = {EXEC_SIMULATE, wanted_sums(c), true};
     struct exec *x = exec_open(c->model->graph, &o, err);
@@ -269,7 +293,7 @@ static int simulated_pass(struct correct *c, struct arena *a, const struct tenso
     c->run = NEW_ARRAY(c->scratch, c->n, struct run *);
     c->seen = NEW_ARRAY(c->scratch, c->n, bool);
     c->error = NEW_ARRAY(c->scratch, c->jobs, struct err);
-    int r = start_runs(c, x, err);
+    int r = start_runs(c, x, d, err);
     if (r >= 0)
         r = correct_layers(c, x, a, corrected, err);
     for (int i = c->n - 1; i >= 0; i--)
@@ -279,24 +303,23 @@ static int simulated_pass(struct correct *c, struct arena *a, const struct tenso
     return r;
 }
 
-int correct_biases(const struct model *m, const struct placement *p, const struct dataset *d,
-                   int jobs, struct arena *a, const struct tensor **corrected, struct err *err)
+int correct_biases(const struct model *m, const struct placement *p, const struct targets *targets,
+                   const struct dataset *d, int jobs, struct arena *a,
+                   const struct tensor **corrected, struct err *err)
 {
     struct arena scratch = {0};
-    struct correct c = {.model = m, .p = p, .data = d, .jobs = jobs, .scratch = &scratch};
+    struct correct c = {.model = m, .p = p, .targets = targets, .jobs = jobs, .scratch = &scratch};
+    c.n = samples_spread(&scratch, dataset_count(d), targets->samples, &c.index);
     c.layer_of = NEW_ARRAY(&scratch, m->n_values, int);
     c.activation = NEW_ARRAY(&scratch, p->n_layer, struct activation);
-    c.target = NEW_ARRAY(&scratch, p->n_layer, double *);
     for (int i = 0; i < m->n_values; i++)
         c.layer_of[i] = -1;
     for (int i = 0; i < p->n_layer; i++) {
         c.activation[i] = activation_behind(p->layer[i].sum);
-        if (is_corrected(&c, &p->layer[i]))
+        if (is_corrected(m, &p->layer[i]))
             c.layer_of[p->layer[i].sum->id] = i;
     }
-    int r = float_pass(&c, err);
-    if (r >= 0)
-        r = simulated_pass(&c, a, corrected, err);
+    int r = simulated_pass(&c, d, a, corrected, err);
     arena_release(&scratch);
     return r;
 }

@@ -12,14 +12,21 @@
 #ifndef CORRECT_H
 #define CORRECT_H
 
-#include "dataset.h"
 #include "err.h"
 #include "place.h"
+#include "tap.h"
 
-/* corrected[i]: the new bias of layer i in arena `a`, NULL where it has none or the
- * layer is in a body. The model is not
- * changed; it must be annotated and solved. */
-int correct_biases(const struct model *m, const struct placement *p, const struct dataset *d,
-                   int jobs, struct arena *a, const struct tensor **corrected, struct err *err);
+struct targets; /* E f(y) of the float model's layers, for each of a few samples */
+
+/* Watches the layers of the main graph that have a bias; how many samples follows from the memory
+ * that the correction needs for them. The targets live in the arena. */
+struct targets *targets_watch(const struct model *m, const struct placement *p, struct arena *a,
+                              struct tap *tap);
+/* corrected[i]: the new bias of layer i in arena `a`, NULL where it has none or the layer is in a
+ * body. The model is not changed; it must be annotated and solved. The run of the targets was over
+ * the same data. */
+int correct_biases(const struct model *m, const struct placement *p, const struct targets *targets,
+                   const struct dataset *d, int jobs, struct arena *a,
+                   const struct tensor **corrected, struct err *err);
 
 #endif

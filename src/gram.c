@@ -5,10 +5,8 @@
  */
 #include "gram.h"
 
-#include "exec.h"
 #include "k_gram.h"
 #include "ops/window.h"
-#include "samples.h"
 
 #include <string.h>
 
@@ -21,19 +19,19 @@ struct columns { /* of one layer in one run of it: [groups][positions][k]; also 
     int64_t positions;
     struct columns *next; /* a layer in a Loop's body runs many times a sample */
 };
-struct gather {
-    const struct qlayer *const *layer;
-    int n;
+struct grams {
+    struct qlayer *layer; /* copies: the placement may lose others meanwhile */
+    int n, jobs;
     struct gram *gram;
     int *first, *next;       /* layers by input: by value id, then by layer; -1 ends */
     struct columns **column; /* [worker][layer] */
     float *products;         /* scratch of k_gram_add_taps() */
+    struct arena arena;
 };
 
 int64_t gram_bytes(const struct qlayer *l)
 {
-    int64_t k = qlayer_row_length(l);
-    return qlayer_groups(l) * k * k * (int64_t)sizeof(float);
+    return qlayer_groups(l) * k_gram_size(qlayer_row_length(l)) * (int64_t)sizeof(float);
 }
 
 static float *columns_reserve(struct columns *c, int64_t n)
@@ -44,6 +42,12 @@ static float *columns_reserve(struct columns *c, int64_t n)
         c->room = n;
     }
     return c->x;
+}
+
+static int64_t positions_of(int64_t all, int64_t k)
+{
+    int64_t n = k < LEAST_POSITIONS ? LEAST_POSITIONS : k > GRAM_POSITIONS ? GRAM_POSITIONS : k;
+    return n < all ? n : all;
 }
 
 /* Position p of `count` spread over `all`. */
@@ -64,7 +68,7 @@ static void conv_columns(const struct qlayer *l, const struct tensor *t, struct 
     if (conv_geometry(l->node, &t->shape, &qlayer_weight(l)->type.shape, &d, &err) < 0)
         return; /* the executor has run this node with this shape: it has the same geometry */
     int64_t all = d.batch * conv_out_span(&d);
-    c->positions = all < GRAM_POSITIONS ? all : GRAM_POSITIONS;
+    c->positions = positions_of(all, qlayer_row_length(l));
     int64_t column = conv_taps(&d) * d.c;
     float *x = columns_reserve(c, c->positions * column);
     bool last = t->layout == LAYOUT_CHANNELS_LAST;
@@ -80,7 +84,7 @@ static void conv_columns(const struct qlayer *l, const struct tensor *t, struct 
 static void matrix_columns(const struct qlayer *l, const struct tensor *t, struct columns *c)
 {
     int64_t k = qlayer_row_length(l), all = k ? tensor_count(t) / k : 0;
-    c->positions = all < GRAM_POSITIONS ? all : GRAM_POSITIONS;
+    c->positions = positions_of(all, k);
     float *x = columns_reserve(c, c->positions * k);
     for (int64_t p = 0; p < c->positions; p++)
         memcpy(x + p * k, tensor_f32(t) + spread(p, c->positions, all) * k,
@@ -106,29 +110,29 @@ static struct columns *columns_next(struct columns *c)
 static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     (void)i;
-    struct gather *g = data;
+    struct grams *g = data;
     for (int k = g->first[v->id]; k >= 0 && t->dtype == DTYPE_F32; k = g->next[k]) {
         struct columns *c = columns_next(&g->column[worker][k]);
         if (c)
-            (g->layer[k]->node->op == OP_Conv ? conv_columns : matrix_columns)(g->layer[k], t, c);
+            (g->layer[k].node->op == OP_Conv ? conv_columns : matrix_columns)(&g->layer[k], t, c);
     }
 }
 
-static void add_columns(const struct gather *g, int k, const struct columns *c)
+static void add_columns(const struct grams *g, int k, const struct columns *c)
 {
     struct gram *to = &g->gram[k];
-    if (is_depthwise(g->layer[k]))
+    if (is_depthwise(&g->layer[k]))
         k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products, to->xx, to->x);
-    for (int64_t j = 0; j < to->groups && !is_depthwise(g->layer[k]); j++)
+    for (int64_t j = 0; j < to->groups && !is_depthwise(&g->layer[k]); j++)
         k_gram_add(to->k, c->positions, c->x + j * c->positions * to->k,
-                   to->xx + j * to->k * to->k, to->x + j * to->k);
+                   to->xx + j * k_gram_size(to->k), to->x + j * to->k);
     to->columns += c->positions;
 }
 
 static void merge(void *data, int worker, int i)
 {
     (void)i;
-    struct gather *g = data;
+    struct grams *g = data;
     for (int k = 0; k < g->n; k++)
         for (struct columns *c = &g->column[worker][k]; c && c->positions; c = c->next) {
             add_columns(g, k, c);
@@ -146,54 +150,73 @@ static void columns_free(struct columns *first)
     }
 }
 
-static void gather_prepare(struct gather *g, const struct model *m, int jobs, struct arena *a,
-                           struct arena *scratch)
+/* The columns of the last sample. */
+static int drop_columns(void *data, bool ran, struct err *err)
 {
-    g->first = NEW_ARRAY(scratch, m->n_values, int);
-    g->next = NEW_ARRAY(scratch, g->n, int);
-    for (int i = 0; i < m->n_values; i++)
-        g->first[i] = -1;
-    for (int i = 0; i < g->n; i++) {
-        g->next[i] = g->first[g->layer[i]->input->id];
-        g->first[g->layer[i]->input->id] = i;
-        struct gram *to = &g->gram[i];
-        *to = (struct gram){.k = qlayer_row_length(g->layer[i]),
-                            .groups = qlayer_groups(g->layer[i])};
-        to->xx = NEW_ARRAY(a, to->groups * to->k * to->k, float);
-        to->x = NEW_ARRAY(a, to->groups * to->k, double);
-    }
-    int64_t most = 0;
-    for (int i = 0; i < g->n; i++) {
-        int64_t n = g->gram[i].groups * g->gram[i].k * (g->gram[i].k + 3) / 2;
-        most = is_depthwise(g->layer[i]) && n > most ? n : most;
-    }
-    g->products = NEW_ARRAY(scratch, most, float);
-    g->column = NEW_ARRAY(scratch, jobs, struct columns *);
-    for (int i = 0; i < jobs; i++)
-        g->column[i] = NEW_ARRAY(scratch, g->n, struct columns);
+    struct grams *g = data;
+    (void)ran, (void)err;
+    for (int i = 0; i < g->jobs; i++)
+        for (int k = 0; k < g->n; k++)
+            columns_free(&g->column[i][k]);
+    return 0;
 }
 
-int gram_gather(const struct model *m, const struct qlayer *const *layer, int n,
-                const struct dataset *d, int samples, int jobs, struct arena *a,
-                struct gram *gram, struct err *err)
+static void grams_prepare(struct grams *g, const struct model *m)
 {
-    struct arena scratch = {0};
-    struct gather g = {.layer = layer, .n = n, .gram = gram};
-    gather_prepare(&g, m, jobs, a, &scratch);
-    bool *want = NEW_ARRAY(&scratch, m->n_values, bool);
+    struct arena *a = &g->arena;
+    g->first = NEW_ARRAY(a, m->n_values, int);
+    g->next = NEW_ARRAY(a, g->n, int);
+    g->gram = NEW_ARRAY(a, g->n, struct gram);
     for (int i = 0; i < m->n_values; i++)
-        want[i] = g.first[i] >= 0;
-    int *index;
-    int count = samples_spread(&scratch, dataset_count(d), samples, &index);
-    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, want, true}, err);
-    struct samples_hooks hooks = {
-        .watch = on_value, .merge = merge, .progress = "gathering second moments"};
-    int r = x ? samples_run(x, d, index, count, jobs, &hooks, &g, err) : -1;
-    if (x)
-        exec_close(x);
-    for (int i = 0; i < jobs; i++)
-        for (int k = 0; k < n; k++)
-            columns_free(&g.column[i][k]);
-    arena_release(&scratch);
-    return r;
+        g->first[i] = -1;
+    int64_t most = 0;
+    for (int i = 0; i < g->n; i++) {
+        const struct qlayer *l = &g->layer[i];
+        g->next[i] = g->first[l->input->id];
+        g->first[l->input->id] = i;
+        struct gram *to = &g->gram[i];
+        *to = (struct gram){.k = qlayer_row_length(l), .groups = qlayer_groups(l)};
+        to->xx = NEW_ARRAY(a, to->groups * k_gram_size(to->k), float);
+        to->x = NEW_ARRAY(a, to->groups * to->k, double);
+        int64_t n = to->groups * to->k * (to->k + 3) / 2;
+        most = is_depthwise(l) && n > most ? n : most;
+    }
+    g->products = NEW_ARRAY(a, most, float);
+    g->column = NEW_ARRAY(a, g->jobs, struct columns *);
+    for (int i = 0; i < g->jobs; i++)
+        g->column[i] = NEW_ARRAY(a, g->n, struct columns);
+}
+
+struct grams *grams_watch(const struct model *m, const struct qlayer *const *layer, int n,
+                          int samples, int jobs, struct tap *tap)
+{
+    struct arena arena = {0};
+    struct grams *g = NEW(&arena, struct grams);
+    *g = (struct grams){.n = n, .jobs = jobs, .arena = arena};
+    g->layer = NEW_ARRAY(&g->arena, n, struct qlayer);
+    for (int i = 0; i < n; i++)
+        g->layer[i] = *layer[i];
+    grams_prepare(g, m);
+    bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
+    for (int i = 0; i < m->n_values; i++)
+        want[i] = g->first[i] >= 0;
+    *tap = (struct tap){.want = want, .samples = samples, .watch = on_value, .merge = merge,
+                        .finish = drop_columns, .data = g};
+    return g;
+}
+
+const struct gram *grams_find(const struct grams *g, const struct node *n)
+{
+    for (int i = 0; g && i < g->n; i++)
+        if (g->layer[i].node == n)
+            return &g->gram[i];
+    return NULL;
+}
+
+void grams_close(struct grams *g)
+{
+    if (!g)
+        return;
+    struct arena arena = g->arena;
+    arena_release(&arena);
 }

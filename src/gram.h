@@ -5,30 +5,35 @@
  * For column x of K elements (im2col order c, kh, kw for a convolution; padding counts as zeros):
  *     xx = sum x x^T,  x = sum x   over `columns` sampled positions, for each group of channels.
  * A change e of a weight row then costs exactly e (xx / columns) e^T in mean squared output error.
- * At most GRAM_POSITIONS positions are taken each time the layer runs, spread evenly.
+ * Positions are spread evenly over each run of the layer: as many as a column has elements, from
+ * LEAST_POSITIONS to GRAM_POSITIONS.
  */
 #ifndef GRAM_H
 #define GRAM_H
 
-#include "dataset.h"
 #include "err.h"
 #include "place.h"
+#include "tap.h"
 
-enum { GRAM_POSITIONS = 400 };
+enum { LEAST_POSITIONS = 64, GRAM_POSITIONS = 400 };
 
 struct gram {
     int64_t k, groups; /* as qlayer_row_length(), qlayer_groups() */
     int64_t columns;   /* a group */
-    float *xx;         /* [groups][k][k]; the lower triangle is filled */
+    float *xx;         /* [groups][k_gram_size(k)] */
     double *x;         /* [groups][k] */
 };
 
 /* Bytes that the Gram of a layer takes. */
 int64_t gram_bytes(const struct qlayer *l);
-/* Gathers the Grams of n layers from `samples` samples of float inference; gram[i] belongs to
- * layer[i]. Everything lives in arena a. */
-int gram_gather(const struct model *m, const struct qlayer *const *layer, int n,
-                const struct dataset *d, int samples, int jobs, struct arena *a,
-                struct gram *gram, struct err *err);
+
+struct grams; /* of some layers */
+
+/* Watches the inputs of n layers on `samples` samples of float inference. */
+struct grams *grams_watch(const struct model *m, const struct qlayer *const *layer, int n,
+                          int samples, int jobs, struct tap *tap);
+/* After the run: the Gram of the layer of this node; NULL: it was not among them. */
+const struct gram *grams_find(const struct grams *g, const struct node *n);
+void grams_close(struct grams *g); /* NULL: nothing happens */
 
 #endif

@@ -22,10 +22,14 @@ struct measure {
 struct sums { /* of one value in one sample */
     double signal, noise;
 };
+struct recording {
+    struct measure *m;
+    float **copy; /* [sample][value] */
+    struct arena *arena;
+};
 struct session {
     const struct measure *m;
-    struct sums *sum; /* [sample][value] when comparing, NULL when recording */
-    float **copy;     /* [sample][value] when recording */
+    struct sums *sum; /* [sample][value] */
 };
 
 /* The value in front of what only squashes or selects. */
@@ -84,14 +88,33 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
             measure_value(s, g, node_input(g->result, i));
 }
 
-static void record(struct session *s, int i, int slot, const struct tensor *t)
+static void record(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
+    (void)worker;
+    struct recording *r = data;
+    int slot = slot_of(r->m, v);
+    if (slot < 0 || t->dtype != DTYPE_F32)
+        return;
     int64_t n = tensor_count(t);
     float *copy = mem_alloc((size_t)n * sizeof *copy);
     for (int64_t k = 0; k < n; k++)
         copy[k] = tensor_f32(t)[stored_at(t, k)];
-    s->copy[i * s->m->n_value + slot] = copy;
-    s->m->count[i * s->m->n_value + slot] = n;
+    r->copy[i * r->m->n_value + slot] = copy;
+    r->m->count[i * r->m->n_value + slot] = n;
+}
+
+/* The copies move into the arena in the order of the samples. */
+static int keep_references(void *data, bool ran, struct err *err)
+{
+    (void)err;
+    struct recording *r = data;
+    struct measure *m = r->m;
+    for (int i = 0; i < m->n * m->n_value; i++) {
+        if (r->copy[i] && ran)
+            m->reference[i] = arena_copy(r->arena, r->copy[i], (size_t)m->count[i] * sizeof(float));
+        mem_free(r->copy[i]);
+    }
+    return 0;
 }
 
 static void compare(struct session *s, int i, int slot, const struct tensor *t)
@@ -116,44 +139,20 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
     (void)worker;
     struct session *s = data;
     int slot = slot_of(s->m, v);
-    if (slot < 0 || t->dtype != DTYPE_F32)
-        return;
-    if (s->sum)
+    if (slot >= 0 && t->dtype == DTYPE_F32)
         compare(s, i, slot, t);
-    else
-        record(s, i, slot, t);
 }
 
-static int session_run(struct session *s, const struct model *m, enum exec_mode mode, int jobs,
-                       struct err *err)
+static bool *wanted(const struct measure *s, const struct model *m, struct arena *a)
 {
-    struct arena a = {0};
-    bool *want = NEW_ARRAY(&a, m->n_values, bool);
-    for (int i = 0; i < s->m->n_value; i++)
-        want[s->m->value[i]] = true;
-    struct exec *x = exec_open(m->graph, &(struct exec_options){mode, want, true}, err);
-    int r = -1;
-    if (x) {
-        struct samples_hooks hooks = {.watch = on_value};
-        r = samples_run(x, s->m->data, s->m->index, s->m->n, jobs, &hooks, s, err);
-        exec_close(x);
-    }
-    arena_release(&a);
-    return r;
+    bool *want = NEW_ARRAY(a, m->n_values, bool);
+    for (int i = 0; i < s->n_value; i++)
+        want[s->value[i]] = true;
+    return want;
 }
 
-/* The copies move into the arena in the order of the samples. */
-static void keep_references(struct measure *m, struct session *s, struct arena *a)
-{
-    for (int i = 0; i < m->n * m->n_value; i++) {
-        if (s->copy[i])
-            m->reference[i] = arena_copy(a, s->copy[i], (size_t)m->count[i] * sizeof(float));
-        mem_free(s->copy[i]);
-    }
-}
-
-struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
-                             struct arena *a, struct err *err)
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
+                              struct arena *a, struct tap *tap)
 {
     struct measure *s = NEW(a, struct measure);
     s->data = d;
@@ -162,12 +161,31 @@ struct measure *measure_open(const struct model *m, const struct dataset *d, int
     size_t cells = (size_t)s->n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
     s->count = NEW_ARRAY(a, cells, int64_t);
-    struct arena scratch = {0};
-    struct session session = {.m = s, .copy = NEW_ARRAY(&scratch, cells, float *)};
-    int r = session_run(&session, m, EXEC_FLOAT, jobs, err);
-    keep_references(s, &session, a);
-    arena_release(&scratch);
-    return r < 0 ? NULL : s;
+    struct recording *r = NEW(a, struct recording);
+    *r = (struct recording){s, NEW_ARRAY(a, cells, float *), a};
+    *tap = (struct tap){.want = wanted(s, m, a), .samples = n, .watch = record,
+                        .finish = keep_references, .data = r};
+    return s;
+}
+
+struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
+                             struct arena *a, struct err *err)
+{
+    struct tap tap;
+    struct measure *s = measure_watch(m, d, n, a, &tap);
+    return taps_run(m, &tap, 1, d, jobs, NULL, err) < 0 ? NULL : s;
+}
+
+static int session_run(struct session *s, const struct model *m, int jobs, struct err *err)
+{
+    struct arena a = {0};
+    struct exec_options options = {EXEC_SIMULATE, wanted(s->m, m, &a), true};
+    struct exec *x = exec_open(m->graph, &options, err);
+    struct samples_hooks hooks = {.watch = on_value};
+    int r = x ? samples_run(x, s->m->data, s->m->index, s->m->n, jobs, &hooks, s, err) : -1;
+    exec_close(x);
+    arena_release(&a);
+    return r;
 }
 
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
@@ -176,7 +194,7 @@ int measure_sqnr(const struct measure *s, const struct model *m, int jobs, doubl
     struct arena a = {0};
     struct session session = {.m = s};
     session.sum = NEW_ARRAY(&a, s->n * s->n_value, struct sums);
-    int r = session_run(&session, m, EXEC_SIMULATE, jobs, err);
+    int r = session_run(&session, m, jobs, err);
     double total = 0;
     for (int v = 0; v < s->n_value; v++) {
         struct sums pooled = {0};

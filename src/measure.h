@@ -13,12 +13,17 @@
 #include "dataset.h"
 #include "err.h"
 #include "graph.h"
+#include "tap.h"
 
 enum { MEASURE_SAMPLES = 16 };
 
 struct measure;
 
-/* Runs the float model on n samples spread over the dataset and keeps what it gives, in `a`. */
+/* Watches the float model on n samples spread over the dataset; what it gives is kept in `a`, and
+ * can be measured against when the run has ended. */
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
+                              struct arena *a, struct tap *tap);
+/* The same in a run of its own. NULL: it failed. */
 struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
                              struct arena *a, struct err *err);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */

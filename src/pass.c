@@ -5,6 +5,8 @@
  */
 #include "pass.h"
 
+#include "gram.h"
+
 #include "infer.h"
 #include "log.h"
 #include "outcome.h"
@@ -172,12 +174,25 @@ int pass_run_all(const struct pass *const *passes, int n, struct model *m, struc
     if (o->check_result && !g.can_check)
         log_info("results are not checked: %s", why.text);
     int status = 0;
-    for (int i = 0; i < n && status == 0; i++) {
+    struct arena arena = {0};
+    const struct pass **list = NEW_ARRAY(&arena, n, const struct pass *);
+    int kept = 0;
+    for (int i = 0; i < n; i++)
         if (list_has(o->skip, passes[i]->name))
             log_debug("%-20s skipped", passes[i]->name);
         else
-            status = pipeline_run(&g, passes[i], err);
+            list[kept++] = passes[i];
+    for (int i = 0; i < kept && status == 0; i++) {
+        ctx->later = list + i + 1;
+        ctx->n_later = kept - i - 1;
+        status = pipeline_run(&g, list[i], err);
     }
+    if (status < 0) { /* nobody comes to fetch them */
+        grams_close(ctx->grams);
+        ctx->grams = NULL;
+    }
+    ctx->n_later = 0;
+    arena_release(&arena);
     sample_release(&g.sample);
     outcome_release(&g.before);
     return status;

@@ -30,6 +30,9 @@ enum pass_flag {
 struct target;    /* target.h */
 struct placement; /* place.h */
 struct measure;   /* measure.h */
+struct grams;     /* gram.h */
+struct targets;   /* correct.h */
+struct tap;       /* tap.h */
 
 struct pass_ctx {
     int jobs;                      /* threads */
@@ -41,6 +44,10 @@ struct pass_ctx {
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
     struct placement *placement;   /* place: the layers; NULL before it */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
+    struct grams *grams;           /* what round-weights watched; NULL: nothing. It closes them */
+    struct targets *targets;       /* what correct-bias watched; NULL: nothing */
+    const struct pass *const *later; /* the passes that come behind the one that runs */
+    int n_later;
     double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */
     struct arena *arena;           /* lives as long as the pipeline */
     struct arena *scratch;         /* emptied after the pass */
@@ -52,6 +59,9 @@ struct pass {
     unsigned needs, gives, breaks; /* enum fact */
     unsigned flags;
     int (*run)(struct model *m, struct pass_ctx *ctx, struct err *err); /* changes, or -1 */
+    /* Before `run`, while calibrate gathers: what the pass wants to see of the float model. True:
+     * the tap is to be watched. NULL: nothing. */
+    bool (*watch)(const struct model *m, struct pass_ctx *ctx, struct tap *tap);
 };
 
 /* Every pass in the order of passes.def; N_PASSES of them. */

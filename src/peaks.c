@@ -4,16 +4,16 @@
  */
 #include "peaks.h"
 
-#include "exec.h"
 #include "k_simd.h"
-#include "samples.h"
 
 #include <float.h>
 #include <math.h>
 
 struct session {
     const struct channels *channels;
+    int n_values, jobs;
     struct peaks *part; /* [worker] */
+    struct peaks *all;
 };
 
 K_CLONES static void widen_each(float *restrict lo, float *restrict hi, const float *restrict x,
@@ -76,30 +76,33 @@ static void peaks_join(struct peaks *all, const struct peaks *part, int id, int6
     *hi = fmaxf(*hi, part->hi[id][channel]);
 }
 
-int peaks_measure(const struct model *m, const struct channels *channels, const struct dataset *d,
-                  int n, int jobs, struct arena *a, struct peaks *peaks, struct err *err)
+static int finish(void *data, bool ran, struct err *err)
 {
-    struct session s = {channels, NEW_ARRAY(a, jobs, struct peaks)};
+    struct session *s = data;
+    (void)ran, (void)err;
+    for (int i = 0; i < s->n_values; i++)
+        for (int64_t c = 0; c < s->channels[i].n; c++) {
+            for (int w = 0; w < s->jobs; w++)
+                peaks_join(s->all, &s->part[w], i, c);
+            if (s->all->lo[i][c] > s->all->hi[i][c])
+                s->all->lo[i][c] = s->all->hi[i][c] = 0;
+        }
+    return 0;
+}
+
+struct peaks *peaks_watch(const struct model *m, const struct channels *channels, int samples,
+                          int jobs, struct arena *a, struct tap *tap)
+{
+    struct session *s = NEW(a, struct session);
+    *s = (struct session){channels, m->n_values, jobs, NEW_ARRAY(a, jobs, struct peaks),
+                          NEW(a, struct peaks)};
     bool *want = NEW_ARRAY(a, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = channels[i].n > 0;
     for (int w = 0; w < jobs; w++)
-        s.part[w] = peaks_new(a, channels, m->n_values);
-    int *index;
-    n = samples_spread(a, dataset_count(d), n, &index);
-    struct exec_options options = {.want = want, .partial = true};
-    struct exec *x = exec_open(m->graph, &options, err);
-    if (!x)
-        return -1;
-    int r = samples_run(x, d, index, n, jobs, &(struct samples_hooks){.watch = watch}, &s, err);
-    exec_close(x);
-    *peaks = s.part[0];
-    for (int i = 0; i < m->n_values; i++)
-        for (int64_t c = 0; c < channels[i].n; c++) {
-            for (int w = 1; w < jobs; w++)
-                peaks_join(peaks, &s.part[w], i, c);
-            if (peaks->lo[i][c] > peaks->hi[i][c])
-                peaks->lo[i][c] = peaks->hi[i][c] = 0;
-        }
-    return r;
+        s->part[w] = peaks_new(a, channels, m->n_values);
+    *s->all = peaks_new(a, channels, m->n_values);
+    *tap = (struct tap){.want = want, .samples = samples, .watch = watch, .finish = finish,
+                        .data = s};
+    return s->all;
 }

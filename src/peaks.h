@@ -6,12 +6,11 @@
 #define PEAKS_H
 
 #include "channel.h"
-#include "dataset.h"
-#include "err.h"
+#include "tap.h"
 
-/* Of the values of the main graph with known channels, in the arena; n samples spread over the
- * dataset. -1: the model cannot be run, or the data not read. */
-int peaks_measure(const struct model *m, const struct channels *channels, const struct dataset *d,
-                  int n, int jobs, struct arena *a, struct peaks *peaks, struct err *err);
+/* Watches the values of the main graph with known channels on `samples` samples. What it returns
+ * lives in the arena and is filled when the run has ended. */
+struct peaks *peaks_watch(const struct model *m, const struct channels *channels, int samples,
+                          int jobs, struct arena *a, struct tap *tap);
 
 #endif

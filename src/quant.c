@@ -64,6 +64,29 @@ int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i)
     return (i / inner / dim * blocks + at / t->block) * inner + i % inner;
 }
 
+static void widen(struct range *r, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        r->lo = x[i] < r->lo ? x[i] : r->lo;
+        r->hi = x[i] > r->hi ? x[i] : r->hi;
+    }
+}
+
+void quant_ranges(const struct quant *q, const struct tensor *t, struct range *range)
+{
+    int64_t n = tensor_count(t), run = n;
+    if (q->type.grain != GRAIN_TENSOR)
+        run = shape_span(&t->shape, q->type.axis + 1, t->shape.rank);
+    for (int64_t i = 0; i < q->n; i++)
+        range[i] = (struct range){0, 0};
+    for (int64_t i = 0; i < n; i += run)
+        if (q->type.grain == GRAIN_BLOCK)
+            for (int64_t k = i; k < i + run; k++)
+                widen(&range[quant_index(&q->type, &t->shape, k)], tensor_f32(t) + k, 1);
+        else
+            widen(&range[quant_index(&q->type, &t->shape, i)], tensor_f32(t) + i, run);
+}
+
 /* A zero point half-way between two codes puts data that lie on a grid of their own, as pixels from
  * -1 to 1 do, half-way between codes everywhere: which way they go then hangs on the last bit of a
  * float, and no two runtimes agree. A scale that reaches both ends from the upper code does not. */

@@ -47,6 +47,8 @@ int64_t quant_count(const struct qtype *t, const struct shape *s);
 /* Which scale belongs to element i (row-major) of a tensor of this shape. */
 int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i);
 
+/* range[q->n]: smallest and largest of the elements that share a scale, and 0. */
+void quant_ranges(const struct quant *q, const struct tensor *t, struct range *range);
 /* Scale and zero point of a range: the range is widened to include 0; a range of width 0 gives
  * scale 1. Scales are never below the smallest normal float. */
 void quant_solve_range(const struct qtype *t, struct range r, float *scale, int32_t *zero);

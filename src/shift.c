@@ -5,9 +5,7 @@
  */
 #include "shift.h"
 
-#include "exec.h"
 #include "quant.h"
-#include "samples.h"
 
 struct mean { /* of one value, by channel */
     int axis; /* of channels; -1: the last */
@@ -16,7 +14,7 @@ struct mean { /* of one value, by channel */
     double count; /* elements of a channel */
 };
 
-struct session {
+struct means {
     int n_values;
     struct mean *total;   /* by id; n = 0: not wanted */
     struct mean **worker; /* [worker][id]: of the sample at hand */
@@ -41,7 +39,7 @@ static struct mean *means_new(struct arena *a, const struct model *m, const stru
 
 static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
-    struct session *s = data;
+    struct means *s = data;
     struct mean *k = &s->worker[worker][v->id];
     int axis = k->axis < 0 ? t->shape.rank - 1 : k->axis;
     (void)i;
@@ -62,7 +60,7 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
 
 static void merge(void *data, int worker, int i)
 {
-    struct session *s = data;
+    struct means *s = data;
     (void)i;
     for (int v = 0; v < s->n_values; v++) {
         struct mean *from = &s->worker[worker][v], *to = &s->total[v];
@@ -102,31 +100,29 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
     return t;
 }
 
-int shift_biases(struct model *m, const struct placement *p, const struct dataset *d, int samples,
-                 int jobs, struct arena *a, struct err *err)
+struct means *means_watch(const struct model *m, const struct placement *p, int samples, int jobs,
+                          struct arena *a, struct tap *tap)
 {
-    struct session s = {m->n_values, means_new(a, m, p), NEW_ARRAY(a, jobs, struct mean *)};
+    struct means *s = NEW(a, struct means);
+    *s = (struct means){m->n_values, means_new(a, m, p), NEW_ARRAY(a, jobs, struct mean *)};
     bool *want = NEW_ARRAY(a, m->n_values, bool);
-    int *index;
     for (int i = 0; i < m->n_values; i++)
-        want[i] = s.total[i].n > 0;
+        want[i] = s->total[i].n > 0;
     for (int w = 0; w < jobs; w++)
-        s.worker[w] = means_new(a, m, p);
-    struct exec_options options = {.want = want, .partial = true};
-    struct exec *x = exec_open(m->graph, &options, err);
-    if (!x)
-        return -1;
-    samples = samples_spread(a, dataset_count(d), samples, &index);
-    struct samples_hooks hooks = {.watch = watch, .merge = merge};
-    int r = samples_run(x, d, index, samples, jobs, &hooks, &s, err);
-    exec_close(x);
+        s->worker[w] = means_new(a, m, p);
+    *tap = (struct tap){.want = want, .samples = samples, .watch = watch, .merge = merge,
+                        .data = s};
+    return s;
+}
+
+void shift_biases(struct model *m, const struct placement *p, const struct means *means)
+{
     struct arena scratch = {0};
-    for (int i = 0; i < p->n_layer && r >= 0; i++) {
+    for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
-        struct tensor *t = bias_shifted(l, &s.total[l->input->id], m->arena, &scratch);
+        struct tensor *t = bias_shifted(l, &means->total[l->input->id], m->arena, &scratch);
         if (t)
             constant_replace(qlayer_bias(l), t);
     }
     arena_release(&scratch);
-    return r;
 }

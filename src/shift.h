@@ -12,13 +12,17 @@
 #ifndef SHIFT_H
 #define SHIFT_H
 
-#include "dataset.h"
 #include "err.h"
 #include "place.h"
+#include "tap.h"
 
-/* Gives layers of an annotated and solved model new biases, where they have one and a float weight.
- * `samples` of the dataset are run, spread over it. */
-int shift_biases(struct model *m, const struct placement *p, const struct dataset *d, int samples,
-                 int jobs, struct arena *a, struct err *err);
+struct means; /* of the channels of layers' inputs */
+
+/* Watches the inputs of the layers on `samples` samples; the means live in the arena. */
+struct means *means_watch(const struct model *m, const struct placement *p, int samples, int jobs,
+                          struct arena *a, struct tap *tap);
+/* Gives layers of the annotated and solved model new biases, where they have one and a float
+ * weight, by the means that a run has brought. */
+void shift_biases(struct model *m, const struct placement *p, const struct means *means);
 
 #endif

@@ -66,16 +66,10 @@ static void solve_activation(struct model *m, struct value *v)
 static void constant_ranges(struct model *m, const struct value *w)
 {
     struct quant *q = w->quant;
-    const struct tensor *t = w->constant;
     if (q->range)
         return; /* weights that were rounded keep the grid they were rounded to */
     q->range = NEW_ARRAY(m->arena, q->n, struct range);
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
-        struct range *r = &q->range[quant_index(&q->type, &t->shape, i)];
-        float x = tensor_f32(t)[i];
-        r->lo = x < r->lo ? x : r->lo;
-        r->hi = x > r->hi ? x : r->hi;
-    }
+    quant_ranges(q, w->constant, q->range);
 }
 
 /* The lowest weight scale with which the layer's bias and sums fit int32. */

@@ -28,25 +28,34 @@ static void refine_weights(const struct placement *p)
     }
 }
 
-static int trial_run(struct model *clone, const struct measure *reference, struct pass_ctx *ctx,
-                     struct arena *a, double *db, struct err *err)
+static int trial_run(struct model *clone, const struct measure *reference, const struct tap *tap,
+                     int n, struct pass_ctx *ctx, struct arena *a, double *db, struct err *err)
 {
     struct placement p;
-    struct calibration c;
+    struct ranges ranges;
     TRY(place_model(clone, ctx->target, ctx->skip_nodes, a, &p, err));
-    TRY(calibrate_model(clone, &p, ctx->data, TRIAL_SAMPLES, "min-max", NULL, ctx->jobs, &c, err));
+    struct tap *all = NEW_ARRAY(a, n + 2, struct tap);
+    for (int i = 0; i < n; i++)
+        all[i] = tap[i];
+    struct means *means = means_watch(clone, &p, TRIAL_SAMPLES, ctx->jobs, a, &all[n++]);
+    struct calibration *c = calibration_watch(clone, &p, TRIAL_SAMPLES, ctx->jobs, &all[n++]);
+    int r = taps_run(clone, all, n, ctx->data, ctx->jobs, NULL, err);
+    if (r >= 0)
+        r = calibration_settle(c, "min-max", NULL, &ranges, err);
+    calibration_close(c);
+    TRY(r);
     solve_model(clone, &p);
     refine_weights(&p);
-    TRY(shift_biases(clone, &p, ctx->data, TRIAL_SAMPLES, ctx->jobs, a, err));
+    shift_biases(clone, &p, means);
     return measure_sqnr(reference, clone, ctx->jobs, db, err);
 }
 
-int trial_sqnr(const struct model *m, const struct measure *reference, struct pass_ctx *ctx,
-               double *db, struct err *err)
+int trial_sqnr(const struct model *m, const struct measure *reference, const struct tap *tap, int n,
+               struct pass_ctx *ctx, double *db, struct err *err)
 {
     struct arena a = {0};
     struct model *clone = model_clone(m);
-    int r = trial_run(clone, reference, ctx, &a, db, err);
+    int r = trial_run(clone, reference, tap, n, ctx, &a, db, err);
     model_close(clone);
     arena_release(&a);
     return r;

@@ -55,6 +55,15 @@ static void setting_close(struct setting *s)
     arena_release(&s->a);
 }
 
+static void shift(struct setting *s, int jobs)
+{
+    struct tap tap;
+    struct err err = {0};
+    struct means *means = means_watch(s->m, &s->p, SAMPLES, jobs, &s->a, &tap);
+    assert_int_equal(taps_run(s->m, &tap, 1, s->data, jobs, NULL, &err), 0);
+    shift_biases(s->m, &s->p, means);
+}
+
 static struct tensor *rounded(struct setting *s, const struct value *w)
 {
     struct tensor *t = tensor_new(&s->a, DTYPE_F32, &w->constant->shape);
@@ -78,14 +87,13 @@ static void test_mean(void **state)
 {
     (void)state;
     struct setting s = setting_new();
-    struct err err = {0};
     const struct qlayer *l = &s.p.layer[0];
     const struct tensor *w = qlayer_weight(l)->constant, *q = rounded(&s, qlayer_weight(l));
     const struct tensor *old = qlayer_bias(l)->constant;
     const struct tensor *other = qlayer_bias(&s.p.layer[1])->constant;
     double mean[CHANNELS] = {0};
     means(&s, mean);
-    assert_int_equal(shift_biases(s.m, &s.p, s.data, SAMPLES, 1, &s.a, &err), 0);
+    shift(&s, 1);
     for (int64_t o = 0; o < ROWS; o++) {
         double expected = tensor_get(old, o);
         for (int64_t i = 0; i < 18; i++)
@@ -101,9 +109,8 @@ static void test_threads(void **state)
 {
     (void)state;
     struct setting one = setting_new(), three = setting_new();
-    struct err err = {0};
-    assert_int_equal(shift_biases(one.m, &one.p, one.data, SAMPLES, 1, &one.a, &err), 0);
-    assert_int_equal(shift_biases(three.m, &three.p, three.data, SAMPLES, 3, &three.a, &err), 0);
+    shift(&one, 1);
+    shift(&three, 3);
     for (int i = 0; i < one.p.n_layer; i++) {
         const struct tensor *x = qlayer_bias(&one.p.layer[i])->constant;
         const struct tensor *y = qlayer_bias(&three.p.layer[i])->constant;
