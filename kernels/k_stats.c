@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 4, GROUP = 32, BLOCK = 256, TABLES = 4, CHUNK = 1 << 20, TABLES_FROM = 1 << 14 };
+enum { LANES = 4, GROUP = 32, BLOCK = 256, TABLES = 4, CHUNK = 1 << 20, TABLES_FROM = 1 << 11 };
 enum { HUGE_BITS = 187 << 23 }; /* 2^60 as a float: 32 squares of less do not overflow */
 
 typedef float f4 __attribute__((vector_size(16)));

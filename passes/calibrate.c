@@ -29,7 +29,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!ctx->placement)
         return err_set(err, ERR_USAGE, "pass calibrate needs pass place before it");
     struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 2, struct tap);
-    struct calibration *c = calibration_watch(m, ctx->placement, 0, ctx->jobs, &tap[0]);
+    struct calibration *c = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs,
+                                              &tap[0]);
     struct ranges ranges;
     int r = gather(m, ctx, tap, 1, err);
     if (r >= 0)

@@ -20,7 +20,7 @@
 #include "target.h"
 #include "trial.h"
 
-enum { PEAK_SAMPLES = 32 };
+enum { PEAK_SAMPLES = 24 };
 static const double GAIN = 0.5;
 
 /* What is known while the ways are tried; `best` is NULL while the model as it is leads. */

@@ -12,10 +12,14 @@
 #include <math.h>
 #include <string.h>
 
+/* dB that an observer may be behind the leading one and still see all samples. */
+static const double RACE_MARGIN = 0.5;
+
 struct calibration {
     struct model *model;
     struct placement *placement;
     int n;                  /* values that are watched */
+    int64_t counted;        /* elements of a value in a sample */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
     struct stats **part;    /* [worker][value]: of the sample under way */
@@ -35,7 +39,8 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
     if (g->in_body[v->id])
         g->ran[worker][v->id] = true;
     if (slot >= 0 && t->dtype == DTYPE_F32)
-        stats_add(&g->part[worker][slot], &g->part_arena[worker], tensor_f32(t), tensor_count(t));
+        stats_add(&g->part[worker][slot], &g->part_arena[worker], tensor_f32(t), tensor_count(t),
+                  g->counted);
 }
 
 static void merge(void *data, int worker, int i)
@@ -68,6 +73,14 @@ static void gather_graph(struct calibration *g, const struct graph *graph)
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i])
                 gather_value(g, n->out[i]);
+}
+
+/* About a million elements of a value are counted, whatever the number of samples. */
+static int64_t counted_of(int samples)
+{
+    enum { ALL = 1 << 20, LEAST = 1 << 12 };
+    int64_t n = ALL / (samples > 0 ? samples : 1) / STATS_BLOCK * STATS_BLOCK;
+    return n < LEAST ? LEAST : n > STATS_COUNTED ? STATS_COUNTED : n;
 }
 
 static void gather_prepare(struct calibration *g, const struct model *m, const struct placement *p,
@@ -182,14 +195,15 @@ static int settle_gathered(void *data, bool ran, struct err *err)
     return ran && g->n ? drop_idle(g, g->model, g->placement, err) : 0;
 }
 
-struct calibration *calibration_watch(struct model *m, struct placement *p, int samples, int jobs,
-                                      struct tap *tap)
+struct calibration *calibration_watch(struct model *m, struct placement *p, const struct dataset *d,
+                                      int samples, int jobs, struct tap *tap)
 {
     struct arena arena = {0};
     struct calibration *g = NEW(&arena, struct calibration);
     g->arena = arena;
     g->model = m;
     g->placement = p;
+    g->counted = counted_of(samples ? samples : dataset_count(d));
     gather_prepare(g, m, p, jobs);
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
@@ -217,22 +231,40 @@ static void set_ranges(const struct calibration *g, const struct observer *o)
     }
 }
 
-/* The observers take turns for the whole network: ranges of neighbours belong together. */
-static int choose_observer(const struct calibration *g, const struct measure *measure,
-                           struct ranges *result, struct err *err)
+/* One observer's turn; the model is left as it would make it. */
+static int try_observer(const struct calibration *g, const struct observer *o, int round,
+                        const struct measure *measure, struct tally *tally, struct err *err)
+{
+    set_ranges(g, o);
+    solve_model(g->model, g->placement);
+    return measure_round(measure, g->model, round, g->jobs, tally, err);
+}
+
+/* The observers take turns for the whole network: ranges of neighbours belong together. Those that
+ * fall behind on a part of the samples do not see the rest. */
+static int race_observers(const struct calibration *g, const struct measure *measure,
+                          struct arena *a, struct ranges *result, struct err *err)
 {
     const struct observer *best = NULL;
+    struct tally *tally[N_OBSERVERS];
+    double db[N_OBSERVERS], lead = -INFINITY;
     for (int i = 0; i < N_OBSERVERS; i++) {
-        const struct observer *o = &observer_table[i];
-        double db;
-        if (o->only_by_name)
+        tally[i] = tally_new(measure, a);
+        db[i] = -INFINITY;
+        if (observer_table[i].only_by_name)
             continue;
-        set_ranges(g, o);
-        solve_model(g->model, g->placement);
-        TRY(measure_sqnr(measure, g->model, g->jobs, &db, err));
-        if (!best || db > result->sqnr) {
-            best = o;
-            result->sqnr = db;
+        TRY(try_observer(g, &observer_table[i], 0, measure, tally[i], err));
+        db[i] = tally_sqnr(measure, tally[i]);
+        lead = fmax(lead, db[i]);
+    }
+    for (int i = 0; i < N_OBSERVERS; i++) {
+        if (db[i] < lead - RACE_MARGIN)
+            continue;
+        TRY(try_observer(g, &observer_table[i], 1, measure, tally[i], err));
+        db[i] = tally_sqnr(measure, tally[i]);
+        if (!best || db[i] > result->sqnr) {
+            best = &observer_table[i];
+            result->sqnr = db[i];
         }
     }
     set_ranges(g, best);
@@ -245,8 +277,12 @@ int calibration_settle(struct calibration *g, const char *observer, const struct
                        struct ranges *result, struct err *err)
 {
     *result = (struct ranges){g->n ? observer : NULL, NAN};
-    if (g->n && !strcmp(observer, "auto"))
-        return choose_observer(g, measure, result, err);
+    if (g->n && !strcmp(observer, "auto")) {
+        struct arena a = {0};
+        int r = race_observers(g, measure, &a, result, err);
+        arena_release(&a);
+        return r;
+    }
     if (g->n)
         set_ranges(g, observer_find(observer));
     return 0;

@@ -14,9 +14,9 @@
  * layers in bodies that no sample runs are dropped from the placement when the run ends. */
 struct calibration;
 
-/* Watches every activation with a quant on `samples` samples; 0: all. */
-struct calibration *calibration_watch(struct model *m, struct placement *p, int samples, int jobs,
-                                      struct tap *tap);
+/* Watches every activation with a quant on `samples` samples of d; 0: all. */
+struct calibration *calibration_watch(struct model *m, struct placement *p, const struct dataset *d,
+                                      int samples, int jobs, struct tap *tap);
 /* Fills the range of every activation's quant by one observer: a name of observer_table, or "auto":
  * most observers take turns for the whole network, and the one whose simulated outputs are nearest
  * to the float ones (by `measure`) is kept. */

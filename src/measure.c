@@ -27,9 +27,13 @@ struct recording {
     float **copy; /* [sample][value] */
     struct arena *arena;
 };
+struct tally {
+    struct sums *sum; /* [sample][value] */
+};
 struct session {
     const struct measure *m;
-    struct sums *sum; /* [sample][value] */
+    const int *sample; /* of the run: which of m's it is */
+    struct tally *tally;
 };
 
 /* The value in front of what only squashes or selects. */
@@ -119,10 +123,10 @@ static int keep_references(void *data, bool ran, struct err *err)
 
 static void compare(struct session *s, int i, int slot, const struct tensor *t)
 {
-    int at = i * s->m->n_value + slot;
+    int at = s->sample[i] * s->m->n_value + slot;
     const float *y = s->m->reference[at];
     int64_t n = tensor_count(t);
-    struct sums *sum = &s->sum[at];
+    struct sums *sum = &s->tally->sum[at];
     if (n != s->m->count[at]) { /* a shape that depends on data came out differently */
         sum->noise = INFINITY;
         return;
@@ -151,56 +155,102 @@ static bool *wanted(const struct measure *s, const struct model *m, struct arena
     return want;
 }
 
-struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
+/* Elements of the measured values in a sample; what is not known counts as 1. */
+static int64_t count_elements(const struct measure *s, const struct graph *g)
+{
+    int64_t all = 0;
+    for (int i = 0; i < g->result->n_in; i++) {
+        const struct value *v = measured_value(node_input(g->result, i));
+        int64_t n = 1;
+        for (int k = 0; k < v->type.shape.rank; k++)
+            n *= v->type.shape.dim[k] > 0 ? v->type.shape.dim[k] : 1;
+        all += slot_of(s, v) >= 0 ? n : 0;
+    }
+    return all;
+}
+
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int most,
                               struct arena *a, struct tap *tap)
 {
     struct measure *s = NEW(a, struct measure);
     s->data = d;
-    s->n = samples_spread(a, dataset_count(d), n, &s->index);
     find_values(s, m->graph, a);
+    if (count_elements(s, m->graph) >= MEASURE_MANY)
+        most /= 2;
+    s->n = samples_spread(a, dataset_count(d), most, &s->index);
     size_t cells = (size_t)s->n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
     s->count = NEW_ARRAY(a, cells, int64_t);
     struct recording *r = NEW(a, struct recording);
     *r = (struct recording){s, NEW_ARRAY(a, cells, float *), a};
-    *tap = (struct tap){.want = wanted(s, m, a), .samples = n, .watch = record,
+    *tap = (struct tap){.want = wanted(s, m, a), .samples = most, .watch = record,
                         .finish = keep_references, .data = r};
     return s;
 }
 
-struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
+struct measure *measure_open(const struct model *m, const struct dataset *d, int most, int jobs,
                              struct arena *a, struct err *err)
 {
     struct tap tap;
-    struct measure *s = measure_watch(m, d, n, a, &tap);
+    struct measure *s = measure_watch(m, d, most, a, &tap);
     return taps_run(m, &tap, 1, d, jobs, NULL, err) < 0 ? NULL : s;
 }
 
-static int session_run(struct session *s, const struct model *m, int jobs, struct err *err)
+int measure_samples(const struct measure *s)
+{
+    return s->n;
+}
+
+struct tally *tally_new(const struct measure *s, struct arena *a)
+{
+    struct tally *t = NEW(a, struct tally);
+    t->sum = NEW_ARRAY(a, s->n * s->n_value, struct sums);
+    return t;
+}
+
+static int session_run(struct session *s, const struct model *m, const int *index, int n, int jobs,
+                       struct err *err)
 {
     struct arena a = {0};
     struct exec_options options = {EXEC_SIMULATE, wanted(s->m, m, &a), true};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = on_value};
-    int r = x ? samples_run(x, s->m->data, s->m->index, s->m->n, jobs, &hooks, s, err) : -1;
+    int r = x ? samples_run(x, s->m->data, index, n, jobs, &hooks, s, err) : -1;
     exec_close(x);
     arena_release(&a);
     return r;
 }
 
-int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
-                 struct err *err)
+/* A round takes the samples from..to of each group of so many. */
+enum { GROUP = 4 };
+static const struct {
+    int from, to;
+} round_part[MEASURE_ROUNDS] = {{0, 1}, {1, GROUP}};
+
+int measure_round(const struct measure *s, const struct model *m, int round, int jobs,
+                  struct tally *tally, struct err *err)
 {
     struct arena a = {0};
-    struct session session = {.m = s};
-    session.sum = NEW_ARRAY(&a, s->n * s->n_value, struct sums);
-    int r = session_run(&session, m, jobs, err);
+    int *sample = NEW_ARRAY(&a, s->n, int), *index = NEW_ARRAY(&a, s->n, int), n = 0;
+    for (int i = 0; i < s->n; i++)
+        if (i % GROUP >= round_part[round].from && i % GROUP < round_part[round].to) {
+            sample[n] = i;
+            index[n++] = s->index[i];
+        }
+    struct session session = {s, sample, tally};
+    int r = n ? session_run(&session, m, index, n, jobs, err) : 0;
+    arena_release(&a);
+    return r;
+}
+
+double tally_sqnr(const struct measure *s, const struct tally *tally)
+{
     double total = 0;
     for (int v = 0; v < s->n_value; v++) {
         struct sums pooled = {0};
         for (int i = 0; i < s->n; i++) {
-            pooled.signal += session.sum[i * s->n_value + v].signal;
-            pooled.noise += session.sum[i * s->n_value + v].noise;
+            pooled.signal += tally->sum[i * s->n_value + v].signal;
+            pooled.noise += tally->sum[i * s->n_value + v].noise;
         }
         if (!isfinite(pooled.noise))
             total += -100;
@@ -209,7 +259,19 @@ int measure_sqnr(const struct measure *s, const struct model *m, int jobs, doubl
         else
             total += 10 * log10(fmax(pooled.signal, 1e-30) / pooled.noise);
     }
-    *db = s->n_value ? total / s->n_value : 100;
+    return s->n_value ? total / s->n_value : 100;
+}
+
+int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
+                 struct err *err)
+{
+    struct arena a = {0};
+    struct tally *tally = tally_new(s, &a);
+    int *all = NEW_ARRAY(&a, s->n, int);
+    for (int i = 0; i < s->n; i++)
+        all[i] = i;
+    int r = session_run(&(struct session){s, all, tally}, m, s->index, s->n, jobs, err);
+    *db = tally_sqnr(s, tally);
     arena_release(&a);
     return r;
 }

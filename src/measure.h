@@ -19,13 +19,25 @@ enum { MEASURE_SAMPLES = 16 };
 
 struct measure;
 
-/* Watches the float model on n samples spread over the dataset; what it gives is kept in `a`, and
- * can be measured against when the run has ended. */
-struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
+/* Watches the float model on up to `most` samples spread over the dataset, on half as many where
+ * the outputs have MEASURE_MANY elements or more: errors average out within a sample then. What the
+ * model gives is kept in `a`, and can be measured against when the run has ended. */
+enum { MEASURE_MANY = 500 };
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int most,
                               struct arena *a, struct tap *tap);
 /* The same in a run of its own. NULL: it failed. */
-struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
+struct measure *measure_open(const struct model *m, const struct dataset *d, int most, int jobs,
                              struct arena *a, struct err *err);
+/* How many samples it has. */
+int measure_samples(const struct measure *s);
+/* The same in two rounds, for who wants to know early which candidates are not worth the second:
+ * each simulates its part of the samples and adds it to the tally, in the arena. */
+struct tally;
+enum { MEASURE_ROUNDS = 2 }; /* a quarter of the samples, the rest */
+struct tally *tally_new(const struct measure *s, struct arena *a);
+int measure_round(const struct measure *s, const struct model *m, int round, int jobs,
+                  struct tally *tally, struct err *err);
+double tally_sqnr(const struct measure *s, const struct tally *tally);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err);

@@ -84,7 +84,7 @@ static double round_24(double v)
     return isfinite(t) ? t - (t - v) : v;
 }
 
-static void count_block(struct stats *s, const float *x, int64_t n)
+static void count(struct stats *s, const float *x, int64_t n)
 {
     struct k_stats k;
     k_stats(x, n, &k);
@@ -95,7 +95,18 @@ static void count_block(struct stats *s, const float *x, int64_t n)
     s->sum2 += round_24(k.sum2);
 }
 
-void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n)
+/* Blocks spread over x[n] side by side, so that they are counted at one go. */
+static void count_spread(struct stats *s, const float *x, int64_t n, int64_t most)
+{
+    float part[STATS_COUNTED];
+    int64_t blocks = most / STATS_BLOCK;
+    for (int64_t i = 0; i < blocks; i++)
+        memcpy(part + i * STATS_BLOCK, x + i * (n - STATS_BLOCK) / (blocks - 1),
+               STATS_BLOCK * sizeof *part);
+    count(s, part, most);
+}
+
+void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most)
 {
     float min, max;
     int64_t bad = k_extremes(x, n, &min, &max);
@@ -106,10 +117,10 @@ void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n)
     s->samples++;
     s->sum_min += (double)min;
     s->sum_max += (double)max;
-    int64_t blocks = n <= STATS_COUNTED ? 1 : STATS_COUNTED / STATS_BLOCK;
-    int64_t size = n <= STATS_COUNTED ? n : STATS_BLOCK;
-    for (int64_t i = 0; i < blocks; i++)
-        count_block(s, x + (blocks == 1 ? 0 : i * (n - size) / (blocks - 1)), size);
+    if (n <= most)
+        count(s, x, n);
+    else
+        count_spread(s, x, n, most);
 }
 
 void stats_clear(struct stats *s)

@@ -14,7 +14,7 @@
 
 enum {
     STATS_BINS = 2048,
-    STATS_COUNTED = 1 << 14, /* elements of one value in one sample that are counted */
+    STATS_COUNTED = 1 << 14, /* elements of one value in one sample that are counted at most */
     STATS_BLOCK = 256,       /* where there are more: blocks of so many, spread evenly */
 };
 
@@ -31,8 +31,9 @@ struct stats {
     uint64_t *bin;           /* STATS_BINS; NULL or all zero until the first element */
 };
 
-/* Starts with {0}. stats_add: the elements of one value in one sample. */
-void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n);
+/* Starts with {0}. stats_add: the elements of one value in one sample, of which `most` are counted
+ * (a multiple of STATS_BLOCK, up to STATS_COUNTED); extremes are those of all. */
+void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most);
 /* Back to nothing, with the memory it has. */
 void stats_clear(struct stats *s);
 /* As if from's samples had been added after into's. */

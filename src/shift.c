@@ -5,6 +5,7 @@
  */
 #include "shift.h"
 
+#include "k_simd.h"
 #include "quant.h"
 
 struct mean { /* of one value, by channel */
@@ -37,6 +38,25 @@ static struct mean *means_new(struct arena *a, const struct model *m, const stru
     return mean;
 }
 
+K_CLONES static void add_row(double *restrict sum, const float *restrict x, int64_t n)
+{
+    for (int64_t c = 0; c < n; c++)
+        sum[c] += (double)x[c];
+}
+
+static double sum_of(const float *x, int64_t n)
+{
+    enum { LANES = 4 }; /* or each addition would wait for the one before */
+    double sum[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            sum[k] += (double)x[i + k];
+    for (; i < n; i++)
+        sum[0] += (double)x[i];
+    return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
 static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     struct means *s = data;
@@ -49,12 +69,11 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
     int64_t inner = last ? 1 : shape_span(&t->shape, axis + 1, t->shape.rank);
     const float *x = tensor_f32(t);
     for (int64_t at = 0, n = tensor_count(t); at < n; at += k->n * inner)
-        for (int64_t c = 0; c < k->n; c++) {
-            double sum = 0;
-            for (int64_t e = 0; e < inner; e++)
-                sum += (double)x[at + c * inner + e];
-            k->sum[c] += sum;
-        }
+        if (inner == 1)
+            add_row(k->sum, x + at, k->n);
+        else
+            for (int64_t c = 0; c < k->n; c++)
+                k->sum[c] += sum_of(x + at + c * inner, inner);
     k->count += (double)(tensor_count(t) / k->n);
 }
 
@@ -86,13 +105,16 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
     struct tensor *t = tensor_new(result, b->constant->dtype, &b->constant->shape);
     quant_round_tensor(w->quant, w->constant, rounded);
     int64_t kernel = k / (x->n / groups); /* elements of a row that read the same channel */
+    int64_t step = k > 1 ? qlayer_weight_at(l, 0, 1) - qlayer_weight_at(l, 0, 0) : 1;
     for (int64_t o = 0; o < rows; o++) {
         double shift = 0;
         const double *sum = x->sum + o / (rows / groups) * (x->n / groups);
-        for (int64_t i = 0; i < k; i++) {
-            int64_t at = qlayer_weight_at(l, o, i);
-            double e = (double)tensor_f32(w->constant)[at] - (double)tensor_f32(rounded)[at];
-            shift += e * sum[i / kernel] / x->count;
+        int64_t at = qlayer_weight_at(l, o, 0);
+        for (int64_t c = 0; c < k / kernel; c++) {
+            double e = 0;
+            for (int64_t i = 0; i < kernel; i++, at += step)
+                e += (double)tensor_f32(w->constant)[at] - (double)tensor_f32(rounded)[at];
+            shift += e * sum[c] / x->count;
         }
         dtype_store(t->dtype, t->data, o, tensor_get(b->constant, o) + shift);
     }

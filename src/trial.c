@@ -37,8 +37,9 @@ static int trial_run(struct model *clone, const struct measure *reference, const
     struct tap *all = NEW_ARRAY(a, n + 2, struct tap);
     for (int i = 0; i < n; i++)
         all[i] = tap[i];
-    struct means *means = means_watch(clone, &p, TRIAL_SAMPLES, ctx->jobs, a, &all[n++]);
-    struct calibration *c = calibration_watch(clone, &p, TRIAL_SAMPLES, ctx->jobs, &all[n++]);
+    int samples = measure_samples(reference);
+    struct means *means = means_watch(clone, &p, samples, ctx->jobs, a, &all[n++]);
+    struct calibration *c = calibration_watch(clone, &p, ctx->data, samples, ctx->jobs, &all[n++]);
     int r = taps_run(clone, all, n, ctx->data, ctx->jobs, NULL, err);
     if (r >= 0)
         r = calibration_settle(c, "min-max", NULL, &ranges, err);

@@ -59,7 +59,7 @@ static void fill(enum shape_of_data shape, float *x, int n)
 static struct stats stats_of(struct arena *a, const float *x, int n)
 {
     struct stats s = {0};
-    stats_add(&s, a, x, n);
+    stats_add(&s, a, x, n, STATS_COUNTED);
     return s;
 }
 
@@ -138,8 +138,8 @@ static void stats_of_nothing_are_empty(void **state)
     (void)state;
     struct arena a = {0};
     struct stats s = {0}, other = {0};
-    stats_add(&s, &a, NULL, 0);
-    stats_add(&s, &a, (float[]){NAN}, 1);
+    stats_add(&s, &a, NULL, 0, STATS_COUNTED);
+    stats_add(&s, &a, (float[]){NAN}, 1, STATS_COUNTED);
     stats_merge(&other, &a, &s);
     assert_int_equal(other.samples, 0);
     assert_int_equal(other.bad, 1);
@@ -163,16 +163,16 @@ static void order_does_not_matter(void **state)
         x[i] = x[i] * scale[i / PART] + shift[i / PART];
     struct stats forwards = {0}, backwards = {0}, merged = {0}, pair[PARTS / 2] = {{0}};
     for (int i = 0; i < PARTS; i++) {
-        stats_add(&forwards, &a, x + i * PART, PART);
-        stats_add(&backwards, &a, x + (PARTS - 1 - i) * PART, PART);
-        stats_add(&pair[i / 2], &a, x + i * PART, PART);
+        stats_add(&forwards, &a, x + i * PART, PART, STATS_COUNTED);
+        stats_add(&backwards, &a, x + (PARTS - 1 - i) * PART, PART, STATS_COUNTED);
+        stats_add(&pair[i / 2], &a, x + i * PART, PART, STATS_COUNTED);
     }
     for (int i = PARTS / 2 - 1; i >= 0; i--)
         stats_merge(&merged, &a, &pair[i]);
     assert_same(&forwards, &backwards);
     assert_same(&forwards, &merged);
     struct stats one = {0}, all = stats_of(&a, x, PARTS * PART);
-    stats_add(&one, &a, x, PARTS * PART);
+    stats_add(&one, &a, x, PARTS * PART, STATS_COUNTED);
     assert_int_equal(all.exponent, forwards.exponent);
     assert_memory_equal(all.bin, forwards.bin, STATS_BINS * sizeof *all.bin);
     arena_release(&a);
@@ -230,8 +230,8 @@ static void min_max_and_its_mean(void **state)
     (void)state;
     struct arena a = {0};
     struct stats s = {0};
-    stats_add(&s, &a, (float[]){-1, 4, 2}, 3);
-    stats_add(&s, &a, (float[]){-3, 8}, 2);
+    stats_add(&s, &a, (float[]){-1, 4, 2}, 3, STATS_COUNTED);
+    stats_add(&s, &a, (float[]){-3, 8}, 2, STATS_COUNTED);
     struct range r = observe("min-max", &s, &uint8, 0);
     assert_true(r.lo == -3 && r.hi == 8);
     r = observe("mean-min-max", &s, &uint8, 0);
