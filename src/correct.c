@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 32 << 20 };
+enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 16 << 20 };
 static const double lowest_slope = 0.1;
 
 struct moment { /* of one channel in one sample */
@@ -31,6 +31,7 @@ struct correct {
     const struct placement *p;
     const struct targets *targets;
     int *index, n, jobs;
+    struct exec *exec;
     struct arena *scratch;
     struct activation *activation; /* [layer] */
     int *layer_of;                 /* by value id: the layer whose sum it is, or -1 */
@@ -267,25 +268,22 @@ static bool *wanted_sums(struct correct *c)
     return want;
 }
 
-static int start_runs(struct correct *c, struct exec *x, const struct dataset *d, struct err *err)
+/* The runs keep copies of the inputs, which die with the first layers. */
+static int start_run(void *data, int i, const struct tensor *const *input, struct err *err)
 {
-    const struct tensor ***input = NEW_ARRAY(c->scratch, c->n, const struct tensor **);
-    TRY(samples_inputs(x, d, c->index, c->n, c->scratch, input, err));
-    for (int i = 0; i < c->n; i++) {
-        c->run[i] = i < c->jobs ? run_open(x) : run_open_beside(c->run[i - c->jobs]);
-        struct sample_watch *w = NEW(c->scratch, struct sample_watch);
-        *w = (struct sample_watch){c, i};
-        run_watch(c->run[i], on_simulated, w);
-        TRY(run_begin(c->run[i], input[i], err));
-    }
-    return 0;
+    struct correct *c = data;
+    struct sample_watch *w = NEW(c->scratch, struct sample_watch);
+    *w = (struct sample_watch){c, i};
+    c->run[i] = i < c->jobs ? run_open(c->exec) : run_open_beside(c->run[i - c->jobs]);
+    run_watch(c->run[i], on_simulated, w);
+    return run_begin_copied(c->run[i], input, err);
 }
 
 static int simulated_pass(struct correct *c, const struct dataset *d, struct arena *a,
                           const struct tensor **corrected, struct err *err)
 {
     struct exec_options o = {EXEC_SIMULATE, wanted_sums(c), true};
-    struct exec *x = exec_open(c->model->graph, &o, err);
+    struct exec *x = c->exec = exec_open(c->model->graph, &o, err);
     if (!x)
         return -1;
     if (c->jobs > c->n)
@@ -293,7 +291,7 @@ static int simulated_pass(struct correct *c, const struct dataset *d, struct are
     c->run = NEW_ARRAY(c->scratch, c->n, struct run *);
     c->seen = NEW_ARRAY(c->scratch, c->n, bool);
     c->error = NEW_ARRAY(c->scratch, c->jobs, struct err);
-    int r = start_runs(c, x, d, err);
+    int r = samples_feed(x, d, c->index, c->n, start_run, c, err);
     if (r >= 0)
         r = correct_layers(c, x, a, corrected, err);
     for (int i = c->n - 1; i >= 0; i--)

@@ -74,6 +74,9 @@ const struct tensor *run_output(const struct run *r, int i);
  * run_next() is the node that the next step executes, maybe with fused followers; NULL at the end.
  * Buffers that become free are shared by the runs that were opened with run_open_beside(). */
 int run_begin(struct run *r, const struct tensor *const *input, struct err *err);
+/* The same with copies of the inputs, which are freed when they have been read for the last time:
+ * for a caller who keeps none. */
+int run_begin_copied(struct run *r, const struct tensor *const *input, struct err *err);
 int run_step(struct run *r, struct err *err);
 const struct node *run_next(const struct run *r);
 /* Executes the next node for the watcher only: what it computes is thrown away, and the next step

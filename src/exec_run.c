@@ -99,10 +99,13 @@ void run_measure(struct run *r, cost_fn *fn, void *data)
     r->cost_data = data;
 }
 
-/* A tensor of the caller that becomes the form of a value. */
-static int feed(struct run *r, int value, const struct tensor *t, struct err *err)
+/* A tensor of the caller that becomes the form of a value, or a copy of it. */
+static int feed(struct run *r, int value, const struct tensor *t, bool copied, struct err *err)
 {
-    cell_share(r->pool, &r->forms[value], FACE_COMPUTED, t, NULL);
+    if (copied)
+        memcpy(cell_new(r->pool, &r->forms[value], FACE_COMPUTED, t)->t.data, t->data, t->size);
+    else
+        cell_share(r->pool, &r->forms[value], FACE_COMPUTED, t, NULL);
     unsigned before = kernels_enter();
     int result = run_settle(r, value, err);
     kernels_leave(before);
@@ -157,7 +160,7 @@ static void clear(struct run *r)
     memset(r->output, 0, (size_t)x->main.n_outputs * sizeof *r->output);
 }
 
-int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
+static int begin(struct run *r, const struct tensor *const *input, bool copied, struct err *err)
 {
     const struct graph *g = r->exec->graph;
     clear(r);
@@ -167,9 +170,19 @@ int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
         if (v->constant || (!v->uses && !input[i]))
             continue;
         TRY(check_input(v, input[i], err));
-        TRY(feed(r, v->id, input[i], err));
+        TRY(feed(r, v->id, input[i], copied && !dtype_is_sequence(input[i]->dtype), err));
     }
     return 0;
+}
+
+int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
+{
+    return begin(r, input, false, err);
+}
+
+int run_begin_copied(struct run *r, const struct tensor *const *input, struct err *err)
+{
+    return begin(r, input, true, err);
 }
 
 static void finish(struct run *r)
@@ -316,7 +329,7 @@ int setup_run(struct exec *x, bool first, bool *stale, struct err *err)
         if (!stale[v] || !x->place[v].constant)
             continue;
         cells_free(r->pool, &r->forms[v]);
-        TRY(feed(r, v, x->place[v].constant, err));
+        TRY(feed(r, v, x->place[v].constant, false, err));
     }
     if (first)
         return setup_first(x, stale, err);

@@ -38,6 +38,30 @@ static int fail(struct err *err, enum err_code code, const char *path, const cha
     return err_set(err, code, "%s: %s: %s", path, what, strerror(errno));
 }
 
+/* Large files that are mapped; what does not fit is not relaxed. */
+enum { MAX_MAPS = 16, LARGE_MAP = 1 << 20 };
+static struct file_map maps[MAX_MAPS];
+
+static void replace_map(struct file_map from, struct file_map to)
+{
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < MAX_MAPS; i++)
+        if (maps[i].data == from.data) {
+            maps[i] = to;
+            break;
+        }
+    pthread_mutex_unlock(&lock);
+}
+
+void file_relax(void)
+{
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < MAX_MAPS; i++)
+        if (maps[i].data)
+            madvise((void *)(size_t)maps[i].data, maps[i].size, MADV_DONTNEED);
+    pthread_mutex_unlock(&lock);
+}
+
 int file_map(struct file_map *f, const char *path, struct err *err)
 {
     *f = (struct file_map){"", 0};
@@ -56,6 +80,8 @@ int file_map(struct file_map *f, const char *path, struct err *err)
             r = fail(err, ERR_MACHINE, path, "cannot map");
         else
             *f = (struct file_map){p, (size_t)st.st_size};
+        if (f->size >= LARGE_MAP)
+            replace_map((struct file_map){NULL, 0}, *f);
     }
     close(fd);
     return r;
@@ -63,6 +89,8 @@ int file_map(struct file_map *f, const char *path, struct err *err)
 
 void file_unmap(struct file_map *f)
 {
+    if (f->size >= LARGE_MAP)
+        replace_map(*f, (struct file_map){NULL, 0});
     if (f->size)
         munmap((void *)(size_t)f->data, f->size);
     *f = (struct file_map){"", 0};

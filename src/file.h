@@ -20,6 +20,9 @@ struct file_map {
 };
 int file_map(struct file_map *f, const char *path, struct err *err);
 void file_unmap(struct file_map *f);
+/* Gives the memory of large mapped files back; what is read again comes from the file. For who has
+ * just made copies of weights. */
+void file_relax(void);
 
 /* An output that is being written. */
 struct file_out;

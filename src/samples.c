@@ -9,6 +9,7 @@
 #include "samples.h"
 
 #include "carry.h"
+#include "file.h"
 #include "log.h"
 #include "threads.h"
 
@@ -22,6 +23,7 @@ struct worker {
     int id;
     int next;    /* in a sequence: the sample that comes next */
     int current; /* index into `index`; -1: a sample that nobody asked for */
+    bool warm;   /* has run a sample */
 };
 struct samples {
     const struct graph *graph;
@@ -71,6 +73,9 @@ static int run_one(struct samples *s, struct worker *w, int i, struct err *err)
     TRY(run_sample_of(s, w, s->index[i], err));
     if (s->hooks->done)
         s->hooks->done(s->user, w->id, i, w->run);
+    if (!w->warm)
+        file_relax(); /* the first sample has made copies of the weights as kernels want them */
+    w->warm = true;
     return 0;
 }
 
@@ -131,21 +136,8 @@ int samples_run(struct exec *x, const struct dataset *d, const int *index, int n
     return first.code ? -1 : 0;
 }
 
-/* Decoding leaves more behind than the inputs. */
-static const struct tensor **inputs_copy(struct arena *a, const struct tensor *const *input, int n)
-{
-    const struct tensor **copy = NEW_ARRAY(a, n, const struct tensor *);
-    for (int i = 0; i < n; i++)
-        if (input[i]) {
-            struct tensor *t = arena_copy(a, input[i], sizeof *t);
-            t->data = arena_copy(a, t->data, t->size);
-            copy[i] = t;
-        }
-    return copy;
-}
-
-int samples_inputs(struct exec *x, const struct dataset *d, const int *index, int n,
-                   struct arena *a, const struct tensor ***input, struct err *err)
+int samples_feed(struct exec *x, const struct dataset *d, const int *index, int n, feed_fn *feed,
+                 void *data, struct err *err)
 {
     const struct graph *g = exec_graph(x);
     const struct dataset_carry *carries;
@@ -158,11 +150,11 @@ int samples_inputs(struct exec *x, const struct dataset *d, const int *index, in
         for (; s.is_sequence && w.next < index[i] && r >= 0; w.next++)
             r = run_sample_of(&s, &w, w.next, err);
         arena_reset(&w.arena);
-        const struct tensor **read = NEW_ARRAY(&w.arena, g->n_input, const struct tensor *);
+        const struct tensor **input = NEW_ARRAY(&w.arena, g->n_input, const struct tensor *);
         if (r >= 0)
-            r = carry_read(&w.carry, index[i], &w.arena, read, err);
+            r = carry_read(&w.carry, index[i], &w.arena, input, err);
         if (r >= 0)
-            input[i] = inputs_copy(a, read, g->n_input);
+            r = feed(data, i, input, err);
     }
     carry_close(&w.carry);
     run_close(w.run);

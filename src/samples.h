@@ -32,9 +32,11 @@ struct samples_hooks {
 int samples_run(struct exec *x, const struct dataset *d, const int *index, int n, int jobs,
                 const struct samples_hooks *hooks, void *data, struct err *err);
 
-/* input[i], in `a`: what samples_run() would feed for sample index[i], by input of the graph. */
-int samples_inputs(struct exec *x, const struct dataset *d, const int *index, int n,
-                   struct arena *a, const struct tensor ***input, struct err *err);
+/* Calls `feed` with what samples_run() would feed for each sample, by input of the graph; it is
+ * valid during the call. feed returns -1 to end it. */
+typedef int feed_fn(void *data, int i, const struct tensor *const *input, struct err *err);
+int samples_feed(struct exec *x, const struct dataset *d, const int *index, int n, feed_fn *feed,
+                 void *data, struct err *err);
 
 /* n indices spread evenly over `count`, starting half a step in; n is cut to count. Returns n. */
 int samples_spread(struct arena *a, int count, int n, int **index);
