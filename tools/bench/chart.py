@@ -5,7 +5,9 @@ import math
 from xml.sax.saxutils import escape
 
 COLOURS = {"quern -j1": "#b2182b", "quern -j2": "#ef8a62", "ort": "#2166ac", "nncf": "#1b9e77",
-           "inc": "#7570b3", "aimet": "#a6761d", "modelopt": "#555555"}
+           "inc": "#7570b3", "aimet": "#a6761d", "modelopt": "#555555",
+           "quern percentile": "#b2182b", "quern entropy": "#ef8a62", "quern mse": "#fddbc7",
+           "ort percentile": "#4393c3", "ort entropy": "#92c5de", "ort distribution": "#053061"}
 NAMES, PANEL, GAP, FAILED = 200, 230, 26, 14     # widths
 TOP, ROW, BOTTOM, SPREAD = 74, 24, 30, 2.6       # heights; between the dots of two programs
 STYLE = """text { font: 12px sans-serif; fill: #222 } .small { font-size: 10px; fill: #666 }
@@ -111,7 +113,7 @@ def legend(results):
     for program in results["programs"]:
         yield f'<circle cx="{x}" cy="20" r="5" fill="{COLOURS[program]}"/>'
         yield f'<text x="{x + 10}" y="24">{escape(program)}</text>'
-        x += 95
+        x += 45 + 7 * len(program)
 
 
 def drawn(results):

@@ -12,7 +12,7 @@ import chart
 BASE = "ort"     # what the ratios are to
 COSTS = ("cpu_s", "wall_s", "peak_mb")
 REASON = 180     # characters of it that are shown
-WIDTHS = (-11, 8, 8, 8, 9, 9, 9, 9, 7, 7, 7)
+WIDTHS = (-17, 8, 8, 8, 9, 9, 9, 9, 7, 7, 7)
 
 
 def line(*columns):
@@ -47,7 +47,7 @@ def show_task(task):
     base = task["rows"].get(BASE, {})
     for program, row in task["rows"].items():
         if "failed" in row:
-            print(f"  {program:<11}no model: {row['failed'][:REASON]}", flush=True)
+            print(f"  {program:<17}no model: {row['failed'][:REASON]}", flush=True)
             continue
         line(program, f"{row['cpu_s']:.2f}",
              f"{row['import_cpu_s']:.2f}" if "import_cpu_s" in row else "-",
