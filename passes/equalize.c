@@ -10,7 +10,8 @@
  * activations by what the calibration data shows. (Weights with a scale for each channel only lose
  * by the first.) Each helps some networks and harms others, so they are tried: the float model is
  * quantized the plain way as it is and in these forms, and one of them is kept if it wins by GAIN
- * decibels. Without data or a target there is nothing to try: weights are equalized.
+ * decibels. Without data or a target there is nothing to try: weights are equalized that have one
+ * scale, or may have.
  */
 #include "equalize.h"
 
@@ -78,8 +79,9 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
+    bool one_scale = !ctx->target || ctx->target->weight.grain == GRAIN_TENSOR;
     if (!ctx->data || !ctx->target)
-        return equalize_weights(m, ctx->scratch);
+        return one_scale ? equalize_weights(m, ctx->scratch) : 0;
     struct contest c = {.ctx = ctx};
     if (contest_run(&c, m, err) < 0) {
         model_close(c.best);

@@ -177,6 +177,11 @@ void quant_round_tensor(const struct quant *q, const struct tensor *x, struct te
 struct tensor *quant_codes(struct arena *a, const struct quant *q, const struct tensor *x)
 {
     struct tensor *codes = tensor_new(a, q->type.dtype, &x->shape);
+    int bits = dtype_info(q->type.dtype)->bits;
+    if (x->dtype == DTYPE_F32 && !qtype_is_float(&q->type) && (bits == 8 || bits == 16)) {
+        quant_round_tensor(q, x, codes);
+        return codes;
+    }
     float lo = (float)quant_min(&q->type), hi = (float)quant_max(&q->type);
     for (int64_t i = 0, n = tensor_count(x); i < n; i++) {
         int64_t k = quant_index(&q->type, &x->shape, i);
