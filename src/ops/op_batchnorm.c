@@ -35,7 +35,8 @@ static bool by_element(const struct call *c)
 static int check_mode(const struct call *c, struct err *err)
 {
     if (c->opset < 7 && node_int(c->node, "is_test", 0) == 0)
-        return err_set(err, ERR_INPUT, "training mode is not supported");
+        return err_set(err, ERR_INPUT, "attribute is_test is 0: training is not supported; export "
+                                       "the model for inference");
     if (by_element(c) && (c->opset < 7 || is_training(c)))
         return err_set(err, ERR_INPUT, "attribute spatial = 0 is not supported %s",
                        c->opset < 7 ? "below opset 7" : "in training mode");
