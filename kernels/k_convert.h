@@ -3,8 +3,9 @@
  * k_convert: between any numeric element type and the three that kernels compute in: float, double
  * and int64_t (which also carries the bits of uint64).
  *
- * Stores to integer types wrap as C's unsigned conversion does (what numpy's arithmetic does too);
- * stores to floating types round half to even. `at` and `stride` count elements.
+ * Whole numbers stored to integer types wrap as C's unsigned conversion does (what numpy's
+ * arithmetic does too); floats are rounded half to even and saturate. `at` and `stride` count
+ * elements.
  */
 #ifndef K_CONVERT_H
 #define K_CONVERT_H

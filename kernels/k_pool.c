@@ -96,6 +96,21 @@ void k_pool_max(const struct conv_dims *d, const float *x, float *y)
     }
 }
 
+void k_pool_max_f64(const struct conv_dims *d, const double *x, double *y)
+{
+    int64_t n_out = conv_out_span(d), n_in = conv_in_span(d), c = d->c;
+    for (int64_t n = 0; n < d->batch; n++, x += n_in * c) {
+        for (int64_t o = 0; o < n_out; o++, y += c) {
+            struct box b = window_at(d, o);
+            for (int64_t i = 0; i < c; i++)
+                y[i] = -DBL_MAX;
+            EACH_TAP(d, b, place)
+                for (int64_t i = 0; i < c; i++)
+                    y[i] = x[place * c + i] > y[i] ? x[place * c + i] : y[i];
+        }
+    }
+}
+
 /* Index of a flat position when the spatial axes are counted in reverse. */
 static int64_t reversed(const struct conv_dims *d, int64_t place)
 {
@@ -107,24 +122,27 @@ static int64_t reversed(const struct conv_dims *d, int64_t place)
     return (at[2] * d->in[1] + at[1]) * d->in[0] + at[0];
 }
 
-void k_pool_max_index(const struct conv_dims *d, const float *x, bool reverse, int64_t *index)
-{
-    int64_t n_out = conv_out_span(d), n_in = conv_in_span(d);
-    for (int64_t n = 0; n < d->batch; n++, x += n_in * d->c) {
-        for (int64_t c = 0; c < d->c; c++) {
-            for (int64_t o = 0; o < n_out; o++) {
-                struct box b = window_at(d, o);
-                int64_t best = -1;
-                EACH_TAP(d, b, place)
-                    if (best < 0 || x[place * d->c + c] > x[best * d->c + c])
-                        best = place;
-                if (reverse && best >= 0)
-                    best = reversed(d, best);
-                *index++ = (n * d->c + c) * n_in + best;
-            }
-        }
+#define MAX_INDEX(name, type)                                                                      \
+    void name(const struct conv_dims *d, const type *x, bool reverse, int64_t *index)              \
+    {                                                                                              \
+        int64_t n_out = conv_out_span(d), n_in = conv_in_span(d);                                  \
+        for (int64_t n = 0; n < d->batch; n++, x += n_in * d->c) {                                 \
+            for (int64_t c = 0; c < d->c; c++) {                                                   \
+                for (int64_t o = 0; o < n_out; o++) {                                              \
+                    struct box b = window_at(d, o);                                                \
+                    int64_t best = -1;                                                             \
+                    EACH_TAP(d, b, place)                                                          \
+                        if (best < 0 || x[place * d->c + c] > x[best * d->c + c])                  \
+                            best = place;                                                          \
+                    if (reverse && best >= 0)                                                      \
+                        best = reversed(d, best);                                                  \
+                    *index++ = (n * d->c + c) * n_in + best;                                       \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
-}
+MAX_INDEX(k_pool_max_index, float)
+MAX_INDEX(k_pool_max_index_f64, double)
 
 /* What the sum of the window at output position o is divided by. */
 static int64_t divisor(const struct conv_dims *d, bool count_padding, int64_t o)

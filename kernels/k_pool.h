@@ -7,11 +7,14 @@
 
 #include "k_conv.h"
 
-/* A window without any element of x gives -FLT_MAX. */
+/* A window without any element of x gives the lowest finite number. Doubles are not rounded. */
 void k_pool_max(const struct conv_dims *d, const float *x, float *y);
+void k_pool_max_f64(const struct conv_dims *d, const double *x, double *y);
 /* Where the maximum of each window was found (the first, if several), as an index into x in plain
  * order, or with its spatial axes in reverse order; index itself is stored in plain order. */
 void k_pool_max_index(const struct conv_dims *d, const float *x, bool reverse, int64_t *index);
+void k_pool_max_index_f64(const struct conv_dims *d, const double *x, bool reverse,
+                          int64_t *index);
 /* Sums are divided by the number of taps inside x, or inside x and its padding. */
 void k_pool_average(const struct conv_dims *d, bool count_padding, const float *x, float *y);
 /* Sums in float, tap by tap, divided by the taps inside x, or by all of the window. */

@@ -6,6 +6,7 @@
 
 #include "op.h"
 
+#include <math.h>
 #include <string.h>
 
 static void retype(struct node *n, const char *type)
@@ -21,10 +22,41 @@ int raise_scan(struct node *n, struct err *err)
     return err_set(err, ERR_INPUT, "its form of opset 8, with a batch axis, has no newer one");
 }
 
+/* A multiplication by scale / sqrt(var + epsilon), and an addition. */
+static int batchnorm_by_element(struct node *n, struct err *err)
+{
+    const struct tensor *p[5];
+    struct arena *arena = n->graph->model->arena;
+    for (int i = 1; i < 5; i++) {
+        p[i] = node_constant(n, i);
+        if (!p[i] || !shape_equal(&p[i]->shape, &p[1]->shape))
+            return err_set(err, ERR_INPUT, "spatial = 0 has a newer form only for constants, which "
+                                           "input %d is not", i);
+    }
+    double epsilon = (double)node_float(n, "epsilon", 1e-5f);
+    struct tensor *factor = tensor_new(arena, p[1]->dtype, &p[1]->shape);
+    struct tensor *shift = tensor_new(arena, p[1]->dtype, &p[1]->shape);
+    for (int64_t i = 0; i < tensor_count(p[1]); i++) {
+        double k = tensor_get(p[1], i) / sqrt(tensor_get(p[4], i) + epsilon);
+        dtype_store(factor->dtype, factor->data, i, k);
+        dtype_store(shift->dtype, shift->data, i, tensor_get(p[2], i) - tensor_get(p[3], i) * k);
+    }
+    struct build at = build_before(n);
+    struct value *product[] = {node_input(n, 0), build_constant(&at, "scale", factor)};
+    struct value *sum[] = {build_node(&at, OP_Mul, 2, product, 1)->out[0],
+                           build_constant(&at, "shift", shift)};
+    struct value *y = build_node(&at, OP_Add, 2, sum, 1)->out[0];
+    y->type = n->out[0]->type;
+    value_swap_names(n->out[0], y);
+    value_replace(n->out[0], y);
+    node_remove(n);
+    return 0;
+}
+
 int raise_batchnorm_spatial(struct node *n, struct err *err)
 {
     if (!node_int(n, "spatial", 1))
-        return err_set(err, ERR_INPUT, "spatial = 0 has no newer form");
+        return batchnorm_by_element(n, err);
     node_drop_attr(n, "spatial");
     return 0;
 }

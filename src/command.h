@@ -54,8 +54,8 @@ struct model *command_read_model(const char *path, struct err *err);
     OPTION(OPT_STRING, 'd', "data", owner, field.path, "PATH",                                     \
            "the samples: .npz (a file or a directory of them, a file a sample, keys are input "    \
            "names), .npy (a file stacked on axis 0, or a directory with one named after each "     \
-           "input), test_data_set_* directories, a directory of JPEG or PNG images (see "          \
-           "--image), or the word random"),                                                        \
+           "input), test_data_set_* directories, a directory of images (JPEG, PNG, BMP, PNM, "     \
+           "WebP, TIFF, JPEG 2000; see --image), or the word random"),                             \
     OPTION(OPT_STRING, 0, "image", owner, field.image, "SPEC",                                     \
            "how images become inputs, for example \"resize=256 crop=224 layout=nchw rgb "          \
            "scale=1/255 mean=.485,.456,.406 std=.229,.224,.225\""),                                \

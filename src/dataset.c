@@ -15,7 +15,7 @@
 
 static const char accepted[] =
     "accepted are a directory of .npz files, a .npz or .npy file, a directory of .npy files named "
-    "after the inputs, test_data_set_* directories, or a directory of JPEG or PNG images";
+    "after the inputs, test_data_set_* directories, or a directory of images";
 
 static const struct form {
     const char *ending, *noun;
@@ -23,9 +23,13 @@ static const struct form {
 } forms[] = {
     {".npz", ".npz files", &dataset_npz},
     {".npy", ".npy files", &dataset_npy_directory},
-    {".png", "images", &dataset_image},
-    {".jpg", "images", &dataset_image},
-    {".jpeg", "images", &dataset_image},
+    {".png", "images", &dataset_image},   {".jpg", "images", &dataset_image},
+    {".jpeg", "images", &dataset_image},  {".bmp", "images", &dataset_image},
+    {".pnm", "images", &dataset_image},   {".pbm", "images", &dataset_image},
+    {".pgm", "images", &dataset_image},   {".ppm", "images", &dataset_image},
+    {".webp", "images", &dataset_image},  {".tif", "images", &dataset_image},
+    {".tiff", "images", &dataset_image},  {".jp2", "images", &dataset_image},
+    {".j2k", "images", &dataset_image},
 };
 static const struct form set_of_tensors = {"", "input_*.pb files", &dataset_pb_one};
 static const struct form sets_of_tensors = {"", "test_data_set_* directories", &dataset_pb_sets};
@@ -153,7 +157,7 @@ static int open_parts(struct dataset *d, const struct graph *g, const struct dat
     TRY(dataset_read_carries(d, g, &o->carry, err));
     TRY(find_kind(d, err));
     if (o->image && d->kind != &dataset_image)
-        return err_set(err, ERR_USAGE, "%s: --image is for JPEG and PNG images only", d->path);
+        return err_set(err, ERR_USAGE, "%s: --image is for images only", d->path);
     TRY(d->kind->open(d, o, err));
     return pick_samples(d, o->samples, err);
 }

@@ -7,7 +7,7 @@
  *   a .npy file               stacked on axis 0: row i, with axis 0 kept as 1, is sample i
  *   a directory of .npy       one file named after each input (INPUT.npy), each stacked
  *   test_data_set_* dirs      ONNX's input_0.pb, input_1.pb, ...; the path is their parent or one
- *   a directory of JPEG/PNG   with a preprocessing line, see dataset_image.h; also one such file
+ *   a directory of images     with a preprocessing line, see dataset_image.h; also one such file
  *   "random"                  normal noise from a fixed seed, only when asked for by this name;
  *                             32 samples where their number is not given, an unknown first axis is
  *                             1, inputs that are not floats are 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dataset_image: each JPEG or PNG of a directory is a sample. There is no default for what happens
- * to it: a wrong guess would calibrate for data that the model never sees.
+ * dataset_image: each image of a directory is a sample; image.h says which kinds there are. What
+ * happens to it has no default: a wrong guess would calibrate for data that the model never sees.
  */
 #include "dataset_image.h"
 

@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * image: decoding. Both libraries report errors by a long jump; what they own is given back in the
- * one place where they land, pixels belong to the arena.
+ * image: which decoder reads some bytes, channels, windows.
  */
 #include "image.h"
 
 #include "file.h"
+#include "image_format.h"
 
-#include <setjmp.h>
-#include <stdio.h>
 #include <string.h>
 
-#include <jerror.h>
-#include <jpeglib.h>
-#include <png.h>
-
 enum { MAX_PIXELS = 1 << 27 };
-
-static int check_size(uint64_t width, uint64_t height, struct err *err)
-{
-    if (!width || !height || width > MAX_PIXELS || height > MAX_PIXELS / width)
-        return err_set(err, ERR_INPUT, "%llu x %llu pixels are too many",
-                       (unsigned long long)width, (unsigned long long)height);
-    return 0;
-}
 
 static void image_init(struct image *im, int width, int height, int channels, struct arena *a)
 {
@@ -31,128 +17,68 @@ static void image_init(struct image *im, int width, int height, int channels, st
     im->pixels = arena_buffer(a, (size_t)width * (size_t)height, (size_t)channels);
 }
 
-struct jpeg_trap {
-    struct jpeg_error_mgr base; /* first: libjpeg knows only this */
-    jmp_buf jump;
-    char text[JMSG_LENGTH_MAX];
-};
-
-static void jpeg_fail(j_common_ptr j)
+int image_begin(struct image *im, uint64_t width, uint64_t height, int channels, struct arena *a,
+                struct err *err)
 {
-    struct jpeg_trap *trap = (struct jpeg_trap *)j->err;
-    trap->base.format_message(j, trap->text);
-    longjmp(trap->jump, 1);
-}
-
-/* Most warnings are about bytes that every decoder skips; a file that ends early is an error. */
-static void jpeg_message(j_common_ptr j, int level)
-{
-    if (level < 0 && j->err->msg_code == JWRN_JPEG_EOF)
-        jpeg_fail(j);
-}
-
-static int jpeg_decode(const struct file_map *f, struct arena *a, struct image *im,
-                       struct err *err)
-{
-    struct jpeg_decompress_struct j;
-    struct jpeg_trap trap;
-    int r = 0;
-    j.err = jpeg_std_error(&trap.base);
-    trap.base.error_exit = jpeg_fail;
-    trap.base.emit_message = jpeg_message;
-    if (setjmp(trap.jump)) {
-        jpeg_destroy_decompress(&j);
-        return err_set(err, ERR_INPUT, "not a valid JPEG: %s", trap.text);
-    }
-    jpeg_create_decompress(&j);
-    jpeg_mem_src(&j, f->data, (unsigned long)f->size);
-    jpeg_read_header(&j, TRUE);
-    if (j.jpeg_color_space == JCS_CMYK || j.jpeg_color_space == JCS_YCCK)
-        r = err_set(err, ERR_INPUT, "a JPEG in CMYK is not supported; convert it to RGB");
-    else
-        r = check_size(j.image_width, j.image_height, err);
-    if (!r) {
-        j.out_color_space = j.jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
-        jpeg_start_decompress(&j);
-        image_init(im, (int)j.output_width, (int)j.output_height, j.output_components, a);
-        size_t row = (size_t)im->width * (size_t)im->channels;
-        while (j.output_scanline < j.output_height) {
-            JSAMPROW to = im->pixels + j.output_scanline * row;
-            jpeg_read_scanlines(&j, &to, 1);
-        }
-    }
-    jpeg_destroy_decompress(&j);
-    return r;
-}
-
-struct png_source {
-    const unsigned char *at, *end;
-    char text[256];
-};
-
-static void png_read_bytes(png_structp png, png_bytep to, size_t n)
-{
-    struct png_source *s = png_get_io_ptr(png);
-    if ((size_t)(s->end - s->at) < n)
-        png_error(png, "it is cut short");
-    memcpy(to, s->at, n);
-    s->at += n;
-}
-
-static void png_fail(png_structp png, png_const_charp text)
-{
-    struct png_source *s = png_get_error_ptr(png);
-    snprintf(s->text, sizeof s->text, "%s", text);
-    png_longjmp(png, 1);
-}
-
-static void png_ignore(png_structp png, png_const_charp text)
-{
-    (void)png, (void)text;
-}
-
-/* Whatever the file holds, rows come as 8-bit gray or RGB. */
-static int png_read_all(png_structp png, png_infop info, struct arena *a, struct image *im,
-                        struct err *err)
-{
-    png_read_info(png, info);
-    TRY(check_size(png_get_image_width(png, info), png_get_image_height(png, info), err));
-    int kind = png_get_color_type(png, info);
-    if (kind == PNG_COLOR_TYPE_PALETTE)
-        png_set_palette_to_rgb(png);
-    else if (kind == PNG_COLOR_TYPE_GRAY)
-        png_set_expand_gray_1_2_4_to_8(png);
-    png_set_scale_16(png);
-    png_set_strip_alpha(png);
-    png_set_interlace_handling(png);
-    png_read_update_info(png, info);
-    image_init(im, (int)png_get_image_width(png, info), (int)png_get_image_height(png, info),
-               png_get_channels(png, info), a);
-    size_t row = (size_t)im->width * (size_t)im->channels;
-    png_bytep *rows = NEW_ARRAY(a, im->height, png_bytep);
-    for (int y = 0; y < im->height; y++)
-        rows[y] = im->pixels + (size_t)y * row;
-    png_read_image(png, rows);
-    png_read_end(png, NULL);
+    if (!width || !height)
+        return err_set(err, ERR_INPUT, "%llu x %llu pixels are no image",
+                       (unsigned long long)width, (unsigned long long)height);
+    if (width > MAX_PIXELS || height > MAX_PIXELS / width)
+        return err_set(err, ERR_INPUT, "%llu x %llu pixels are too many",
+                       (unsigned long long)width, (unsigned long long)height);
+    *im = (struct image){(int)width, (int)height, channels, NULL};
+    if (a)
+        image_init(im, (int)width, (int)height, channels, a);
     return 0;
 }
 
-static int png_decode(const struct file_map *f, struct arena *a, struct image *im, struct err *err)
+/* How files begin; '.' stands for any byte. */
+static const struct signature {
+    const char *bytes;
+    size_t n;
+    const struct image_format *format;
+} signatures[] = {
+    {"\x89PNG\r\n\x1a\n", 8, &image_png},
+    {"\xff\xd8\xff", 3, &image_jpeg},
+    {"BM", 2, &image_bmp},
+    {"P1", 2, &image_pnm},
+    {"P2", 2, &image_pnm},
+    {"P3", 2, &image_pnm},
+    {"P4", 2, &image_pnm},
+    {"P5", 2, &image_pnm},
+    {"P6", 2, &image_pnm},
+    {"RIFF....WEBP", 12, &image_webp},
+    {"II\x2a\0", 4, &image_tiff},
+    {"MM\0\x2a", 4, &image_tiff},
+    {"II\x2b\0", 4, &image_tiff}, /* BigTIFF */
+    {"MM\0\x2b", 4, &image_tiff},
+    {"\0\0\0\x0cjP  \r\n\x87\n", 12, &image_jpeg2000},
+    {"\xff\x4f\xff\x51", 4, &image_jpeg2000}, /* without a container */
+};
+
+static bool begins_with(const struct bytes *b, const struct signature *s)
 {
-    struct png_source s = {.at = f->data, .end = (const unsigned char *)f->data + f->size};
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &s, png_fail, png_ignore);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    if (!info)
-        die("out of memory (libpng)");
-    int r;
-    if (setjmp(png_jmpbuf(png))) {
-        r = err_set(err, ERR_INPUT, "not a valid PNG: %s", s.text);
-    } else {
-        png_set_read_fn(png, &s, png_read_bytes);
-        r = png_read_all(png, info, a, im, err);
+    if (b->n < s->n)
+        return false;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->bytes[i] != '.' && b->at[i] != (uint8_t)s->bytes[i])
+            return false;
+    return true;
+}
+
+static int decode(const struct bytes *b, struct arena *a, struct image *im, struct err *err)
+{
+    for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++) {
+        const struct image_format *f = signatures[i].format;
+        if (!begins_with(b, &signatures[i]))
+            continue;
+        if (!f->decode)
+            return err_set(err, ERR_INPUT, "quern was built without %s, which reads %s",
+                           f->library, f->name);
+        return f->decode(b, a, im, err) < 0 ? err_at(err, "%s", f->name) : 0;
     }
-    png_destroy_read_struct(&png, &info, NULL);
-    return r;
+    return err_set(err, ERR_INPUT, "not an image of a known kind: JPEG, PNG, BMP, PNM, WebP, TIFF "
+                                   "or JPEG 2000");
 }
 
 static void to_gray(struct image *im)
@@ -174,25 +100,33 @@ static void to_colour(struct image *im, struct arena *a)
         memset(im->pixels + 3 * i, gray.pixels[i], 3);
 }
 
-int image_read(const char *path, int channels, struct arena *a, struct image *im, struct err *err)
+int image_decode(const void *bytes, size_t n, int channels, struct arena *a, struct image *im,
+                 struct err *err)
 {
-    struct file_map f;
-    int r;
-    TRY(file_map(&f, path, err));
-    if (f.size >= 8 && !memcmp(f.data, "\x89PNG\r\n\x1a\n", 8))
-        r = png_decode(&f, a, im, err);
-    else if (f.size >= 3 && !memcmp(f.data, "\xff\xd8\xff", 3))
-        r = jpeg_decode(&f, a, im, err);
-    else
-        r = err_set(err, ERR_INPUT, "neither a JPEG nor a PNG");
-    file_unmap(&f);
-    if (r < 0)
-        return err_at(err, "%s", path);
+    TRY(decode(&(struct bytes){bytes, n}, a, im, err));
     if (channels < im->channels)
         to_gray(im);
     else if (channels > im->channels)
         to_colour(im, a);
     return 0;
+}
+
+int image_size(const void *bytes, size_t n, int *width, int *height, struct err *err)
+{
+    struct image im;
+    TRY(decode(&(struct bytes){bytes, n}, NULL, &im, err));
+    *width = im.width;
+    *height = im.height;
+    return 0;
+}
+
+int image_read(const char *path, int channels, struct arena *a, struct image *im, struct err *err)
+{
+    struct file_map f;
+    TRY(file_map(&f, path, err));
+    int r = image_decode(f.data, f.size, channels, a, im, err);
+    file_unmap(&f);
+    return r < 0 ? err_at(err, "%s", path) : 0;
 }
 
 struct image image_window(const struct image *from, int x, int y, int width, int height,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * image: JPEG and PNG files as 8-bit pixels, and what calibration does with pixels.
+ * image: encoded pictures as 8-bit pixels, and what calibration does with pixels.
  *
- * JPEG: baseline and progressive, gray and colour; CMYK is refused; the orientation in EXIF is
- * ignored, as most training pipelines do. PNG: all kinds; 16 bits are reduced to 8, transparency
- * is dropped, not blended.
+ * JPEG: baseline and progressive. PNG: all kinds. BMP: all but those that wrap a JPEG or PNG. PNM:
+ * PBM, PGM and PPM, as text and binary. WebP: not animated. TIFF: the first page, in what libtiff
+ * shows as RGB. JPEG 2000: gray and RGB. The last three need their libraries when quern is built.
+ *
+ * Everywhere 16 bits are reduced to 8, transparency is dropped, not blended, colour profiles and
+ * the orientation in EXIF are ignored, as most training pipelines do, and CMYK is refused.
  */
 #ifndef IMAGE_H
 #define IMAGE_H
@@ -12,6 +15,7 @@
 #include "arena.h"
 #include "err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct image {
@@ -20,7 +24,12 @@ struct image {
     uint8_t *pixels; /* rows from the top, channels interleaved, without gaps */
 };
 
-/* channels: 1 or 3. Colour becomes gray by 0.299 R + 0.587 G + 0.114 B, as in Pillow. */
+/* The bytes of a file as an image with 1 or 3 channels. Colour becomes gray by 0.299 R + 0.587 G +
+ * 0.114 B, as in Pillow. */
+int image_decode(const void *bytes, size_t n, int channels, struct arena *a, struct image *image,
+                 struct err *err);
+/* Its size, from the header: what follows may still turn out not to be valid. */
+int image_size(const void *bytes, size_t n, int *width, int *height, struct err *err);
 int image_read(const char *path, int channels, struct arena *a, struct image *image,
                struct err *err);
 /* As Pillow's resize with BILINEAR, which most training pipelines use: a triangle as wide as an

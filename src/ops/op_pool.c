@@ -38,19 +38,27 @@ static int open_window(const struct call *c, bool global, struct conv_dims *d, s
     return tensor_count(call_out(c, 0)) > 0;
 }
 
+/* What is selected is not rounded: models compare it with the input. */
 static int eval_max(struct call *c, bool global, struct err *err)
 {
     struct conv_dims d;
     int some = open_window(c, global, &d, err);
     if (some <= 0)
         return some;
+    bool reverse = node_int(c->node, "storage_order", 0) != 0;
+    int64_t *index = call_out(c, 1) ? call_out(c, 1)->data : NULL;
+    if (call_in(c, 0)->dtype == DTYPE_F64) {
+        k_pool_max_f64(&d, call_in(c, 0)->data, call_out(c, 0)->data);
+        if (index)
+            k_pool_max_index_f64(&d, call_in(c, 0)->data, reverse, index);
+        return 0;
+    }
     const float *x = real_in(c, 0);
     float *y = real_out(c, 0);
     k_pool_max(&d, x, y);
     real_store(c, 0, y);
-    if (call_out(c, 1))
-        k_pool_max_index(&d, x, node_int(c->node, "storage_order", 0) != 0,
-                         call_out(c, 1)->data);
+    if (index)
+        k_pool_max_index(&d, x, reverse, index);
     return 0;
 }
 

@@ -23,7 +23,8 @@ int eval_view(struct call *c, struct err *err)
 int infer_dropout(struct call *c, struct err *err)
 {
     if (c->opset < 7 && node_int(c->node, "is_test", 0) == 0)
-        return err_set(err, ERR_INPUT, "training mode is not supported");
+        return err_set(err, ERR_INPUT, "attribute is_test is 0: training is not supported; export "
+                                       "the model for inference");
     call_set(c, 0, c->in[0]->dtype, &c->in[0]->shape);
     call_set(c, 1, c->opset < 10 ? c->in[0]->dtype : DTYPE_BOOL, &c->in[0]->shape);
     return 0;
@@ -34,8 +35,9 @@ int eval_dropout(struct call *c, struct err *err)
     struct tensor *mask = call_out(c, 1);
     const struct tensor *ratio = call_in(c, 1), *training = call_in(c, 2);
     bool drops = !ratio || tensor_count(ratio) != 1 || tensor_get(ratio, 0) != 0;
-    if (drops && training && tensor_get_int(training, 0))
-        return err_set(err, ERR_INPUT, "training mode is not supported");
+    if (drops && training && tensor_count(training) > 0 && tensor_get_int(training, 0))
+        return err_set(err, ERR_INPUT, "input 2 (training_mode) is true: training is not "
+                                       "supported; export the model for inference");
     if (mask)
         for (int64_t i = 0, n = tensor_count(mask); i < n; i++)
             dtype_store_int(mask->dtype, mask->data, i, 1);

@@ -8,8 +8,7 @@ from cli import helper, np, value
 
 
 ACCEPTED = ("accepted are a directory of .npz files, a .npz or .npy file, a directory of .npy "
-            "files named after the inputs, test_data_set_* directories, or a directory of JPEG or "
-            "PNG images")
+            "files named after the inputs, test_data_set_* directories, or a directory of images")
 
 
 class Models(cli.Case):

@@ -71,7 +71,8 @@ CHANGED = {
     "BatchNormalization": [
         (7, 20, {"epsilon": 1e-3}, [X4, F(np.ones(4)), F(np.arange(4)), F(np.ones(4)),
                                     F(np.arange(1, 5))]),
-        (7, 8, {"spatial": 1}, [X4] + [F(np.ones(4))] * 4)],
+        (7, 8, {"spatial": 1}, [X4] + [F(np.ones(4))] * 4),
+        (7, 8, {"spatial": 0}, [(3, 2, 2)] + [F(np.arange(1, 5).reshape(2, 2))] * 4)],
     "Clip": [(7, 10, {"min": -0.5, "max": 0.5}, [X]), (7, 10, {"max": 0.5}, [X]),
              (7, 10, {}, [X]), (11, 20, {}, [X, F(-0.5), F(0.5)]), (11, 20, {}, [X, None, F(1)])],
     "Dropout": [(7, 11, {"ratio": 0.3}, [X]), (7, 11, {}, [X]), (12, 20, {}, [X, F(0.3)])],
@@ -132,7 +133,8 @@ for reduction in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod
 
 # What has no newer form: (operator, opset, attributes, inputs, what is said)
 REFUSED = [
-    ("BatchNormalization", 8, {"spatial": 0}, [(1, 2, 2)] + [F(np.ones((2, 2)))] * 4, "spatial"),
+    ("BatchNormalization", 8, {"spatial": 0}, [(1, 2, 2), (2, 2)] + [F(np.ones((2, 2)))] * 3,
+     "spatial"),
     ("Resize", 10, {"mode": "nearest"}, [X4, F([1, 1, 2, 0.5])], "enlarges one axis"),
     ("Resize", 11, {"mode": "nearest", "coordinate_transformation_mode": "tf_half_pixel_for_nn"},
      [X4, F([]), F([1, 1, 2, 2])], "coordinate_transformation_mode"),

@@ -7,6 +7,7 @@
 #include "k_pool.h"
 #include "ref.h"
 
+#include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,6 +68,36 @@ static void test_windows(void **state)
     arena_release(&a);
 }
 
+/* Doubles that are all the same as floats. */
+static void test_doubles(void **state)
+{
+    (void)state;
+    struct random r = {7};
+    struct arena a = {0};
+    for (int k = 0; k < 100; k++) {
+        struct conv_dims d = random_window(&r);
+        int64_t n_in = d.batch * d.c * conv_in_span(&d), n = d.batch * d.c * conv_out_span(&d);
+        float *x = NEW_ARRAY(&a, n_in, float), *last = NEW_ARRAY(&a, n_in, float);
+        float *want = NEW_ARRAY(&a, n, float);
+        double *wide = NEW_ARRAY(&a, n_in, double), *got = NEW_ARRAY(&a, n, double);
+        int64_t *index = NEW_ARRAY(&a, n, int64_t), *want_index = NEW_ARRAY(&a, n, int64_t);
+        for (int64_t i = 0; i < n_in; i++)
+            x[i] = (float)random_int(&r, -1000, 1000);
+        ref_transpose(x, d.batch, d.c, conv_in_span(&d), last);
+        for (int64_t i = 0; i < n_in; i++)
+            wide[i] = 1 + (double)last[i] * 0x1p-50;
+        k_pool_max(&d, last, want);
+        k_pool_max_f64(&d, wide, got);
+        for (int64_t i = 0; i < n; i++)
+            assert_true(got[i] == (want[i] < -1000 ? -DBL_MAX : 1 + (double)want[i] * 0x1p-50));
+        k_pool_max_index_f64(&d, wide, k & 1, index);
+        ref_pool_index(&d, k & 1, x, want_index);
+        assert_memory_equal(index, want_index, sizeof *index * (size_t)n);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
 /* Items of each size, carried by bytes that tell where they came from. */
 static void test_transpose(void **state)
 {
@@ -93,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_transpose),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

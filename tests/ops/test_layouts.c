@@ -273,6 +273,31 @@ static void test_reduce(void **state)
     arena_release(&a);
 }
 
+/* Statistics by channel, and, up to opset 8, for each element behind the batch axis. */
+static void test_batchnorm(void **state)
+{
+    (void)state;
+    struct random r = {28};
+    struct arena a = {0};
+    for (int k = 0; k < 60; k++) {
+        struct shape s = random_shape(&r, 3 + k % 3, 5);
+        struct shape p = shape_of(k % 2 ? s.rank - 1 : 1, s.dim + 1);
+        const struct tensor *in[5] = {random_tensor(&a, &r, DTYPE_F32, &s)};
+        for (int i = 1; i < 5; i++) {
+            in[i] = random_tensor(&a, &r, DTYPE_F32, &p);
+            for (int64_t e = 0; e < tensor_count(in[i]) && i == 4; e++)
+                tensor_f32(in[i])[e] += 1;
+        }
+        struct node *n = call_node("", "BatchNormalization", 5, 1, k % 2 ? 7 : 9);
+        if (k % 2)
+            node_set_int(n, "spatial", 0);
+        compare_layouts(&a, n, in);
+        call_node_close(n);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_movers),   cmocka_unit_test(test_resize),
         cmocka_unit_test(test_quantize), cmocka_unit_test(test_reduce),
         cmocka_unit_test(test_channels), cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_batchnorm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

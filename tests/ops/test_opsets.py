@@ -160,6 +160,9 @@ def batch_norm(rng, v):
     params = [real(rng, 3) for _ in range(3)] + [real(rng, 3, low=0.5)]
     for shape in [(2, 3, 4), (2, 3, 2, 2)]:
         yield Case([real(rng, *shape), *params], {"epsilon": 1e-3})
+    for shape in [(4, 3), (2, 3, 4), (2, 3, 4, 5)] if 7 <= v < 9 else ():
+        each = [real(rng, *shape[1:]) for _ in range(3)] + [real(rng, *shape[1:], low=0.5)]
+        yield Case([real(rng, *shape), *each], {"spatial": 0})
     if v >= 14:
         yield Case([real(rng, 2, 3, 4), *params], {"training_mode": 1, "momentum": 0.7}, 3)
 

@@ -10,6 +10,14 @@ expect same-result
 expect g (float[1,1,2,2] x) => (float y) <float[2,1,1,1] w = {2, -1.5}, float[2] b = {3, 4}>
 { y = Conv(x, w, b) }
 
+# with statistics for each element it stays
+run fold-bn
+opset 8
+g (float[1,1,1,2] x) => (float y)
+<float[1,1,1,1] w = {1}, float[1,1,2] s = {4, -1}, float[1,1,2] v = {3, 3}>
+{ c = Conv(x, w) y = BatchNormalization(c, s, s, s, v) <spatial = 0> }
+expect { c = Conv(x, w) y = BatchNormalization(c, s, s, s, v) <spatial = 0> }
+
 # an old bias is scaled
 run fold-bn
 g (float[1,1,2,2] x) => (float y)

@@ -40,12 +40,31 @@ g (float[1,2,2] x) => (float y) <float[2] s = {1, 2}, float[2] v = {1, 4}>
 expect { y = BatchNormalization <epsilon = 0.5> (x, s, s, s, v) }
 expect same-result
 
-# 9: BatchNormalization of each element has no newer form
+# 9: BatchNormalization of each element is a multiplication and an addition
+run raise-opset
+opset 8
+g (float[3,2,2] x) => (float y)
+<float[2,2] s = {1, 2, 3, 4}, float[2,2] b = {0, 1, 2, 3}, float[2,2] m = {1, 1, 1, 2},
+ float[2,2] v = {0, 3, 15, 63}>
+{ [bn] y = BatchNormalization <spatial = 0, epsilon = 1.0> (x, s, b, m, v) }
+expect g (float[3,2,2] x) => (float y)
+<float[2,2] k = {1, 1, 0.75, 0.5}, float[2,2] t = {-1, 0, 1.25, 2}>
+{ p = Mul(x, k) y = Add(p, t) }
+expect same-result
+
+# 9: and has no newer form where a parameter is computed
+run raise-opset
+opset 8
+g (float[1,2,2] x, float[2,2] s) => (float y) <float[2,2] v = {1, 4, 1, 1}>
+{ [bn] y = BatchNormalization <spatial = 0> (x, s, v, v, v) }
+expect error "node 'bn' (BatchNormalization) cannot be raised to opset 9"
+
+# 9: nor where a parameter has another shape
 run raise-opset
 opset 8
 g (float[1,2,2] x) => (float y) <float[2] s = {1, 2}, float[2] v = {1, 4}>
 { [bn] y = BatchNormalization <spatial = 0> (x, s, s, s, v) }
-expect error "node 'bn' (BatchNormalization): attribute spatial = 0 is not supported"
+expect error "node 'bn' (BatchNormalization): input 1 is [2], not [2,2]"
 
 # 9: Scan with a batch axis has no newer form
 run raise-opset

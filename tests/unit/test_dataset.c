@@ -248,7 +248,7 @@ static void unclear_directories_are_refused(void **state)
     INPUT(f, "x", DTYPE_F32, 2);
     static const char accepted[] =
         "accepted are a directory of .npz files, a .npz or .npy file, a directory of .npy files "
-        "named after the inputs, test_data_set_* directories, or a directory of JPEG or PNG images";
+        "named after the inputs, test_data_set_* directories, or a directory of images";
     temp_path(&f->arena, f->dir, "d/");
     refuses(f, "d", NULL,
             arena_printf(&f->arena, "d: the directory is empty; %s", accepted));

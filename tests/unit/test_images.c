@@ -2,6 +2,7 @@
  *
  * test_images: directories of pictures: decoding, sizes, and the line that describes them.
  */
+#include "image.h"
 #include "sample.h"
 
 #include <math.h>
@@ -98,9 +99,48 @@ static void jpegs_are_read(void **state)
     write_jpeg(f, "gray.jpeg", JCS_GRAYSCALE, 1);
     check_image(f, "gray.jpeg", "crop=1", (double[]){200, 200, 200}, 1);
     write_jpeg(f, "cmyk.jpg", JCS_CMYK, 4);
-    refuses(f, "cmyk.jpg", "rgb", "cmyk.jpg: a JPEG in CMYK is not supported; convert it to RGB");
+    refuses(f, "cmyk.jpg", "rgb", "cmyk.jpg: JPEG: CMYK is not supported; convert it to RGB");
     temp_write(temp_path(&f->arena, f->dir, "cut.jpg"), "\xff\xd8\xff\xe0", 4);
-    refuses(f, "cut.jpg", "rgb", "cut.jpg: not a valid JPEG: Premature end of JPEG file");
+    refuses(f, "cut.jpg", "rgb", "cut.jpg: JPEG: Premature end of JPEG file");
+}
+
+static void bitmaps_are_read(void **state)
+{
+    struct fixture *f = *state;
+    INPUT(f, "x", DTYPE_F32, -1, 3, 1, 2);
+    static const uint8_t bmp[] = {'B', 'M', 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 12, 0, 0, 0,
+                                  2,   0,   1, 0, 1, 0, 24, 0, 3, 2, 1, 6, 5, 4, 0, 0};
+    static const double planes[] = {1, 4, 2, 5, 3, 6};
+    temp_write(temp_path(&f->arena, f->dir, "a.bmp"), bmp, sizeof bmp);
+    check_image(f, "a.bmp", "rgb", planes, 0);
+    temp_write(temp_path(&f->arena, f->dir, "a.ppm"), "P6 2 1 255\n\1\2\3\4\5\6", 17);
+    check_image(f, "a.ppm", "rgb", planes, 0);
+    temp_write(temp_path(&f->arena, f->dir, "cut.bmp"), bmp, sizeof bmp - 3);
+    refuses(f, "cut.bmp", "rgb", "cut.bmp: BMP: it is cut short");
+    temp_write(temp_path(&f->arena, f->dir, "a.pgm"), "P5 65536 65536 255\n", 19);
+    refuses(f, "a.pgm", "rgb", "a.pgm: PNM: 65536 x 65536 pixels are too many");
+}
+
+/* With the library, what is wrong; without it, that it is missing. */
+static void check_library(struct fixture *f, const char *start, size_t n, const char *with,
+                          const char *without)
+{
+    struct image im;
+    struct err err = {0};
+    assert_int_equal(image_decode(start, n, 3, &f->arena, &im, &err), -1);
+    if (strncmp(err.text, with, strlen(with)))
+        assert_string_equal(err.text, without);
+}
+
+static void libraries_may_be_missing(void **state)
+{
+    struct fixture *f = *state;
+    check_library(f, "RIFF\0\0\0\0WEBP", 12, "WebP: its header is not valid",
+                  "quern was built without libwebp, which reads WebP");
+    check_library(f, "II\x2a\0\0\0\0\0", 8, "TIFF: ",
+                  "quern was built without libtiff, which reads TIFF");
+    check_library(f, "\xff\x4f\xff\x51", 4, "JPEG 2000: ",
+                  "quern was built without libopenjp2, which reads JPEG 2000");
 }
 
 /* One row of pixels makes the weights visible. */
@@ -153,7 +193,7 @@ static void image_lines_are_checked(void **state)
     refuses(f, "i", "layout=chw", "image line: 'layout=chw': a layout is nchw or nhwc");
     refuses(f, "i", "rgb", "i/a.png: input 'x': expected float[?,3,224,224], got float[1,3,1,1]");
     temp_write(temp_path(&f->arena, f->dir, "x.npy"), "", 0);
-    refuses(f, "x.npy", "rgb", "x.npy: --image is for JPEG and PNG images only");
+    refuses(f, "x.npy", "rgb", "x.npy: --image is for images only");
 }
 
 int main(void)
@@ -161,6 +201,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(pngs_of_all_kinds_are_read),
         TEST(jpegs_are_read),
+        TEST(bitmaps_are_read),
+        TEST(libraries_may_be_missing),
         TEST(sizes_change_as_documented),
         TEST(image_lines_are_checked),
     };
