@@ -120,3 +120,47 @@ g (float[2,2] x) => (float y) <int64[1] one = {1}>
 }
 expect <int64[1] zero = {0}> { t = Unsqueeze(x, zero)  y = ReduceMax(t, one) }
 expect opset 18
+
+# A graph that the call gives: a copy for each reference, and what it captures is the caller's
+run inline-functions
+opset 14
+function local.G (p) => (y) { y = If(p) <then_branch = @yes, else_branch = @no> }
+function local.F (q, k) => (y) {
+    n = Not(q)
+    a = local.G(n) <yes = @body, no = alt () => (float w) { w = Neg(k) }>
+    b = If(q) <then_branch = @body, else_branch = @body>
+    y = Mul(a, b)
+}
+g (bool p, float[2] x) => (float y)
+{
+    k = Exp(x)
+    y = local.F(p, x) <body = b () => (float u) <float c = 2> { t = Mul(k, c)  u = Sin(t) }>
+}
+expect
+{
+    k = Exp(x)
+    n = Not(p)
+    a = If(n) <then_branch = b () => (float u_1_1) <float c_1_1 = 2>
+                   { t_1_1 = Mul(k, c_1_1)  u_1_1 = Sin(t_1_1) },
+               else_branch = alt () => (float w_1_1) { w_1_1 = Neg(x) }>
+    b = If(p) <then_branch = b () => (float u_2) <float c_2 = 2>
+                   { t_2 = Mul(k, c_2)  u_2 = Sin(t_2) },
+               else_branch = b () => (float u_3) <float c_3 = 2>
+                   { t_3 = Mul(k, c_3)  u_3 = Sin(t_3) }>
+    y = Mul(a, b)
+}
+
+# A call in a graph that a call gives, of a function of another operator set
+run inline-functions raise-opset
+opset 13
+function local.H opset 11 (x) => (y) { y = Unsqueeze(x) <axes = [0]> }
+function local.F (q) => (y) { y = If(q) <then_branch = @body, else_branch = @body> }
+g (bool p, float[2] x) => (float y)
+{
+    y = local.F(p) <body = b () => (float u) { u = local.H(x) }>
+}
+expect
+{
+    y = If(p) <then_branch = b () => (float u_1) <int64[1] zero_1 = {0}> { u_1 = Unsqueeze(x, zero_1) },
+               else_branch = b () => (float u_2) <int64[1] zero_2 = {0}> { u_2 = Unsqueeze(x, zero_2) }>
+}
