@@ -6,15 +6,21 @@
  *     F <a> (x) => (y) { t = Neg(x)  y = Elu(t) <alpha = @a> }
  *
  * Every call goes, and so do the functions that nobody calls any more when the model is written.
- * Nodes of a function that is written in another operator set keep it until raise-opset.
+ * Nodes of a function that is written in another operator set keep it until raise-opset. Attention
+ * that computes graphs amid its scores (FlexAttention with score_mod or prob_mod) becomes products,
+ * a Softmax and the nodes of those graphs.
  */
+#include "inline_attention.h"
 #include "inline_function.h"
 #include "pass.h"
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)ctx;
-    return model_inline_functions(m, err);
+    int calls = model_inline_functions(m, err), others = 0;
+    if (calls >= 0)
+        others = model_inline_attention(m, err);
+    return calls < 0 || others < 0 ? -1 : calls + others;
 }
 
 const struct pass pass_inline_functions = {

@@ -4,6 +4,7 @@
  */
 #include "command.h"
 
+#include "inline_attention.h"
 #include "inline_function.h"
 #include "log.h"
 #include "onnx.h"
@@ -93,7 +94,7 @@ const char *count_text(long long n, const char *one, const char *many, char buf[
 struct model *command_read_model(const char *path, struct err *err)
 {
     struct model *m = onnx_read(path, err);
-    if (m && model_inline_functions(m, err) < 0) {
+    if (m && (model_inline_functions(m, err) < 0 || model_inline_attention(m, err) < 0)) {
         err_at(err, "%s", path);
         model_close(m);
         return NULL;

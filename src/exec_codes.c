@@ -12,13 +12,11 @@
  * A step qualifies by types and by what is constant. Scales are looked at when the graph is opened
  * only to tell whether a bias has the scale that sums have.
  */
-#include "exec_plan.h"
+#include "exec_codes.h"
 
 #include <float.h>
 
-/* The quant that a DequantizeLinear or QuantizeLinear states; NULL: not constant, or in blocks.
- * dtype: of the codes where there is no zero point. */
-static const struct quant *stated_quant(struct exec *x, const struct node *n, enum dtype dtype)
+const struct quant *codes_stated(struct exec *x, const struct node *n, enum dtype dtype)
 {
     const struct tensor *scale = node_constant(n, 1), *zero = node_constant(n, 2);
     bool knows_zero = zero || !node_input(n, 2);
@@ -37,9 +35,12 @@ static const struct quant *stated_quant(struct exec *x, const struct node *n, en
     return q;
 }
 
-/* The codes behind a use and their grid; false: it has none. */
-static bool find_codes(struct exec *x, const struct use *u, struct operand *o,
-                       const struct quant **q)
+const struct quant *codes_rounded(struct exec *x, const struct node *n)
+{
+    return codes_stated(x, n, (enum dtype)node_int(n, "output_dtype", DTYPE_U8));
+}
+
+bool codes_find(struct exec *x, const struct use *u, struct operand *o, const struct quant **q)
 {
     const struct value *v = u->value;
     if (x->mode == EXEC_SIMULATE && v->quant && v->quant->scale && !u->plain) {
@@ -52,7 +53,7 @@ static bool find_codes(struct exec *x, const struct use *u, struct operand *o,
     if (!codes)
         return false;
     *o = (struct operand){codes->id, FACE_COMPUTED};
-    *q = stated_quant(x, n, codes->constant ? codes->constant->dtype : codes->type.dtype);
+    *q = codes_stated(x, n, codes->constant ? codes->constant->dtype : codes->type.dtype);
     return *q;
 }
 
@@ -61,7 +62,7 @@ static bool is_byte(enum dtype t)
     return t == DTYPE_U8 || t == DTYPE_I8;
 }
 
-static bool input_fits(const struct quant *q)
+bool codes_fit(const struct quant *q)
 {
     return is_byte(q->type.dtype) && q->type.grain == GRAIN_TENSOR && q->n == 1;
 }
@@ -117,12 +118,12 @@ static struct coded *find_coded(struct exec *x, const struct node *n)
     struct coded c = {.in = {{.value = -1}, {.value = -1}, {.value = -1}}};
     const struct quant *bias;
     if (!(op_table[n->op].flags & OP_CODES) || n->n_in < 2 || !n->in[0].value || !n->in[1].value
-        || !find_codes(x, &n->in[0], &c.in[0], &c.codes.x) || !input_fits(c.codes.x)
-        || !find_codes(x, &n->in[1], &c.in[1], &c.codes.w)
+        || !codes_find(x, &n->in[0], &c.in[0], &c.codes.x) || !codes_fit(c.codes.x)
+        || !codes_find(x, &n->in[1], &c.in[1], &c.codes.w)
         || !weight_fits(x, n, c.in[1], c.codes.w))
         return NULL;
     struct operand o;
-    if (n->n_in > 2 && n->in[2].value && find_codes(x, &n->in[2], &o, &bias)
+    if (n->n_in > 2 && n->in[2].value && codes_find(x, &n->in[2], &o, &bias)
         && bias_fits(&c, bias, x->place[o.value].value)) {
         c.in[2] = o;
         c.codes.bias = true;
@@ -132,20 +133,35 @@ static struct coded *find_coded(struct exec *x, const struct node *n)
     return kept;
 }
 
-static void code_graph(struct exec *x, const struct graph *g)
+static bool is_once(const struct node *n, const bool *once)
+{
+    bool all = op_table[n->op].eval && !(op_table[n->op].flags & OP_RANDOM);
+    for (int i = 0; i < n->n_in && all; i++)
+        all = !n->in[i].value || n->in[i].value->constant || once[n->in[i].value->id];
+    return all;
+}
+
+/* once: values, by id, that depend on constants alone. */
+static void code_graph(struct exec *x, const struct graph *g, bool *once)
 {
     const struct graph *body;
     for (const struct node *n = g->first; n; n = n->next) {
+        bool fixed = is_once(n, once);
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i])
+                once[n->out[i]->id] = fixed;
         x->coded[n->id] = find_coded(x, n);
+        if (!x->coded[n->id])
+            x->coded[n->id] = between_find(x, n, once);
         for (int k = 0; (body = node_body(n, k)); k++)
-            code_graph(x, body);
+            code_graph(x, body, once);
     }
 }
 
 void plan_codes(struct exec *x)
 {
     x->coded = NEW_ARRAY(&x->arena, x->graph->model->n_nodes, struct coded *);
-    code_graph(x, x->graph);
+    code_graph(x, x->graph, NEW_ARRAY(&x->arena, x->n_values, bool));
 }
 
 /* May the step round its result itself? It adds nothing to it but the bias in codes, and what it
@@ -192,11 +208,13 @@ void plan_rounding(struct exec *x, struct block *b)
     int n = b->n_steps;
     bool *gone = NEW_ARRAY(&x->arena, n, bool);
     for (int i = 0; i < n; i++) {
-        if (!may_round(&step[i]))
+        if (step[i].codes.each && !step[i].n_parts)
+            between_join(x, step, n, i, gone);
+        if (step[i].codes.each || !may_round(&step[i]))
             continue;
         const struct place *p = &x->place[step[i].out[0]];
         const struct quant *q = x->mode == EXEC_SIMULATE ? p->value->quant : NULL;
-        if (q && q->scale && input_fits(q) && !p->read[FACE_COMPUTED] && !p->wanted) {
+        if (q && q->scale && codes_fit(q) && !p->read[FACE_COMPUTED] && !p->wanted) {
             step[i].codes.y = q;
             step[i].face = FACE_CODES;
             continue;
@@ -204,9 +222,8 @@ void plan_rounding(struct exec *x, struct block *b)
         int k = rounding_step(x, p->value, step, n);
         if (k < 0 || p->read[FACE_CODES])
             continue;
-        enum dtype t = (enum dtype)node_int(step[k].node, "output_dtype", DTYPE_U8);
-        q = stated_quant(x, step[k].node, t);
-        if (q && input_fits(q)) {
+        q = codes_rounded(x, step[k].node);
+        if (q && codes_fit(q)) {
             take_rounding(x, step, i, k);
             step[k].codes.y = q;
             gone[i] = true;

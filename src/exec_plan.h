@@ -68,8 +68,12 @@ struct block {
 };
 
 struct coded { /* a node that computes on codes */
-    struct codes codes; /* y is not decided yet */
+    struct codes codes; /* y is not decided yet, unless there is `each` */
     struct operand in[3]; /* in the place of its inputs; value -1: the input itself */
+    /* where there is `each`: */
+    const struct node *limits; /* a Relu or Clip behind the node that it does itself; or NULL */
+    const struct node *rounds; /* the QuantizeLinear that it does itself; or NULL */
+    struct tail tail;
 };
 
 struct exec {

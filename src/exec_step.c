@@ -10,6 +10,7 @@
 
 #include "k_round.h"
 #include "log.h"
+#include "ops/coded.h"
 #include "ops/qparam.h"
 #include "quant.h"
 
@@ -108,7 +109,7 @@ static int check_sizes(const struct run *r, const struct step *s, struct err *er
 /* Is the input a tensor of codes? The operator's types are those of real values. */
 static bool is_coded(const struct step *s, int i)
 {
-    return s->codes.x && (i < 2 || (i == 2 && s->codes.bias));
+    return s->codes.x && (s->codes.each || i < 2 || (i == 2 && s->codes.bias));
 }
 
 /* The types of the outputs of the step's node, into r->type. First without the data of inputs that
@@ -400,7 +401,7 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
     c.state = &s->state;
     c.tail = s->n_parts ? &tail : NULL;
     c.codes = s->codes.x ? &s->codes : NULL;
-    int result = s->op->eval(&c, err);
+    int result = s->codes.each ? coded_eval(&c, err) : s->op->eval(&c, err);
     arena_reset(&r->scratch);
     TRY(result);
     for (int i = 0; i < s->node->n_in && target; i++)

@@ -279,27 +279,6 @@ void value_swap_names(struct value *a, struct value *b)
     b->origin = origin;
 }
 
-void node_remove(struct node *n)
-{
-    struct graph *g = n->graph;
-    for (int i = 0; i < n->n_out; i++)
-        if (n->out[i] && n->out[i]->uses)
-            BUG("%s is removed but its output '%s' is in use", node_title(n), n->out[i]->name);
-    for (int i = 0; i < n->n_in; i++)
-        use_unlink(&n->in[i]);
-    *(n->prev ? &n->prev->next : &g->first) = n->next;
-    *(n->next ? &n->next->prev : &g->last) = n->prev;
-    n->prev = n->next = NULL;
-}
-
-static bool node_is_used(const struct node *n)
-{
-    for (int i = 0; i < n->n_out; i++)
-        if (n->out[i] && n->out[i]->uses)
-            return true;
-    return false;
-}
-
 /* A body's uses of outer values end with the node that holds the body. */
 static void graph_drop(struct graph *g);
 
@@ -313,15 +292,36 @@ static void node_drop_bodies(struct node *n)
     }
 }
 
+void node_remove(struct node *n)
+{
+    struct graph *g = n->graph;
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] && n->out[i]->uses)
+            BUG("%s is removed but its output '%s' is in use", node_title(n), n->out[i]->name);
+    for (int i = 0; i < n->n_in; i++)
+        use_unlink(&n->in[i]);
+    node_drop_bodies(n);
+    *(n->prev ? &n->prev->next : &g->first) = n->next;
+    *(n->next ? &n->next->prev : &g->last) = n->prev;
+    n->prev = n->next = NULL;
+}
+
 static void graph_drop(struct graph *g)
 {
     for (int i = 0; i < g->result->n_in; i++)
         use_unlink(&g->result->in[i]);
     for (struct node *n = g->last, *prev; n; n = prev) {
         prev = n->prev;
-        node_drop_bodies(n);
         node_remove(n);
     }
+}
+
+static bool node_is_used(const struct node *n)
+{
+    for (int i = 0; i < n->n_out; i++)
+        if (n->out[i] && n->out[i]->uses)
+            return true;
+    return false;
 }
 
 int graph_sweep(struct graph *g)
@@ -330,7 +330,6 @@ int graph_sweep(struct graph *g)
     for (struct node *n = g->last, *prev; n; n = prev) {
         prev = n->prev;
         if (!node_is_used(n)) {
-            node_drop_bodies(n);
             node_remove(n);
             removed++;
             continue;

@@ -46,9 +46,10 @@ static void count_names(struct inlining *f, struct graph *g)
     }
 }
 
+/* f NULL: any name may occur elsewhere. */
 static const char *name_alone(struct inlining *f, struct model *m, const char *name)
 {
-    return (uintptr_t)map_find(&f->count, name) > 1 ? name_fresh(m, name) : name;
+    return !f || (uintptr_t)map_find(&f->count, name) > 1 ? name_fresh(m, name) : name;
 }
 
 /* All nodes and constants of the body come before `at`. The body is left empty. */
@@ -115,4 +116,13 @@ int graph_inline_ifs(struct graph *g)
     inline_ifs(&f, g);
     arena_release(&f.scratch);
     return f.done;
+}
+
+struct value *graph_move_body(struct graph *body, struct value *in, struct node *at)
+{
+    value_replace(body->input[0], in);
+    move_body(NULL, body, at);
+    struct value *out = body->result->in[0].value;
+    node_set_input(body->result, 0, NULL);
+    return out;
 }

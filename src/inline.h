@@ -11,4 +11,8 @@
  * that it takes. Returns how many; nodes that are left over go with the next graph_sweep(). */
 int graph_inline_ifs(struct graph *g);
 
+/* A body of one input and one output becomes nodes before `at`, which is in the graph around it and
+ * holds it; `in` stands for the input. Returns what stands for the output. */
+struct value *graph_move_body(struct graph *body, struct value *in, struct node *at);
+
 #endif

@@ -27,7 +27,7 @@ static int attr_type(const Onnx__AttributeProto *p)
 static struct graph *read_body(struct onnx_reader *r, struct node *n,
                                const Onnx__GraphProto *p, struct err *err)
 {
-    struct graph *g = graph_new(r->model, n->graph);
+    struct graph *g = graph_new(r->model, n ? n->graph : NULL);
     return onnx_graph_read(r, g, p, err) < 0 ? NULL : g;
 }
 

@@ -66,13 +66,8 @@ static int read_body(struct onnx_reader *r, struct model_function *f,
     TRY(onnx_opsets_read(r->arena, p->opset_import, p->n_opset_import, &f->opset, &f->n_opset,
                          err));
     f->otherwise = NEW_ARRAY(r->arena, p->n_attribute_proto, struct attr);
-    for (size_t i = 0; i < p->n_attribute_proto; i++) {
-        const Onnx__AttributeProto *a = p->attribute_proto[i];
-        if (a->g || a->n_graphs)
-            return err_set(err, ERR_INPUT, "the default of attribute '%s' is a graph; that is not "
-                                           "supported", onnx_text(a->name));
-        TRY(onnx_attr_read(r, NULL, a, &f->otherwise[f->n_otherwise++], err));
-    }
+    for (size_t i = 0; i < p->n_attribute_proto; i++)
+        TRY(onnx_attr_read(r, NULL, p->attribute_proto[i], &f->otherwise[f->n_otherwise++], err));
     f->body = graph_new(r->model, NULL);
     return onnx_graph_read(r, f->body, g, err);
 }

@@ -79,7 +79,7 @@ const struct model_function *onnx_function_find(struct onnx_reader *r, const cha
 bool *onnx_functions_called(struct arena *a, const struct model *m);
 int onnx_opsets_read(struct arena *a, Onnx__OperatorSetIdProto *const *p, size_t n,
                      struct opset **opset, int *count, struct err *err);
-/* One attribute; only those of nodes have bodies. */
+/* One attribute. n NULL: a default of a function; a body in it captures nothing. */
 int onnx_attr_read(struct onnx_reader *r, struct node *n, const Onnx__AttributeProto *p,
                    struct attr *a, struct err *err);
 /* The attributes of n, bodies included. */

@@ -28,10 +28,12 @@ struct op_state {
 
 /* Inputs that arrive as codes instead of real values, where the operator has OP_CODES. Inputs 0 and
  * 1 are of 8 bits, input 1 signed, with zero point 0, and one scale or one for each output
- * channel. */
+ * channel. Or, where the operator is one of those in ops/coded.h, inputs and output 0 are all codes
+ * of one type of 8 bits, each with one scale. */
 struct codes {
     const struct quant *x, *w; /* of inputs 0 and 1 */
     bool bias;                 /* input 2 is int32 with scale x * w; float where false */
+    const struct quant *const *each; /* of every input; x is the first of them. NULL: the former */
     const struct quant *y;     /* output 0 leaves as codes of 8 bits; NULL: as float */
 };
 

@@ -62,7 +62,8 @@ static double macs_of_conv(const struct node *n, int slot)
     return count(n->out[0]) * span(w, 1, MAX_RANK);
 }
 
-static double macs_of_transposed(const struct node *n)
+/* Each element of input 0 meets all of the weight but its first axis. */
+static double macs_of_each(const struct node *n)
 {
     return count(node_input(n, 0)) * span(node_input(n, 1), 1, MAX_RANK);
 }
@@ -90,7 +91,7 @@ static double macs_of(const struct node *n)
     case OP_QLinearConv: return macs_of_conv(n, 3);
     case OP_MsQLinearConv:
         return macs_of_conv(n, 3);
-    case OP_ConvTranspose: return macs_of_transposed(n);
+    case OP_ConvTranspose: case OP_QAttention: return macs_of_each(n);
     case OP_Gemm: case OP_FusedGemm:
         return macs_of_product(n, 1, node_int(n, "transB", 0) ? 1 : 0);
     case OP_MatMul: case OP_MatMulInteger: case OP_MatMulIntegerToFloat:

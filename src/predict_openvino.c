@@ -321,6 +321,7 @@ const char *refused_by_openvino(const struct node *n)
 {
     switch (n->op) {
     case OP_QLinearGlobalAveragePool: return "the importer does not know QLinearGlobalAveragePool";
+    case OP_QAttention: return "the importer does not know QAttention";
     case OP_QGemm: return "the importer does not know QGemm";
     case OP_MsQLinearConv: return "the importer does not know QLinearConv of com.microsoft";
     case OP_DynamicQuantizeLSTM: return "the importer does not know DynamicQuantizeLSTM";

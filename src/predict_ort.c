@@ -433,7 +433,7 @@ struct judgement predict_ort(const struct node *n)
     case OP_Gemm: case OP_MatMul: return judge_product(n);
     case OP_QLinearConv: case OP_MsQLinearConv: case OP_QLinearMatMul: case OP_ConvInteger:
     case OP_MatMulInteger: case OP_MatMulIntegerToFloat: case OP_QGemm:
-    case OP_DynamicQuantizeMatMul: case OP_DynamicQuantizeLSTM:
+    case OP_DynamicQuantizeMatMul: case OP_DynamicQuantizeLSTM: case OP_QAttention:
         return JUDGE(INTEGER, "");
     case OP_MatMulNBits:
         return node_int(n, "accuracy_level", 0) == 4

@@ -74,8 +74,9 @@ static double work_attention(const struct call *c)
     const struct tensor *q = input(c, 0), *k = input(c, 1), *y = c->out[0], *past;
     double keys, width;
     switch (c->node->op) {
-    case OP_MsAttention: /* k: the weight that makes queries, keys and values of the input */
-        past = input(c, 4);
+    case OP_MsAttention: case OP_QAttention: /* k: the weight that makes queries, keys and values of
+                                                the input */
+        past = input(c, c->node->op == OP_QAttention ? 8 : 4);
         keys = dim(q, 1) + (past ? dim(past, 3) : 0);
         width = (dim(k, 1) - dim(y, 2)) / 2;
         return count(q) * dim(k, 1) + work_scores(dim(y, 0) * dim(y, 1) * width, keys, y);
@@ -101,7 +102,7 @@ static double multiply_adds(const struct call *c)
     case OP_Einsum:
         return work_einsum(c);
     case OP_Attention: case OP_FlexAttention: case OP_MsAttention: case OP_MultiHeadAttention:
-    case OP_GroupQueryAttention:
+    case OP_GroupQueryAttention: case OP_QAttention:
         return work_attention(c);
     case OP_CausalConvWithState: case OP_MsCausalConvWithState:
         return count(c->out[0]) * dim(input(c, 1), -1);

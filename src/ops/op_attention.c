@@ -238,12 +238,18 @@ int eval_attention(struct call *c, struct err *err)
     return 0;
 }
 
-/* FlexAttention without modifiers: those are graphs that would be run amid the scores. */
 int infer_flex_attention(struct call *c, struct err *err)
 {
-    if (node_attr(c->node, "score_mod") || node_attr(c->node, "prob_mod"))
-        return err_set(err, ERR_INPUT, "attributes score_mod and prob_mod are not supported");
     if (c->in[Q]->shape.rank == 3)
         return err_set(err, ERR_INPUT, "the inputs must be of rank 4");
     return infer_attention(c, err);
+}
+
+/* Modifiers are graphs that would be run amid the scores: see inline_attention.h. */
+int eval_flex_attention(struct call *c, struct err *err)
+{
+    if (node_attr(c->node, "score_mod") || node_attr(c->node, "prob_mod"))
+        return err_set(err, ERR_INPUT, "attributes score_mod and prob_mod are not supported before "
+                                       "pass inline-functions");
+    return eval_attention(c, err);
 }

@@ -9,6 +9,7 @@
 #include "attention.h"
 #include "k_gemm.h"
 #include "k_tail.h"
+#include "ms_attention.h"
 #include "real.h"
 
 #include <inttypes.h>
@@ -223,12 +224,12 @@ static float *project(const struct call *c, const struct sizes *s, int64_t width
     return all;
 }
 
-int eval_ms_attention(struct call *c, struct err *err)
+int ms_attention_run(struct call *c, const float *projected, struct err *err)
 {
     struct sizes s;
     TRY(read_attention(c, &s, err));
     int64_t hidden = s.heads * s.d, width = 2 * hidden + s.heads * s.dv;
-    const float *all = project(c, &s, width, err), *past = real_in(c, PAST);
+    const float *all = projected ? projected : project(c, &s, width, err), *past = real_in(c, PAST);
     if (!all)
         return -1;
     float *y = real_out(c, 0), *present = real_out(c, 1);
@@ -250,6 +251,11 @@ int eval_ms_attention(struct call *c, struct err *err)
     real_store(c, 0, y);
     real_store(c, 1, present);
     return 0;
+}
+
+int eval_ms_attention(struct call *c, struct err *err)
+{
+    return ms_attention_run(c, NULL, err);
 }
 
 enum { Q, K, V, QKV_BIAS, PADDING, BIASES, PAST_KEY, PAST_VALUE, SHARED, BEAMS };

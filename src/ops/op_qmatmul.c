@@ -14,6 +14,7 @@
 #include "k_round.h"
 #include "k_tail.h"
 #include "packed.h"
+#include "qmatmul.h"
 #include "qparam.h"
 #include "stacks.h"
 
@@ -66,11 +67,23 @@ int infer_matmul_integer(struct call *c, struct err *err)
     return infer(c, &integer, DTYPE_I32, err);
 }
 
+static bool is_small_float(enum dtype t)
+{
+    return t == DTYPE_F8E4M3FN || t == DTYPE_F8E4M3FNUZ || t == DTYPE_F8E5M2
+        || t == DTYPE_F8E5M2FNUZ;
+}
+
 int infer_qlinear_matmul(struct call *c, struct err *err)
 {
-    enum dtype t;
-    TRY(code_dtype(c, qlinear.y_zero, DTYPE_U8, &t, err));
-    return infer(c, &qlinear, t, err);
+    static const int codes[] = {0, 3, 7}; /* A, B, and the zero point of the result */
+    struct stacks s;
+    for (int i = 0; i < 3; i++)
+        if (c->opset < 21 || !is_small_float(call_in(c, codes[i])->dtype))
+            TRY(code_check(c, codes[i], err));
+    TRY(stacks_read(&call_in(c, qlinear.a)->shape, &call_in(c, qlinear.b)->shape, &s, err));
+    struct shape y = stacks_result(&s);
+    call_set(c, 0, call_in(c, qlinear.y_zero)->dtype, &y);
+    return 0;
 }
 
 int infer_matmul_integer_to_float(struct call *c, struct err *err)
@@ -219,6 +232,8 @@ int eval_qlinear_matmul(struct call *c, struct err *err)
     int32_t zero;
     if (!tensor_count(y))
         return 0;
+    if (qmatmul_is_real(c))
+        return qmatmul_real(c, err);
     TRY(scale_read(c, qlinear.y_scale, &y_scale, err));
     TRY(zero_read(c, qlinear.y_zero, y->dtype, &zero, err));
     TRY(product_open(c, &qlinear, &left, &p, err));

@@ -106,6 +106,10 @@ int eval_qlinear_mean(struct call *c, struct err *err)
 /* Before opset 13 (an attribute) all axes from `axis` on count as one. */
 static int softmax_axis(const struct call *c, int rank, bool *flat, struct err *err)
 {
+    if (c->node->op == OP_Softmax) { /* between quantizers */
+        *flat = c->opset < 13;
+        return axis_check(node_int(c->node, "axis", *flat ? 1 : -1), rank, err);
+    }
     if (!node_attr(c->node, "opset"))
         return err_set(err, ERR_INPUT, "attribute opset is missing");
     *flat = node_int(c->node, "opset", 0) < 13;

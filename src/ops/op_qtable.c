@@ -71,7 +71,7 @@ int infer_qlinear_unary(struct call *c, struct err *err)
 int eval_qlinear_unary(struct call *c, struct err *err)
 {
     const struct tensor *x = call_in(c, 0);
-    bool leaky = c->node->op == OP_QLinearLeakyRelu;
+    bool leaky = c->node->op == OP_QLinearLeakyRelu || c->node->op == OP_LeakyRelu;
     uint8_t table[256];
     struct grid from, to;
     TRY(grid_read(c, 1, x->dtype, &from, err));

@@ -20,13 +20,14 @@ static bool is_zero(const struct tensor *x, int64_t i)
     return dtype_info(x->dtype)->is_float ? tensor_get(x, i) == 0 : tensor_get_int(x, i) == 0;
 }
 
-/* One column for each element that is not 0; a scalar counts as a vector. */
+/* One column for each element that is not 0. A scalar has no axes, so no rows: that is ONNX, and
+ * differs from numpy and from ONNX Runtime. */
 int infer_non_zero(struct call *c, struct err *err)
 {
     const struct tensor *x = c->in[0];
     struct shape s = shape_of_rank(2);
     (void)err;
-    s.dim[0] = x->shape.rank == 0 ? 1 : x->shape.rank;
+    s.dim[0] = x->shape.rank; /* -1: not known */
     if (x->data && dtype_info(x->dtype)->bits) {
         s.dim[1] = 0;
         for (int64_t i = 0, n = tensor_count(x); i < n; i++)
@@ -51,8 +52,6 @@ int eval_non_zero(struct call *c, struct err *err)
             y[k * columns + at] = rest % x->shape.dim[k];
             rest /= x->shape.dim[k];
         }
-        if (rank == 0)
-            y[at] = 0;
         at++;
     }
     return 0;

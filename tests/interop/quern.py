@@ -73,8 +73,11 @@ def simulate(model, data, *options):
 # The runtimes
 
 
-def ort_session(model, optimize=True, dump=None):
+def ort_session(model, optimize=True, dump=None, config=None):
+    """config: entries of the session's configuration, by key."""
     options = onnxruntime.SessionOptions()
+    for key, value in (config or {}).items():
+        options.add_session_config_entry(key, value)
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     if not optimize:
@@ -84,9 +87,9 @@ def ort_session(model, optimize=True, dump=None):
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
-def ort_run(model, samples, optimize=True):
+def ort_run(model, samples, optimize=True, config=None):
     """The outputs in ONNX Runtime: one dictionary a sample."""
-    session = ort_session(model, optimize)
+    session = ort_session(model, optimize, config=config)
     names = [output.name for output in session.get_outputs()]
     return [dict(zip(names, session.run(names, sample))) for sample in samples]
 

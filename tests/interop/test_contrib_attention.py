@@ -2,9 +2,13 @@
 """The attention operators of ONNX Runtime, on random shapes and attributes, and its kernels for
 those of ONNX: quern computes what ONNX Runtime does.
 """
+import pathlib
+import tempfile
 import unittest
 
 import numpy as np
+import onnx
+import quern
 from contrib import MICROSOFT, Case, check
 
 TRIALS = 24
@@ -65,6 +69,57 @@ class ContribAttention(unittest.TestCase):
         x = self.normal(2, 3, 4)
         two = np.array([3, 2, 0, 1], np.int32)   # ends and starts of what is not padding
         check(self, Case("Attention", [x, self.normal(4, 12), self.normal(12), two], num_heads=2))
+
+    def codes(self, dtype, *shape):
+        info = np.iinfo(dtype)
+        return np.array(self.random.randint(info.min, info.max + 1, shape), dtype)
+
+    def quantized_case(self):
+        batch, rows, heads, d, width = (self.size() for _ in range(5))
+        past, hidden = self.choice(0, self.size(1, 4)), 3 * heads * d
+        x_type, w_type = np.uint8, self.choice(np.uint8, np.int8)
+        columns = self.choice((), (hidden,))
+        inputs = [self.codes(x_type, batch, rows, width), self.codes(w_type, width, hidden),
+                  self.normal(hidden), np.array(self.random.uniform(.005, .02), np.float32),
+                  np.array(self.random.uniform(.005, .02, columns), np.float32),
+                  self.mask(batch, rows, past + rows), self.choice(None, self.codes(x_type)),
+                  self.choice(None, self.codes(w_type, *columns)),
+                  self.normal(2, batch, heads, past, d) if past else None]
+        attributes = {"num_heads": heads, "unidirectional": self.choice(0, 1)}
+        if self.chance():
+            attributes["scale"] = .3
+        if self.chance():
+            attributes["mask_filter_value"] = -3e38
+        return Case("QAttention", inputs, (True, past > 0 or self.chance()),
+                    fixed=self.choice([1, 2, 4, 7], [2, 4, 7], [1, 2, 3, 4, 6, 7]),
+                    types={0: np.float32, 1: np.float32}, **attributes)
+
+    def test_quantized(self):
+        for _ in range(3 * TRIALS):
+            check(self, self.quantized_case())
+
+    def test_quantized_signed(self):
+        """ONNX Runtime's CPU kernel takes no signed input, but what it means is clear."""
+        x, w, bias, scale = self.codes(np.uint8, 2, 3, 4), self.codes(np.int8, 4, 12), \
+            self.normal(12), np.array(.01, np.float32)
+        case = [x, w, bias, scale, scale, None, np.array(90, np.uint8)]
+        signed = [(x ^ 128).view(np.int8), *case[1:6], np.array(90 - 128, np.int8)]
+        types = {0: np.float32}
+        ours = Case("QAttention", signed, types=types, num_heads=2)
+        _, want = Case("QAttention", case, types=types, num_heads=2).run()
+        with tempfile.TemporaryDirectory() as directory:
+            directory = pathlib.Path(directory)
+            onnx.save(ours.model, directory / "model.onnx")
+            data = quern.write_samples(directory / "data", [ours.inputs])
+            got, = quern.simulate(directory / "model.onnx", data)
+        np.testing.assert_allclose(got["y0"], want["y0"], rtol=1e-5, atol=1e-5)
+
+    def test_quantized_refused(self):
+        case = self.quantized_case()
+        for name in "do_rotary", "past_present_share_buffer":
+            case.model.graph.node[0].attribute.add(name=name, type=2, i=1)
+            self.assertIn(f"{name} is not supported", case.refusal())
+            del case.model.graph.node[0].attribute[-1]
 
     def test_multi_head(self):
         for _ in range(2 * TRIALS):

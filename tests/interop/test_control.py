@@ -144,6 +144,67 @@ MODELS = {
         outer <slope> (x, w) => (y) { t = local.inner<slope: float = @slope>(x)
                                       y = Mul(t, w) }
         """,
+    "function_attributes": """
+        <ir_version: 9, opset_import: ["" : 17, "local" : 1]>
+        g (float[N,M] x) => (float[A,N,B] y, float[N,C,D] z, float[E,F,G] r, float[H,I,J] s)
+        {
+            y = local.kinds(x)
+            z = local.kinds<axis = 0, slope = 0.5, perm = [1, 0, 2], row = [4.0],
+                            one = float[1,1] {5.0}>(x)
+            r = local.strings(x)
+            s = local.strings<direction = "reverse", names = ["Relu"]>(x)
+        }
+        <domain: "local", opset_import: ["" : 17]>
+        kinds <axis: int = 1, slope: float = 2.0, perm: ints = [2, 1, 0],
+               row: floats = [1.5], one: tensor = float[1,1] {9.0}> (x) => (y)
+        {
+            a = Elu<alpha: float = @slope>(x)
+            b = Constant<value_floats: floats = @row>()
+            c = Constant<value: tensor = @one>()
+            d = Mul(a, b)
+            h = Softmax<axis: int = @axis>(d)
+            e = Add(h, c)
+            zero = Constant<value: tensor = int64[1] {0}>()
+            f = Unsqueeze(e, zero)
+            y = Transpose<perm: ints = @perm>(f)
+        }
+        <domain: "local", opset_import: ["" : 17]>
+        strings <direction: string = "forward", names: strings = ["Tanh"]> (x) => (y)
+        {
+            one = Constant<value = int64[1] {1}>()
+            w = Constant<value = float[1,2,1] {0.5, -0.6}>()
+            r = Constant<value = float[1,2,2] {0.1, -0.2, 0.3, 0.4}>()
+            m = ReduceMean<axes = [1]>(x)
+            u = Unsqueeze(m, one)
+            v, y = RNN<hidden_size = 2, direction: string = @direction,
+                       activations: strings = @names>(u, w, r)
+        }
+        """,
+    "function_graphs": """
+        <ir_version: 9, opset_import: ["" : 17, "local" : 1]>
+        g (bool p, float[N,M] x) => (float[N,M] y, float[N,M] z)
+        {
+            k = Exp(x)
+            y = local.pick <yes: graph = t () => (float[N,M] u) { v = Mul(k, x)  u = Sin(v) },
+                            no: graph = e () => (float[N,M] u) { u = Neg(k) }>(p, x)
+            z = local.pick <yes: graph = t () => (float[N,M] v) { v = Sqrt(k) },
+                            no: graph = e () => (float[N,M] u) { u = Add(k, y) }>(p, y)
+        }
+        <domain: "local", opset_import: ["" : 17, "local" : 1]>
+        pick <yes, no> (q, k) => (y)
+        {
+            a = If (q) <then_branch: graph = @yes, else_branch: graph = @no>
+            n = Not(q)
+            b = local.both<body: graph = @yes>(n)
+            v = Sub(a, b)
+            y = Mul(v, k)
+        }
+        <domain: "local", opset_import: ["" : 17]>
+        both <body> (q) => (y)
+        {
+            y = If (q) <then_branch: graph = @body, else_branch: graph = @body>
+        }
+        """,
     "function_of_another_opset": """
         <ir_version: 8, opset_import: ["" : 13, "local" : 1]>
         g (float[N,M] x) => (float[M] y, float[K,N,M] z)
@@ -156,6 +217,24 @@ MODELS = {
         top (x, axes) => (y) { y = ReduceMax<keepdims = 0>(x, axes) }
         """,
 }
+# The functions that are given graphs, written out: ONNX Runtime takes no such attributes
+WRITTEN_OUT = """
+    <ir_version: 9, opset_import: ["" : 17]>
+    g (bool p, float[N,M] x) => (float[N,M] y, float[N,M] z)
+    {
+        k = Exp(x)
+        a = If (p) <then_branch = t () => (float[N,M] u) { v = Mul(k, x)  u = Sin(v) },
+                    else_branch = e () => (float[N,M] w) { w = Neg(k) }>
+        b = Mul(k, x)
+        c = Sin(b)
+        d = Sub(a, c)
+        y = Mul(d, x)
+        e = If (p) <then_branch = t2 () => (float[N,M] u2) { u2 = Sqrt(k) },
+                    else_branch = e2 () => (float[N,M] w2) { w2 = Add(k, y) }>
+        f = Sqrt(k)
+        h = Sub(e, f)
+        z = Mul(h, y)
+    }"""
 INPUTS = {    # by name; the rest is random floats
     "p": lambda random: np.array(random.integers(2), bool),
     "q": lambda random: np.array(random.integers(2), bool),
@@ -214,6 +293,8 @@ class Control(unittest.TestCase):
         reference = model
         if name == OTHER_OPSET:
             reference = onnx.parser.parse_model(MODELS[name].replace('"" : 13', '"" : 18'))
+        if name == "function_graphs":
+            reference = onnx.parser.parse_model(WRITTEN_OUT)
         samples = [make_sample(model, seed) for seed in range(12)]
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "model.onnx"
@@ -236,6 +317,24 @@ class Control(unittest.TestCase):
             onnx.checker.check_model(changed, full_check=True)
             self.compare(other, changed, samples)
 
+
+    def test_a_graph_as_default(self):
+        model = onnx.parser.parse_model(MODELS["function_graphs"])
+        pick = next(f for f in model.functions if f.name == "pick")
+        pick.attribute.remove("no")
+        pick.attribute_proto.append(model.graph.node[1].attribute[1])
+        default = pick.attribute_proto[0].g     # captures nothing
+        default.node[0].CopyFrom(onnx.helper.make_node("Identity", ["c"], ["u"]))
+        default.initializer.append(onnx.numpy_helper.from_array(np.array([[3.0]], np.float32), "c"))
+        for node in model.graph.node[1:]:
+            del node.attribute[1]
+        reference = onnx.parser.parse_model(
+            WRITTEN_OUT.replace("w = Neg(k)", "w = Constant<value = float[1,1] {3.0}>()")
+            .replace("w2 = Add(k, y)", "w2 = Constant<value = float[1,1] {3.0}>()"))
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "model.onnx"
+            onnx.save(model, path)
+            self.compare(path, reference, [make_sample(model, seed) for seed in range(4)])
 
     def test_a_broken_function_matters_where_it_is_called(self):
         model = onnx.parser.parse_model(MODELS["functions"])

@@ -120,3 +120,124 @@ g (float[2,2] x) => (float y) <int64[1] one = {1}>
 }
 expect <int64[1] zero = {0}> { t = Unsqueeze(x, zero)  y = ReduceMax(t, one) }
 expect opset 18
+
+# A graph that the call gives: a copy for each reference, and what it captures is the caller's
+run inline-functions
+opset 14
+function local.G (p) => (y) { y = If(p) <then_branch = @yes, else_branch = @no> }
+function local.F (q, k) => (y) {
+    n = Not(q)
+    a = local.G(n) <yes = @body, no = alt () => (float w) { w = Neg(k) }>
+    b = If(q) <then_branch = @body, else_branch = @body>
+    y = Mul(a, b)
+}
+g (bool p, float[2] x) => (float y)
+{
+    k = Exp(x)
+    y = local.F(p, x) <body = b () => (float u) <float c = 2> { t = Mul(k, c)  u = Sin(t) }>
+}
+expect
+{
+    k = Exp(x)
+    n = Not(p)
+    a = If(n) <then_branch = b () => (float u_1_1) <float c_1_1 = 2>
+                   { t_1_1 = Mul(k, c_1_1)  u_1_1 = Sin(t_1_1) },
+               else_branch = alt () => (float w_1_1) { w_1_1 = Neg(x) }>
+    b = If(p) <then_branch = b () => (float u_2) <float c_2 = 2>
+                   { t_2 = Mul(k, c_2)  u_2 = Sin(t_2) },
+               else_branch = b () => (float u_3) <float c_3 = 2>
+                   { t_3 = Mul(k, c_3)  u_3 = Sin(t_3) }>
+    y = Mul(a, b)
+}
+
+# A call in a graph that a call gives, of a function of another operator set
+run inline-functions raise-opset
+opset 13
+function local.H opset 11 (x) => (y) { y = Unsqueeze(x) <axes = [0]> }
+function local.F (q) => (y) { y = If(q) <then_branch = @body, else_branch = @body> }
+g (bool p, float[2] x) => (float y)
+{
+    y = local.F(p) <body = b () => (float u) { u = local.H(x) }>
+}
+expect
+{
+    y = If(p) <then_branch = b () => (float u_1) <int64[1] zero_1 = {0}> { u_1 = Unsqueeze(x, zero_1) },
+               else_branch = b () => (float u_2) <int64[1] zero_2 = {0}> { u_2 = Unsqueeze(x, zero_2) }>
+}
+
+# Attention with graphs amid its scores, whose heads are known not to share
+run inline-functions
+opset 26 domain ai.onnx.preview 1
+g (float[1,2,3,4] q, float[1,2,5,4] k, float[1,2,5,6] v, float[3,5] bias) => (float[...] y)
+{
+    b = Exp(bias)
+    y = ai.onnx.preview.FlexAttention(q, k, v) <scale = 4.0,
+        score_mod = s (float[...] t) => (float[...] u) { u = Add(t, b) },
+        prob_mod = p (float[...] t) => (float[...] u) <float c = 0.5> { u = Mul(t, c) }>
+}
+expect <float c_1 = 0.5, float y_scale = 2>
+{
+    b = Exp(bias)
+    qs = Mul(q, y_scale)
+    ks = Mul(k, y_scale)
+    kt = Transpose(ks) <perm = [0, 1, 3, 2]>
+    scores = MatMul(qs, kt)
+    u = Add(scores, b)
+    probs = Softmax(u) <axis = -1>
+    w = Mul(probs, c_1)
+    y = MatMul(w, v)
+}
+
+# Which may share
+run inline-functions
+opset 26 domain ai.onnx.preview 1
+g (float16[b,4,3,2] q, float16[b,2,5,2] k, float16[b,2,5,6] v) => (float16[...] y)
+{
+    y = ai.onnx.preview.FlexAttention(q, k, v) <scale = 1.0, softmax_precision = 10,
+        prob_mod = p (float16[...] t) => (float16[...] u) { u = Neg(t) }>
+}
+expect <float y_scale = 1, int64[1] y_axis = {2}, int64[1] y_axis_1 = {2}>
+{
+    root = Cast(y_scale) <to = 10>
+    qs = Mul(q, root)
+    ks = Mul(k, root)
+    batch = Shape(qs) <start = 0, end = 1>
+    kv = Shape(k) <start = 1, end = 2>
+    n = Shape(q) <start = 1, end = 2>
+    group = Div(n, kv)
+    rest = Shape(qs) <start = 2, end = 4>
+    split = Concat(batch, kv, group, rest) <axis = 0>
+    q5 = Reshape(qs, split)
+    k5 = Unsqueeze(ks, y_axis)
+    kt = Transpose(k5) <perm = [0, 1, 2, 4, 3]>
+    s5 = MatMul(q5, kt)
+    heads = Shape(q) <start = 0, end = 2>
+    tail = Shape(s5) <start = 3, end = 5>
+    whole = Concat(heads, tail) <axis = 0>
+    scores = Reshape(s5, whole)
+    probs = Softmax(scores) <axis = -1>
+    u = Neg(probs)
+    batch2 = Shape(u) <start = 0, end = 1>
+    kv2 = Shape(k) <start = 1, end = 2>
+    n2 = Shape(q) <start = 1, end = 2>
+    group2 = Div(n2, kv2)
+    rest2 = Shape(u) <start = 2, end = 4>
+    split2 = Concat(batch2, kv2, group2, rest2) <axis = 0>
+    p5 = Reshape(u, split2)
+    v5 = Unsqueeze(v, y_axis_1)
+    y5 = MatMul(p5, v5)
+    heads2 = Shape(q) <start = 0, end = 2>
+    tail2 = Shape(y5) <start = 3, end = 5>
+    whole2 = Concat(heads2, tail2) <axis = 0>
+    y = Reshape(y5, whole2)
+}
+
+# A graph that does not fit
+run inline-functions
+opset 26 domain ai.onnx.preview 1
+g (float[1,2,3,4] q, float[1,2,5,4] k, float[1,2,5,6] v) => (float[...] y)
+{
+    [a] y = ai.onnx.preview.FlexAttention(q, k, v) <
+        score_mod = s (float[...] t, float[...] w) => (float[...] u) { u = Add(t, w) }>
+}
+expect error "node 'a' (ai.onnx.preview.FlexAttention): attribute score_mod must be a graph of one input"

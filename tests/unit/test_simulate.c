@@ -188,6 +188,48 @@ static void simulated_is_lowered(void **state)
         check_simulated(types[i]);
 }
 
+/* Operators between quantizers: each step from codes to codes, but where somebody reads what is in
+ * between (p), or limits would be lost (q). */
+static void check_between(enum dtype type)
+{
+    struct arena a = {0};
+    struct model *m = text_model(
+        "opset 13\n"
+        "g (float[1,3,N,N] x) => (float[...] y, float[...] z)\n"
+        "<float[3,1,1] k = random(1), float hi = 0.5>\n"
+        "{ a = Mul(x, k)  b = Add(a, x)  c = Relu(b)  d = LeakyRelu(c)  e = Sigmoid(a)\n"
+        "  f = Add(d, e)  p = Mul(f, e)  q = Clip(p, , hi)\n"
+        "  s = AveragePool(q) <kernel_shape = [2,2]>\n"
+        "  t = Softmax(s) <axis = 1>  y = GlobalAveragePool(t)  z = Neg(p) }");
+    const char *const rounded[] = {"x", "k", "a", "c", "d", "e", "f", "q", "s", "t", "y"};
+    const struct tensor *x = image(&a, 6);
+    struct tensor floating[2], simulated[2], lowered[2];
+    activations = type;
+    for (size_t i = 0; i < sizeof rounded / sizeof *rounded; i++) {
+        bool positive = strchr("cety", *rounded[i]);
+        find(m, rounded[i])->quant = activation(m, positive ? 0 : -1, positive ? 0.9f : 1.3f);
+    }
+    outputs(m, EXEC_FLOAT, x, &a, floating);
+    outputs(m, EXEC_SIMULATE, x, &a, simulated);
+    lower(m);
+    outputs(m, EXEC_FLOAT, x, &a, lowered);
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
+        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
+    }
+    activations = DTYPE_U8;
+    model_close(m);
+    arena_release(&a);
+}
+
+static void simulated_is_lowered_between_quantizers(void **state)
+{
+    (void)state;
+    check_between(DTYPE_U8);
+    check_between(DTYPE_I8);
+    check_between(DTYPE_I16);
+}
+
 /* A body that captures a rounded value sees what it sees in the lowered graph: here the
  * convolution inside computes on codes, and the sum on what is not rounded. So do values in it. */
 static void bodies_see_what_is_rounded(void **state)
@@ -304,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simulated_is_lowered),
+        cmocka_unit_test(simulated_is_lowered_between_quantizers),
         cmocka_unit_test(bodies_see_what_is_rounded),
         cmocka_unit_test(outputs_are_rounded_unless_plain),
         cmocka_unit_test(rounding_leaves_others_alone),
