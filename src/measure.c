@@ -15,12 +15,15 @@ struct measure {
     const struct dataset *data;
     int *index, n;
     int *value, n_value;        /* ids of the measured values */
+    int n_front;                /* the first of them serve measure_sqnr() */
+    int *output, n_output;      /* slots of the graph's outputs; -1: a constant, or of other type */
     const float **reference;    /* [sample][value], plain layout */
     int64_t *count;
 };
 
 struct sums { /* of one value in one sample */
     double signal, noise;
+    bool seen;
 };
 struct session {
     const struct measure *m;
@@ -63,25 +66,41 @@ static int64_t stored_at(const struct tensor *t, int64_t k)
 
 static void measure_value(struct measure *s, const struct graph *g, const struct value *v)
 {
-    v = measured_value(v);
     bool is_float = v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
     if (is_float && !v->constant && v->graph == g && slot_of(s, v) < 0)
         s->value[s->n_value++] = v->id;
 }
 
+static bool is_computed(const struct value *v, const bool *runnable)
+{
+    return !v->def || runnable[v->def->id];
+}
+
 /* Outputs; and where a node cannot be executed, what it would have read. */
 static void find_values(struct measure *s, const struct graph *g, struct arena *a)
 {
+    const struct node *result = g->result;
     bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool);
     exec_find_runnable(g, runnable);
     s->value = NEW_ARRAY(a, g->model->n_values, int);
     for (const struct node *n = g->first; n; n = n->next)
-        for (int i = 0; i < n->n_in && !runnable[n->id]; i++)
-            if (node_input(n, i) && node_input(n, i)->def && runnable[node_input(n, i)->def->id])
-                measure_value(s, g, node_input(n, i));
-    for (int i = 0; i < g->result->n_in; i++)
-        if (!node_input(g->result, i)->def || runnable[node_input(g->result, i)->def->id])
-            measure_value(s, g, node_input(g->result, i));
+        for (int i = 0; i < n->n_in && !runnable[n->id]; i++) {
+            const struct value *v = node_input(n, i);
+            if (v && v->def && is_computed(v, runnable))
+                measure_value(s, g, measured_value(v));
+        }
+    for (int i = 0; i < result->n_in; i++)
+        if (is_computed(node_input(result, i), runnable))
+            measure_value(s, g, measured_value(node_input(result, i)));
+    s->n_front = s->n_value;
+
+    s->n_output = result->n_in;
+    s->output = NEW_ARRAY(a, result->n_in, int);
+    for (int i = 0; i < result->n_in; i++) {
+        if (is_computed(node_input(result, i), runnable))
+            measure_value(s, g, node_input(result, i));
+        s->output[i] = slot_of(s, node_input(result, i));
+    }
 }
 
 static void record(struct session *s, int i, int slot, const struct tensor *t)
@@ -100,6 +119,7 @@ static void compare(struct session *s, int i, int slot, const struct tensor *t)
     const float *y = s->m->reference[at];
     int64_t n = tensor_count(t);
     struct sums *sum = &s->sum[at];
+    sum->seen = true;
     if (n != s->m->count[at]) { /* a shape that depends on data came out differently */
         sum->noise = INFINITY;
         return;
@@ -124,17 +144,30 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
         record(s, i, slot, t);
 }
 
-static int session_run(struct session *s, const struct model *m, enum exec_mode mode, int jobs,
-                       struct err *err)
+static void on_done(void *data, int worker, int i, const struct run *r)
+{
+    (void)worker;
+    struct session *s = data;
+    for (int k = 0; k < s->m->n_output; k++) {
+        int slot = s->m->output[k];
+        const struct tensor *t = slot < 0 ? NULL : run_output(r, k);
+        if (t && t->dtype == DTYPE_F32 && s->m->reference[i * s->m->n_value + slot])
+            compare(s, i, slot, t);
+    }
+}
+
+/* The first n values are watched; with n 0 the outputs are compared instead. */
+static int session_run(struct session *s, const struct model *m, enum exec_mode mode, int n,
+                       int jobs, struct err *err)
 {
     struct arena a = {0};
     bool *want = NEW_ARRAY(&a, m->n_values, bool);
-    for (int i = 0; i < s->m->n_value; i++)
+    for (int i = 0; i < n; i++)
         want[s->m->value[i]] = true;
-    struct exec *x = exec_open(m->graph, &(struct exec_options){mode, want, true}, err);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){mode, n ? want : NULL, true}, err);
     int r = -1;
     if (x) {
-        struct samples_hooks hooks = {.watch = on_value};
+        struct samples_hooks hooks = {.watch = n ? on_value : NULL, .done = n ? NULL : on_done};
         r = samples_run(x, s->m->data, s->m->index, s->m->n, jobs, &hooks, s, err);
         exec_close(x);
     }
@@ -164,34 +197,53 @@ struct measure *measure_open(const struct model *m, const struct dataset *d, int
     s->count = NEW_ARRAY(a, cells, int64_t);
     struct arena scratch = {0};
     struct session session = {.m = s, .copy = NEW_ARRAY(&scratch, cells, float *)};
-    int r = session_run(&session, m, EXEC_FLOAT, jobs, err);
+    int r = session_run(&session, m, EXEC_FLOAT, s->n_value, jobs, err);
     keep_references(s, &session, a);
     arena_release(&scratch);
     return r < 0 ? NULL : s;
+}
+
+/* Over all samples. NAN: it was not seen in each. */
+static double pooled_db(const struct session *s, int slot)
+{
+    const struct measure *m = s->m;
+    struct sums all = {.seen = true};
+    for (int i = 0; i < m->n; i++) {
+        const struct sums *one = &s->sum[i * m->n_value + slot];
+        all.signal += one->signal;
+        all.noise += one->noise;
+        all.seen = all.seen && one->seen;
+    }
+    return !all.seen            ? NAN
+         : !isfinite(all.noise) ? -100
+         : all.noise == 0       ? INFINITY
+                                : fmin(10 * log10(fmax(all.signal, 1e-30) / all.noise), 100);
 }
 
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err)
 {
     struct arena a = {0};
-    struct session session = {.m = s};
-    session.sum = NEW_ARRAY(&a, s->n * s->n_value, struct sums);
-    int r = session_run(&session, m, EXEC_SIMULATE, jobs, err);
+    struct session session = {.m = s, .sum = NEW_ARRAY(&a, s->n * s->n_value, struct sums)};
+    int r = s->n_front ? session_run(&session, m, EXEC_SIMULATE, s->n_front, jobs, err) : 0;
     double total = 0;
-    for (int v = 0; v < s->n_value; v++) {
-        struct sums pooled = {0};
-        for (int i = 0; i < s->n; i++) {
-            pooled.signal += session.sum[i * s->n_value + v].signal;
-            pooled.noise += session.sum[i * s->n_value + v].noise;
-        }
-        if (!isfinite(pooled.noise))
-            total += -100;
-        else if (pooled.noise <= pooled.signal * 1e-10)
-            total += 100;
-        else
-            total += 10 * log10(fmax(pooled.signal, 1e-30) / pooled.noise);
+    for (int v = 0; v < s->n_front; v++) {
+        double one = pooled_db(&session, v);
+        total += isnan(one) ? 100 : fmin(one, 100);
     }
-    *db = s->n_value ? total / s->n_value : 100;
+    *db = s->n_front ? total / s->n_front : 100;
+    arena_release(&a);
+    return r;
+}
+
+int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,
+                    struct err *err)
+{
+    struct arena a = {0};
+    struct session session = {.m = s, .sum = NEW_ARRAY(&a, s->n * s->n_value, struct sums)};
+    int r = session_run(&session, lowered, EXEC_FLOAT, 0, jobs, err);
+    for (int i = 0; i < s->n_output; i++)
+        db[i] = s->output[i] < 0 ? NAN : pooled_db(&session, s->output[i]);
     arena_release(&a);
     return r;
 }
