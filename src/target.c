@@ -212,7 +212,12 @@ bool target_takes_channels(const struct target *t, const struct node *n)
 
 bool target_is_unit(const struct target *t, const struct node *n)
 {
-    return t->unit_rule != UNITS_NEVER && names_node(t->units, n);
+    return t->unit_rule != UNITS_NEVER && target_computes_codes(t, n);
+}
+
+bool target_computes_codes(const struct target *t, const struct node *n)
+{
+    return names_node(t->units, n);
 }
 
 bool target_writes(const struct target *t, enum op op)

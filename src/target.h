@@ -89,6 +89,8 @@ bool target_wants_output(const struct target *t, const struct node *n);
 bool target_takes_channels(const struct target *t, const struct node *n);
 /* Does the node compute on codes as no layer does? A MatMul of two activations is a unit, too. */
 bool target_is_unit(const struct target *t, const struct node *n);
+/* The same where the command line asked for it. */
+bool target_computes_codes(const struct target *t, const struct node *n);
 bool target_has_format(const struct target *t, enum format f);
 /* Makes the rules those of a format, refuses types that the target does not compute with, and sets
  * the opset that the types need. */

@@ -33,6 +33,7 @@ static void fill(struct report *r)
     *vec_add(&r->setting, &r->arena) = (struct report_setting){"observer", "min-max"};
     for (int i = 0; i < 3; i++)
         *vec_add(&r->layer, &r->arena) = layers[i];
+    *vec_add(&r->why, &r->arena) = (struct report_why){"pool", "MaxPool", "moves codes"};
     *vec_add(&r->pass, &r->arena) = (struct report_pass){"fold-bn", 2, 0.25, "one\ntwo\n"};
     *vec_add(&r->result, &r->arena) = (struct report_output){"y", 31.25};
     *vec_add(&r->result, &r->arena) = (struct report_output){"z", INFINITY};
@@ -58,6 +59,7 @@ static void test_json(void **state)
         "\"runs_why\":\"its input is not quantized\",\"multiply_adds\":64.0},"
         "{\"node\":\"caf\\\\xe9\",\"op\":\"MatMul\",\"quantized\":false,"
         "\"reason\":\"its weight is not constant\"}],"
+        "\"nodes\":[{\"node\":\"pool\",\"op\":\"MaxPool\",\"why\":\"moves codes\"}],"
         "\"passes\":[{\"name\":\"fold-bn\",\"changes\":2,\"notes\":[\"one\",\"two\"]}]}";
     struct report r = {0};
     struct err err = {0};
