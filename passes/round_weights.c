@@ -111,7 +111,8 @@ static bool layer_is_fit(const struct qlayer *l)
 {
     const struct value *w = qlayer_weight(l);
     const struct qtype *t = &w->quant->type;
-    return t->symmetric && !qtype_is_float(t) && w->quant->zero[0] == 0 && t->grain != GRAIN_BLOCK
+    return l->node->op != OP_ConvTranspose /* what its rows multiply is not gathered */
+        && t->symmetric && !qtype_is_float(t) && w->quant->zero[0] == 0 && t->grain != GRAIN_BLOCK
         && value_used_once(w) && qlayer_row_length(l) <= MAX_K && !is_on_grid(w);
 }
 

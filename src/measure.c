@@ -31,7 +31,12 @@ struct session {
     float **copy;     /* [sample][value] when recording */
 };
 
-/* The value in front of what only squashes or selects. */
+static bool may_be_float(const struct value *v)
+{
+    return v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
+}
+
+/* The value in front of what only squashes or selects, and of what is made of whole numbers. */
 static const struct value *measured_value(const struct value *v)
 {
     while (v->def) {
@@ -39,7 +44,7 @@ static const struct value *measured_value(const struct value *v)
         bool squashes = op == OP_Softmax || op == OP_LogSoftmax || op == OP_Sigmoid
                      || op == OP_ArgMax || op == OP_ArgMin || op == OP_Cast || op == OP_Identity;
         const struct value *in = node_input(v->def, 0);
-        if (!squashes || !in || in->constant)
+        if (!(squashes || !may_be_float(v)) || !in || in->constant)
             break;
         v = in;
     }
@@ -66,8 +71,7 @@ static int64_t stored_at(const struct tensor *t, int64_t k)
 
 static void measure_value(struct measure *s, const struct graph *g, const struct value *v)
 {
-    bool is_float = v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
-    if (is_float && !v->constant && v->graph == g && slot_of(s, v) < 0)
+    if (may_be_float(v) && !v->constant && v->graph == g && slot_of(s, v) < 0)
         s->value[s->n_value++] = v->id;
 }
 
