@@ -311,6 +311,7 @@ static int report_prediction(struct report *r, struct model *m, struct err *err)
             }
     r->predicted = true;
     r->integer_percent = predict_share(&p);
+    r->advice = predict_advice(&p, r->target, &r->arena);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "place_codes.h"
 #include "place_form.h"
 #include "place_units.h"
+#include "predict_cost.h"
 #include "quantized.h"
 #include "recurrent.h"
 #include "str.h"
@@ -27,6 +28,7 @@ struct place {
     struct arena *arena;
     bool *runnable; /* nodes, by id: quern can compute what they read */
     struct form form;
+    bool leave_slow;             /* there are other layers than the slow ones */
     const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
     VEC(struct left_float) left;
 };
@@ -120,6 +122,16 @@ static int64_t weight_channels(const struct tensor *w, const struct op_weight *o
     return w->shape.dim[ow->axis] * (ow->groups > 1 ? ow->groups : 1);
 }
 
+/* ONNX Runtime gathers the input of each group for itself, and is slow at it where groups are many
+ * and small. */
+static bool is_slow_in_integers(const struct place *p, const struct node *n)
+{
+    struct layer_cost c;
+    return p->target->slow_groups && p->target->inputs == INPUTS_CALIBRATED && n->op == OP_Conv
+        && node_int(n, "group", 1) > 1 && cost_of_layer(n, &c)
+        && c.integer > 2.5 * (c.real + c.conversions);
+}
+
 /* The integer kernels of ConvTranspose take an input whose zero point is 0. */
 static const char *reason_against_transposed(const struct place *p, const struct node *n)
 {
@@ -169,6 +181,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return reason;
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
+    if (p->leave_slow && is_slow_in_integers(p, n))
+        return "the target's float kernel is much faster for so small groups";
     if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))
         return reason;
     if (n->op == OP_MatMul)
@@ -356,6 +370,15 @@ static void place_graph(struct place *p, struct graph *g)
     }
 }
 
+static bool has_fast_layer(const struct place *p, const struct graph *g)
+{
+    for (const struct node *n = g->first; n; n = n->next)
+        if (op_table[n->op].role == ROLE_WEIGHTED && !reason_against(p, n)
+            && !is_slow_in_integers(p, n))
+            return true;
+    return false;
+}
+
 /* Nodes, by id, that may be units. */
 static const bool *find_units(const struct place *p)
 {
@@ -388,6 +411,8 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     exec_find_runnable(m->graph, p.runnable);
     int n_graphs;
     struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs && !p.leave_slow; i++)
+        p.leave_slow = has_fast_layer(&p, graph[i]);
     for (int i = 0; i < n_graphs; i++)
         place_graph(&p, graph[i]);
     place_find_layers(m, a, out);

@@ -68,6 +68,16 @@ static int count_reason(const struct report *r, int from, int to, const char *re
     return n;
 }
 
+/* A note for each line. */
+static void print_advice(const struct report *r, FILE *out)
+{
+    for (const char *text = r->advice ? r->advice : ""; *text;) {
+        int n = (int)strcspn(text, "\n");
+        fprintf(out, "  note      %.*s\n", n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
 static void print_layers(const struct report *r, FILE *out)
 {
     int n = r->layer.n, n_left = 0;
@@ -85,6 +95,7 @@ static void print_layers(const struct report *r, FILE *out)
     if (r->predicted)
         fprintf(out, "  integer   %.2f %% of the multiply-adds in %s\n", r->integer_percent,
                 r->target);
+    print_advice(r, out);
 }
 
 static void print_result(const char *label, const struct report_output *o, FILE *out)

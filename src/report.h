@@ -61,6 +61,7 @@ struct report {
     bool random_data;
     bool predicted;         /* the next is known */
     double integer_percent; /* of the multiply-adds, in the target */
+    const char *advice;     /* as predict_advice() says it; NULL or "": none */
     VEC(struct report_setting) setting;
     VEC(struct report_layer) layer; /* in execution order */
     VEC(struct report_why) why;     /* likewise, layers among them; only in the JSON */

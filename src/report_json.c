@@ -139,6 +139,7 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "outputs", json_results(r));
     json_object_set_new(j, "integer_percent",
                         r->predicted ? json_real(r->integer_percent) : json_null());
+    json_object_set_new(j, "advice", json_lines(r->advice));
     json_object_set_new(j, "layers", json_layers(r));
     json_object_set_new(j, "nodes", json_why(r));
     json_object_set_new(j, "passes", json_passes(r));
