@@ -355,13 +355,15 @@ static int run_passes(const struct quantize_options *o, struct model *m, struct 
                       enum format format, struct report *r, struct err *err)
 {
     const struct pass **list = NEW_ARRAY(ctx->arena, pass_count, const struct pass *);
-    int n = choose_passes(format, ctx->data, list);
+    int n = choose_passes(format, ctx->data, list), lowering = 0;
+    while (!(list[lowering]->gives & FACT_LOWERED))
+        lowering++;
     struct pass_options how = {o->skip, o->print_after, o->verify, o->check_result, record_pass, r};
-    TRY(pass_run_all(list, n - 1, m, ctx, &how, err));
+    TRY(pass_run_all(list, lowering, m, ctx, &how, err));
     report_layers(r, m, ctx->target, ctx->placement);
     if (isnan(ctx->sqnr) && ctx->measure)
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
-    TRY(pass_run_all(list + n - 1, 1, m, ctx, &how, err));
+    TRY(pass_run_all(list + lowering, n - lowering, m, ctx, &how, err));
     if (ctx->measure)
         TRY(report_outputs(r, m, ctx, err));
     return report_prediction(r, m, err);

@@ -61,6 +61,15 @@ class SlowLayers(unittest.TestCase):
                 found = quern.ort_operators(out)
                 self.assertEqual(found["Conv"] + found["FusedConv"], 1)
 
+    def test_gate(self):
+        """x * Sigmoid(x) between layers is one kernel."""
+        net = Net(8)
+        x = net.node("Conv", net.input(1, 8, 12, 12), net.weight(16, 8, 3, 3), net.bias(16))
+        x = net.node("Mul", x, net.node("Sigmoid", x))
+        net.output(net.node("Conv", x, net.weight(8, 16, 1, 1), net.bias(8)))
+        out, data = self.quantize(net)
+        self.check(out, data, QLinearConv=2, QuickGelu=1)
+
     def test_small_groups(self):
         """Many groups with a few outputs each stay float; depthwise ones do not."""
         net = Net(6)

@@ -73,7 +73,7 @@ def quantize(model, data, out, options):
          told_db=written["outputs"][0]["sqnr_db"] if written["outputs"] else None,
          told_percent=written["integer_percent"], size=written["output"]["bytes"]
          / written["input"]["bytes"],
-         left={layer["node"]: layer["reason"] for layer in written["layers"]
+         advice=written["advice"], left={layer["node"]: layer["reason"] for layer in written["layers"]
                if not layer["quantized"]})
     return True
 
@@ -86,15 +86,17 @@ def predicted(path, target):
     return {row["node"]: row["runs"] for row in rows}
 
 
-def tell_layers(path, target, layers, weights):
+def tell_layers(path, target, layers, weights, kinds):
     """Integer shares of layers and of multiply-adds, and how many were predicted."""
     known = [name for name in layers if name in weights]
+    convolved = sum(weights[name] for name in known if "Conv" in kinds[name])
     total = sum(weights[name] for name in known)
     integer = sum(weights[name] for name in known if layers[name] == "integer")
     foreseen = predicted(path, target)
     wrong = [name for name in layers if name in foreseen and foreseen[name] != layers[name]]
     tell(integer=sum(verdict == "integer" for verdict in layers.values()), layers=len(layers),
          integer_percent=100 * integer / total if total else None, multiply_adds=total,
+         convolutional=2 * convolved > total,
          foreseen=sum(name in foreseen for name in layers) - len(wrong),
          foreseen_of=sum(name in foreseen for name in layers),
          unforeseen=[f"{name} {foreseen[name]}, is {layers[name]}" for name in wrong[:3]])
@@ -151,7 +153,7 @@ def measure(task, target, directory, samples, seconds):
     tell(state="runs")
     counted = renamed if target != "ov-fq" else directory / f"{task.name}.ov.renamed.onnx"
     tell_layers(renamed, "onnxruntime" if run is Ort else "openvino", int8.layers,
-                multiply_adds(counted, feed))
+                multiply_adds(counted, feed), found)
     reference = data.outputs(Ort(path))
     outputs = data.outputs(int8)
     tell(float=task.metric.compute(reference, reference, data),
