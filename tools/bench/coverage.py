@@ -3,6 +3,7 @@
 
     python tools/bench/coverage.py [--only PATTERN] [--targets ort,ov,ov-fq] [--samples N]
                                    [--seconds S] [--keep DIRECTORY] [--json FILE] [--peers FILE]
+    python tools/bench/coverage.py --show FILE...
 
 $QUERN names the program (default: build/quern). README.md says what the columns mean. The exit
 status is 1 if a model does not become one that its runtime runs.
@@ -74,60 +75,71 @@ def number(value, digits=2):
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def show(name, label, target, row, peer):
-    if row["state"] != "runs":
-        print(f"{label:<24} {target:<6} {row['state']}: {row.get('reason', '')}"[:100], flush=True)
-        return
-    line(label, target, f"{row['integer']}/{row['layers']}" if "layers" in row else "-",
-         number(row.get("integer_percent"), 1), number(row.get("float")), number(row.get("int8")),
-         number(row.get("db"), 1), number(row.get("time")), number(row.get("seconds")),
-         number(row.get("peak_mb"), 0), f"{peer[0]:.2f} {peer[1]}" if peer else "-")
-    if "reason" in row:
-        print(f"{'':<24} {row['reason']}"[:100], flush=True)
+def show(name, targets, peers):
+    """The rows of a model; the metric stands below its name."""
+    unit = next((row["unit"] for row in targets.values() if row.get("unit")), "")
+    for index, (target, row) in enumerate(targets.items()):
+        label = (name, f"  {unit}", "")[min(index, 2)]
+        peer = peers.get((name, target[:3].rstrip("-")))
+        if row["state"] != "runs":
+            print(f"{label:<24} {target:<6} {row['state']}: {row.get('reason', '')}"[:100])
+            continue
+        held = "" if row.get("held_out", True) else "*"
+        line(label, target, f"{row['integer']}/{row['layers']}" if "layers" in row else "-",
+             number(row.get("integer_percent"), 1), number(row.get("float")),
+             number(row.get("int8")) + held, number(row.get("db"), 1), number(row.get("time")),
+             number(row.get("seconds")), number(row.get("peak_mb"), 0),
+             f"{peer[0]:.2f} {peer[1]}" if peer else "-")
+        if "reason" in row:
+            print(f"{'':<24} {row['reason']}"[:100])
+    sys.stdout.flush()
 
 
 def is_accurate(row):
     """Within a point of a metric in percent, or 20 dB where outputs are compared."""
-    if row.get("int8") is None:
-        return True
-    if row["unit"].startswith("perplexity"):
+    if row["unit"] == "perplexity":
         return row["int8"] <= row["float"] * (1 + POINTS / 100)
     if "dB" in row["unit"]:
         return row["int8"] >= DECIBEL
     return row["int8"] >= row["float"] - POINTS - 1e-9
 
 
-def is_convolutional(row):
-    return row.get("convolutional", True)
-
-
 def summary(results):
     """Each goal, how many rows meet it, and which do not."""
     rows = [(name, target, row) for name, targets in results.items()
             for target, row in targets.items()]
+    print("\nGoals, and what misses them:")
+    tell_goal("models run", rows, lambda row: row["state"] == "runs",
+              lambda row: row["state"] if row["state"] != "not quantized" else
+              row.get("reason", "").split(": ")[-1])
     ran = [each for each in rows if each[2]["state"] == "runs"]
-    asked = [each for each in rows if each[2]["state"] != "float not loaded"]
-    tell_goal("run", asked, lambda row: row["state"] == "runs")
-    tell_goal(f"at least {PERCENT} % in integers", [
-        each for each in ran if each[2].get("integer_percent") is not None],
-        lambda row: row["integer_percent"] >= PERCENT)
-    tell_goal("accurate", [each for each in ran if "int8" in each[2]], is_accurate)
-    tell_goal("not slower", [each for each in ran if each[1] == "ort" and "time" in each[2]],
-              lambda row: row["time"] <= SLOWER)
+    tell_goal(f"convolutional networks have {PERCENT} % of their multiply-adds in integers",
+              [each for each in ran if each[2].get("convolutional")],
+              lambda row: row["integer_percent"] >= PERCENT,
+              lambda row: f"{row['integer_percent']:.1f} %")
+    tell_goal(f"are within {POINTS} point, or {DECIBEL} dB, of float",
+              [each for each in ran if "int8" in each[2]], is_accurate,
+              lambda row: f"{row['int8']:.2f} of {row['float']:.2f}")
+    tell_goal("take no more time than float, and 5 %",
+              [each for each in ran if "time" in each[2] and each[1] == "ort"],
+              lambda row: row["time"] <= SLOWER,
+              lambda row: f"{row['time']:.2f}" + (", as quern said" if row.get("advice") else ""))
     foreseen, of = (sum(row.get(key, 0) for _, _, row in ran)
                     for key in ("foreseen", "foreseen_of"))
     print(f"  {foreseen} of {of} layers run as `quern check` foresees")
 
 
-def tell_goal(goal, rows, holds):
+def tell_goal(goal, rows, holds, why):
     missed = {}
     for name, target, row in rows:
         if not holds(row):
-            missed.setdefault(name, []).append(target)
-    print(f"  {len(rows) - sum(map(len, missed.values()))} of {len(rows)} {goal}"
-          + ("; not:" if missed else ""))
+            missed.setdefault(name, []).append((target, why(row)))
+    print(f"  {len(rows) - sum(map(len, missed.values()))} of {len(rows)} {goal}")
     for name, targets in missed.items():
-        print(f"      {name} ({', '.join(targets)})")
+        reasons = {reason for _, reason in targets}
+        told = f"{', '.join(target for target, _ in targets)}: {reasons.pop()}" \
+            if len(reasons) == 1 else ", ".join(f"{target} {reason}" for target, reason in targets)
+        print(f"      {name} ({told})"[:100])
 
 
 def arguments():
@@ -142,6 +154,8 @@ def arguments():
                         help="to compare times; 0: do not (default: 3)")
     parser.add_argument("--keep", metavar="DIRECTORY", type=pathlib.Path,
                         help="keep the quantized models and their reports there")
+    parser.add_argument("--show", metavar="FILE", type=pathlib.Path, nargs="+",
+                        help="measure nothing: the tables of such JSON files")
     parser.add_argument("--json", metavar="FILE", type=pathlib.Path,
                         help="write the results there as well, after each model")
     parser.add_argument("--peers", metavar="FILE", type=pathlib.Path,
@@ -150,26 +164,37 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
-    args = arguments()
-    targets = args.targets.split(",")
-    peers, results = best_peers(args.peers), {}
-    line("model", "for", "layers", "integer", "float", "int8", "dB", "time", "s", "MB",
-         "best peer")
+def measured_all(args, peers):
+    """The results of all models, each shown as soon as it is known."""
+    targets, results = args.targets.split(","), {}
     with tempfile.TemporaryDirectory() as scratch:
         directory = (args.keep or pathlib.Path(scratch)).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         for task in coverage_tasks():
             if args.only and not any(fnmatch.fnmatch(task.name, each) for each in args.only):
                 continue
-            results[task.name] = {}
-            for target in targets:
-                row = measured(task.name, target, directory, args)
-                results[task.name][target] = row
-                label = {0: task.name, 1: f"  {row.get('unit', '')}"}.get(targets.index(target), "")
-                show(task.name, label, target, row, peers.get((task.name, target[:3].rstrip("-"))))
+            results[task.name] = {target: measured(task.name, target, directory, args)
+                                  for target in targets}
+            show(task.name, results[task.name], peers)
             if args.json:
                 args.json.write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def main():
+    args = arguments()
+    peers = best_peers(args.peers)
+    line("model", "for", "layers", "integer", "float", "int8", "dB", "time", "s", "MB",
+         "best peer")
+    if args.show:
+        results = {}
+        for file in args.show:
+            results.update(json.loads(file.read_text()))
+        results = dict(sorted(results.items()))
+        for name, targets in results.items():
+            show(name, targets, peers)
+    else:
+        results = measured_all(args, peers)
     summary(results)
     return any(row["state"] not in ("runs", "float not loaded")
                for rows in results.values() for row in rows.values())

@@ -71,9 +71,9 @@ def quantize(model, data, out, options):
     written = json.loads(report.read_text())
     tell(state="not loaded", seconds=cost["cpu_s"], peak_mb=cost["peak_mb"],
          told_db=written["outputs"][0]["sqnr_db"] if written["outputs"] else None,
-         told_percent=written["integer_percent"], size=written["output"]["bytes"]
-         / written["input"]["bytes"],
-         advice=written["advice"], left={layer["node"]: layer["reason"] for layer in written["layers"]
+         told_percent=written["integer_percent"],
+         size=written["output"]["bytes"] / written["input"]["bytes"], advice=written["advice"],
+         left={layer["node"]: layer["reason"] for layer in written["layers"]
                if not layer["quantized"]})
     return True
 

@@ -87,7 +87,7 @@ MORE = [
 def coverage_tasks():
     """One task a model, in the order of their names; the data of some is None."""
     known = {each.name: each for each in TASKS + MORE if not each.options}
-    for folder in sorted((MATERIAL / "models").iterdir()):
+    for folder in sorted((MATERIAL / "models").glob("*")):
         model = folder / "model.onnx"
         if model.exists():
             known.setdefault(folder.name, Task(
