@@ -124,7 +124,8 @@ static bool layer_is_fit(const struct qlayer *l)
 {
     const struct value *w = qlayer_weight(l);
     const struct qtype *t = &w->quant->type;
-    return t->symmetric && !qtype_is_float(t) && t->grain != GRAIN_BLOCK && value_used_once(w)
+    return l->node->op != OP_ConvTranspose /* what its rows multiply is not gathered */
+        && t->symmetric && !qtype_is_float(t) && t->grain != GRAIN_BLOCK && value_used_once(w)
         && w->constant->dtype == DTYPE_F32 && qlayer_row_length(l) <= MAX_K && is_off_grid(w);
 }
 

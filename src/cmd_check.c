@@ -9,7 +9,6 @@
 #include "command.h"
 #include "exec.h"
 #include "infer.h"
-#include "pass.h"
 #include "place.h"
 #include "report_predict.h"
 #include "spell.h"
@@ -87,26 +86,6 @@ static void print_left(const struct placement *p, struct arena *a)
     }
 }
 
-/* The passes of quantize up to the one that decides what is quantized; none of them needs data.
- * Those that choose better numbers are left out: they take long and change nothing of what is asked
- * here. */
-static int place(struct model *m, const struct target *t, int jobs, struct arena *a,
-                 struct placement **placement, struct err *err)
-{
-    struct arena scratch = {0};
-    struct pass_ctx ctx = {
-        .jobs = jobs, .target = t, .observer = "auto", .arena = a, .scratch = &scratch};
-    int n = 0;
-    while (n < pass_count && !(pass_table[n]->gives & FACT_PLACED))
-        n++;
-    struct pass_options how = {.skip = "clear-dead-channels,equalize,absorb-bias"};
-    int r = pass_run_all(pass_table, n + 1, m, &ctx, &how, err);
-    *placement = ctx.placement;
-    str_release(&ctx.notes);
-    arena_release(&scratch);
-    return r;
-}
-
 /* 0, or an error that says why ranges cannot be measured or would serve nobody. */
 static int judge(const struct model *m, const struct placement *p, struct err *err)
 {
@@ -154,7 +133,7 @@ static int check_model(const struct check_options *o, struct model *m, const str
         return check_quantized(o, m, a, err);
     if (o->json)
         return err_set(err, ERR_USAGE, "check: --json is for quantized models");
-    if (place(m, t, o->common.jobs, a, &p, err))
+    if (command_place(m, t, o->common.jobs, a, &p, err))
         return err_at(err, "%s", m->path);
     printf("  layers    %d of %d can be quantized for %s\n", p->n_layer, p->n_layer + p->n_left,
            t->name);

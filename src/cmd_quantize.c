@@ -11,7 +11,7 @@
 #include "onnx.h"
 #include "op.h"
 #include "pass.h"
-#include "place.h"
+#include "place_why.h"
 #include "predict.h"
 #include "quantized.h"
 #include "recurrent.h"
@@ -225,11 +225,18 @@ static const char *type_text(struct report *r, const struct qtype *t)
     return arena_strdup(&r->arena, qtype_text(t, (char[QTYPE_TEXT]){0}));
 }
 
-static void report_graph(struct report *r, const struct graph *g, const struct placement *p)
+static const char *node_label(const struct node *n)
+{
+    return *n->name ? n->name : n->out[0]->name;
+}
+
+static void report_graph(struct report *r, const struct graph *g, const struct placement *p,
+                         const char *const *why)
 {
     for (const struct node *n = g->first; n; n = n->next) {
-        struct report_layer row = {
-            .node = *n->name ? n->name : n->out[0]->name, .op = n->type, .at = n};
+        if (why[n->id])
+            *vec_add(&r->why, &r->arena) = (struct report_why){node_label(n), n->type, why[n->id]};
+        struct report_layer row = {.node = node_label(n), .op = n->type, .at = n};
         struct qtype type;
         bool known = recurrent_weights(n, &type, &row.scales);
         if (known)
@@ -252,12 +259,39 @@ static void report_graph(struct report *r, const struct graph *g, const struct p
 }
 
 /* Layers as the placement has them, quantized ones and others, in the order of the graphs. */
-static void report_layers(struct report *r, const struct model *m, const struct placement *p)
+static void report_layers(struct report *r, const struct model *m, const struct target *t,
+                          const struct placement *p)
 {
     int n_graphs;
     struct graph **graph = model_graphs(m, &r->arena, &n_graphs);
+    const char **why = place_explain(m, t, p, &r->arena);
     for (int i = 0; i < n_graphs; i++)
-        report_graph(r, graph[i], p);
+        report_graph(r, graph[i], p, why);
+}
+
+/* What the lowered model gives; where none of its outputs is float, what stands in front of them in
+ * the simulation. */
+static int report_outputs(struct report *r, const struct model *m, const struct pass_ctx *ctx,
+                          struct err *err)
+{
+    int n = m->graph->result->n_in, known = 0;
+    double *db = NEW_ARRAY(&r->arena, n, double), total = 0, least = INFINITY;
+    TRY(measure_outputs(ctx->measure, m, ctx->jobs, db, err));
+    struct report_output *all = vec_add(&r->result, &r->arena);
+    for (int i = 0; i < n; i++)
+        if (!isnan(db[i])) {
+            known++;
+            total += fmin(db[i], 100);
+            least = fmin(db[i], least);
+        }
+    *all = (struct report_output){"all outputs", known ? total / known : ctx->sqnr};
+    if (known && isinf(least))
+        all->sqnr = INFINITY;
+    for (int i = 0; i < n && known > 1; i++)
+        if (!isnan(db[i]))
+            *vec_add(&r->result, &r->arena) = (struct report_output){m->graph->output_name[i],
+                                                                     db[i]};
+    return 0;
 }
 
 /* How the lowered model will run, where that is known of the target. */
@@ -277,6 +311,7 @@ static int report_prediction(struct report *r, struct model *m, struct err *err)
             }
     r->predicted = true;
     r->integer_percent = predict_share(&p);
+    r->advice = predict_advice(&p, r->target, &r->arena);
     return 0;
 }
 
@@ -320,15 +355,17 @@ static int run_passes(const struct quantize_options *o, struct model *m, struct 
                       enum format format, struct report *r, struct err *err)
 {
     const struct pass **list = NEW_ARRAY(ctx->arena, pass_count, const struct pass *);
-    int n = choose_passes(format, ctx->data, list);
+    int n = choose_passes(format, ctx->data, list), lowering = 0;
+    while (!(list[lowering]->gives & FACT_LOWERED))
+        lowering++;
     struct pass_options how = {o->skip, o->print_after, o->verify, o->check_result, record_pass, r};
-    TRY(pass_run_all(list, n - 1, m, ctx, &how, err));
-    report_layers(r, m, ctx->placement);
+    TRY(pass_run_all(list, lowering, m, ctx, &how, err));
+    report_layers(r, m, ctx->target, ctx->placement);
     if (isnan(ctx->sqnr) && ctx->measure)
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
+    TRY(pass_run_all(list + lowering, n - lowering, m, ctx, &how, err));
     if (ctx->measure)
-        *vec_add(&r->result, &r->arena) = (struct report_output){"all outputs", ctx->sqnr};
-    TRY(pass_run_all(list + n - 1, 1, m, ctx, &how, err));
+        TRY(report_outputs(r, m, ctx, err));
     return report_prediction(r, m, err);
 }
 

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd_show: prints a model as text.
+ * cmd_show: prints a model as text; for a target also why each node is quantized or not.
  */
 #include "command.h"
 #include "infer.h"
 #include "log.h"
 #include "onnx.h"
+#include "place_why.h"
+#include "predict.h"
 #include "print.h"
+#include "quantized.h"
+#include "target.h"
 
 struct show_options {
     struct common_options common;
-    const char *model, *node;
+    const char *model, *node, *target;
     bool summary, no_constants, types;
 };
 
@@ -20,6 +24,9 @@ static const struct option show_rows[] = {
     OPTION(OPT_STRING, 0, "node", struct show_options, node, "PATTERN",
            "only nodes whose name, operator or an output matches (* any text, ? any letter), and "
            "their constants"),
+    OPTION(OPT_STRING, 't', "target", struct show_options, target, "NAME",
+           "place the quantization for this runtime, and say of each node why it is quantized or "
+           "not; of a quantized model, how the runtime executes it"),
     OPTION(OPT_FLAG, 0, "summary", struct show_options, summary, NULL,
            "counts instead of the graph"),
     OPTION(OPT_FLAG, 0, "no-constants", struct show_options, no_constants, NULL,
@@ -33,12 +40,63 @@ static const struct option show_rows[] = {
 static const struct option_page show_page = {
     .usage = "quern show MODEL [options]",
     .summary = "Prints a model's graph as text, a line a node: names, types, attributes, and how "
-               "values are quantized.",
+               "values are quantized.\n\n"
+               "With --target the graph is what `quern quantize` would make of it, prepared and "
+               "placed, before any data are seen: what is decided by measuring is not in it, but "
+               "in the report of `quern quantize --report`.",
     .examples = "  quern show model.onnx | less\n"
                 "  quern show model.onnx --summary\n"
                 "  quern show model.onnx --node '*conv1*'\n"
-                "  quern show model.onnx --node Gemm\n",
+                "  quern show model.onnx --node Gemm\n"
+                "  quern show model.onnx --target openvino --no-constants\n"
+                "  quern show model.int8.onnx --target openvino --node Conv\n",
 };
+
+/* How the runtime executes the layers of a quantized model; by node id. */
+static int explain_quantized(const struct model *m, const char *target, struct arena *a,
+                             const char ***why, struct err *err)
+{
+    struct prediction p;
+    TRY(graph_infer(m->graph, err));
+    TRY(predict_model(m, target, a, &p, err));
+    *why = NEW_ARRAY(a, m->n_nodes, const char *);
+    for (int i = 0; i < p.node.n; i++) {
+        const struct judgement *is = &p.node.at[i].is;
+        (*why)[p.node.at[i].node->id] = arena_printf(a, "%s%s%s", verdict_names[is->verdict],
+                                                     *is->reason ? ": " : "", is->reason);
+    }
+    return 0;
+}
+
+static int explain(struct model *m, const struct target *t, int jobs, struct arena *a,
+                   const char ***why, struct err *err)
+{
+    struct placement *p;
+    if (model_find_quantized(m))
+        return explain_quantized(m, t->name, a, why, err);
+    TRY(command_place(m, t, jobs, a, &p, err));
+    *why = place_explain(m, t, p, a);
+    return 0;
+}
+
+/* t NULL: as the file has it. */
+static int show(struct model *m, const struct show_options *o, const struct target *t,
+                struct arena *a, struct err *err)
+{
+    const char **why = NULL;
+    struct err incomplete = {0};
+    if (t && explain(m, t, o->common.jobs, a, &why, err))
+        return err_at(err, "%s", o->model);
+    if (!t && graph_infer(m->graph, &incomplete)) /* no reason not to look at the model */
+        log_info("%s: types are incomplete: %s", o->model, incomplete.text);
+    struct print_options p = {.pattern = o->node, .hide_constants = o->no_constants,
+                              .summary = o->summary, .why = why};
+    if (o->types)
+        model_print_types(m, stdout);
+    else
+        model_print(m, stdout, &p);
+    return 0;
+}
 
 int cmd_show(int argc, char **argv, struct err *err)
 {
@@ -46,17 +104,16 @@ int cmd_show(int argc, char **argv, struct err *err)
     int todo = command_parse(&show_page, show_rows, &o, argc, argv, err);
     if (todo <= 0)
         return todo;
-    struct model *m = onnx_read(o.model, err);
+    const struct target *t = o.target ? target_find(o.target) : NULL;
+    if (o.target && !t)
+        return err_set(err, ERR_USAGE, "show: unknown target '%s'; see 'quern list targets'",
+                       o.target);
+    struct model *m = t ? command_read_model(o.model, err) : onnx_read(o.model, err);
     if (!m)
         return -1;
-    struct err why = {0};
-    if (graph_infer(m->graph, &why)) /* no reason not to look at the model */
-        log_info("%s: types are incomplete: %s", o.model, why.text);
-    struct print_options p = {o.node, o.no_constants, o.summary, 0};
-    if (o.types)
-        model_print_types(m, stdout);
-    else
-        model_print(m, stdout, &p);
+    struct arena a = {0};
+    int r = show(m, &o, t, &a, err);
+    arena_release(&a);
     model_close(m);
-    return 0;
+    return r;
 }

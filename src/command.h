@@ -49,6 +49,11 @@ struct common_options {
 /* A model to be looked into and run: its functions are inlined. NULL: err says why. */
 struct model *command_read_model(const char *path, struct err *err);
 
+/* What quantize would place: runs its passes up to `place` on `m`. Those that choose better numbers
+ * are left out; they take long, and change nothing of what is quantized. */
+int command_place(struct model *m, const struct target *t, int jobs, struct arena *a,
+                  struct placement **placement, struct err *err);
+
 /* Where samples come from; `field` is a struct dataset_options. */
 #define DATA_ROWS(owner, field)                                                                    \
     OPTION(OPT_STRING, 'd', "data", owner, field.path, "PATH",                                     \

@@ -80,7 +80,8 @@ static void channel_means(const struct qlayer *l, const struct activation *f,
     const float *x = tensor_f32(t);
     for (int64_t c = 0; c < channels; c++)
         out[c] = (struct moment){0};
-    if (l->node->op == OP_Conv && t->layout == LAYOUT_PLAIN) {
+    bool conv = l->node->op == OP_Conv || l->node->op == OP_ConvTranspose;
+    if (conv && t->layout == LAYOUT_PLAIN) {
         int64_t inner = shape_span(&t->shape, 2, t->shape.rank);
         for (int64_t i = 0; i < n * channels; i += inner)
             add_plane(f, x + i, inner, &out[i / inner % channels]);

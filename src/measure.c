@@ -15,12 +15,15 @@ struct measure {
     const struct dataset *data;
     int *index, n;
     int *value, n_value;        /* ids of the measured values */
+    int n_front;                /* the first of them serve measure_sqnr() */
+    int *output, n_output;      /* slots of the graph's outputs; -1: a constant, or of other type */
     const float **reference;    /* [sample][value], plain layout */
     int64_t *count;
 };
 
 struct sums { /* of one value in one sample */
     double signal, noise;
+    bool seen;
 };
 struct recording {
     struct measure *m;
@@ -36,7 +39,12 @@ struct session {
     struct tally *tally;
 };
 
-/* The value in front of what only squashes or selects. */
+static bool may_be_float(const struct value *v)
+{
+    return v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
+}
+
+/* The value in front of what only squashes or selects, and of what is made of whole numbers. */
 static const struct value *measured_value(const struct value *v)
 {
     while (v->def) {
@@ -44,7 +52,7 @@ static const struct value *measured_value(const struct value *v)
         bool squashes = op == OP_Softmax || op == OP_LogSoftmax || op == OP_Sigmoid
                      || op == OP_ArgMax || op == OP_ArgMin || op == OP_Cast || op == OP_Identity;
         const struct value *in = node_input(v->def, 0);
-        if (!squashes || !in || in->constant)
+        if (!(squashes || !may_be_float(v)) || !in || in->constant)
             break;
         v = in;
     }
@@ -71,25 +79,40 @@ static int64_t stored_at(const struct tensor *t, int64_t k)
 
 static void measure_value(struct measure *s, const struct graph *g, const struct value *v)
 {
-    v = measured_value(v);
-    bool is_float = v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
-    if (is_float && !v->constant && v->graph == g && slot_of(s, v) < 0)
+    if (may_be_float(v) && !v->constant && v->graph == g && slot_of(s, v) < 0)
         s->value[s->n_value++] = v->id;
+}
+
+static bool is_computed(const struct value *v, const bool *runnable)
+{
+    return !v->def || runnable[v->def->id];
 }
 
 /* Outputs; and where a node cannot be executed, what it would have read. */
 static void find_values(struct measure *s, const struct graph *g, struct arena *a)
 {
+    const struct node *result = g->result;
     bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool);
     exec_find_runnable(g, runnable);
     s->value = NEW_ARRAY(a, g->model->n_values, int);
     for (const struct node *n = g->first; n; n = n->next)
-        for (int i = 0; i < n->n_in && !runnable[n->id]; i++)
-            if (node_input(n, i) && node_input(n, i)->def && runnable[node_input(n, i)->def->id])
-                measure_value(s, g, node_input(n, i));
-    for (int i = 0; i < g->result->n_in; i++)
-        if (!node_input(g->result, i)->def || runnable[node_input(g->result, i)->def->id])
-            measure_value(s, g, node_input(g->result, i));
+        for (int i = 0; i < n->n_in && !runnable[n->id]; i++) {
+            const struct value *v = node_input(n, i);
+            if (v && v->def && is_computed(v, runnable))
+                measure_value(s, g, measured_value(v));
+        }
+    for (int i = 0; i < result->n_in; i++)
+        if (is_computed(node_input(result, i), runnable))
+            measure_value(s, g, measured_value(node_input(result, i)));
+    s->n_front = s->n_value;
+
+    s->n_output = result->n_in;
+    s->output = NEW_ARRAY(a, result->n_in, int);
+    for (int i = 0; i < result->n_in; i++) {
+        if (is_computed(node_input(result, i), runnable))
+            measure_value(s, g, node_input(result, i));
+        s->output[i] = slot_of(s, node_input(result, i));
+    }
 }
 
 static void record(void *data, int worker, int i, const struct value *v, const struct tensor *t)
@@ -127,6 +150,7 @@ static void compare(struct session *s, int i, int slot, const struct tensor *t)
     const float *y = s->m->reference[at];
     int64_t n = tensor_count(t);
     struct sums *sum = &s->tally->sum[at];
+    sum->seen = true;
     if (n != s->m->count[at]) { /* a shape that depends on data came out differently */
         sum->noise = INFINITY;
         return;
@@ -147,10 +171,23 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
         compare(s, i, slot, t);
 }
 
-static bool *wanted(const struct measure *s, const struct model *m, struct arena *a)
+static void on_done(void *data, int worker, int i, const struct run *r)
+{
+    (void)worker;
+    struct session *s = data;
+    for (int k = 0; k < s->m->n_output; k++) {
+        int slot = s->m->output[k];
+        const struct tensor *t = slot < 0 ? NULL : run_output(r, k);
+        if (t && t->dtype == DTYPE_F32 && s->m->reference[s->sample[i] * s->m->n_value + slot])
+            compare(s, i, slot, t);
+    }
+}
+
+/* The first n values. */
+static bool *wanted(const struct measure *s, const struct model *m, int n, struct arena *a)
 {
     bool *want = NEW_ARRAY(a, m->n_values, bool);
-    for (int i = 0; i < s->n_value; i++)
+    for (int i = 0; i < n; i++)
         want[s->value[i]] = true;
     return want;
 }
@@ -183,7 +220,7 @@ struct measure *measure_watch(const struct model *m, const struct dataset *d, in
     s->count = NEW_ARRAY(a, cells, int64_t);
     struct recording *r = NEW(a, struct recording);
     *r = (struct recording){s, NEW_ARRAY(a, cells, float *), a};
-    *tap = (struct tap){.want = wanted(s, m, a), .samples = most, .watch = record,
+    *tap = (struct tap){.want = wanted(s, m, s->n_value, a), .samples = most, .watch = record,
                         .finish = keep_references, .data = r};
     return s;
 }
@@ -208,13 +245,20 @@ struct tally *tally_new(const struct measure *s, struct arena *a)
     return t;
 }
 
-static int session_run(struct session *s, const struct model *m, const int *index, int n, int jobs,
-                       struct err *err)
+/* Runs samples sample[0..n-1] of s->m. */
+static int session_run(struct session *s, const struct model *m, enum exec_mode mode, int n,
+                       int jobs, struct err *err)
 {
     struct arena a = {0};
-    struct exec_options options = {EXEC_SIMULATE, wanted(s->m, m, &a), true};
+    bool simulates = mode == EXEC_SIMULATE;
+    int *index = NEW_ARRAY(&a, n, int);
+    for (int i = 0; i < n; i++)
+        index[i] = s->m->index[s->sample[i]];
+    struct exec_options options = {
+        mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true};
     struct exec *x = exec_open(m->graph, &options, err);
-    struct samples_hooks hooks = {.watch = on_value};
+    struct samples_hooks hooks = {.watch = simulates ? on_value : NULL,
+                                  .done = simulates ? NULL : on_done};
     int r = x ? samples_run(x, s->m->data, index, n, jobs, &hooks, s, err) : -1;
     exec_close(x);
     arena_release(&a);
@@ -231,35 +275,53 @@ int measure_round(const struct measure *s, const struct model *m, int round, int
                   struct tally *tally, struct err *err)
 {
     struct arena a = {0};
-    int *sample = NEW_ARRAY(&a, s->n, int), *index = NEW_ARRAY(&a, s->n, int), n = 0;
+    int *sample = NEW_ARRAY(&a, s->n, int), n = 0;
     for (int i = 0; i < s->n; i++)
-        if (i % GROUP >= round_part[round].from && i % GROUP < round_part[round].to) {
-            sample[n] = i;
-            index[n++] = s->index[i];
-        }
+        if (i % GROUP >= round_part[round].from && i % GROUP < round_part[round].to)
+            sample[n++] = i;
     struct session session = {s, sample, tally};
-    int r = n ? session_run(&session, m, index, n, jobs, err) : 0;
+    int r = n && s->n_front ? session_run(&session, m, EXEC_SIMULATE, n, jobs, err) : 0;
     arena_release(&a);
     return r;
+}
+
+/* Of one value, over the samples that a tally has. NAN: it was seen in none. */
+static double pooled_db(const struct measure *s, const struct tally *tally, int slot)
+{
+    struct sums all = {.seen = false};
+    for (int i = 0; i < s->n; i++) {
+        const struct sums *one = &tally->sum[i * s->n_value + slot];
+        all.signal += one->signal;
+        all.noise += one->noise;
+        all.seen = all.seen || one->seen;
+    }
+    return !all.seen            ? NAN
+         : !isfinite(all.noise) ? -100
+         : all.noise == 0       ? INFINITY
+                                : fmin(10 * log10(fmax(all.signal, 1e-30) / all.noise), 100);
 }
 
 double tally_sqnr(const struct measure *s, const struct tally *tally)
 {
     double total = 0;
-    for (int v = 0; v < s->n_value; v++) {
-        struct sums pooled = {0};
-        for (int i = 0; i < s->n; i++) {
-            pooled.signal += tally->sum[i * s->n_value + v].signal;
-            pooled.noise += tally->sum[i * s->n_value + v].noise;
-        }
-        if (!isfinite(pooled.noise))
-            total += -100;
-        else if (pooled.noise <= pooled.signal * 1e-10)
-            total += 100;
-        else
-            total += 10 * log10(fmax(pooled.signal, 1e-30) / pooled.noise);
+    for (int v = 0; v < s->n_front; v++) {
+        double one = pooled_db(s, tally, v);
+        total += isnan(one) ? 100 : fmin(one, 100);
     }
-    return s->n_value ? total / s->n_value : 100;
+    return s->n_front ? total / s->n_front : 100;
+}
+
+/* All samples. */
+static int measure_all(const struct measure *s, const struct model *m, enum exec_mode mode,
+                       int jobs, struct tally *tally, struct err *err)
+{
+    struct arena a = {0};
+    int *all = NEW_ARRAY(&a, s->n, int);
+    for (int i = 0; i < s->n; i++)
+        all[i] = i;
+    int r = session_run(&(struct session){s, all, tally}, m, mode, s->n, jobs, err);
+    arena_release(&a);
+    return r;
 }
 
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
@@ -267,11 +329,20 @@ int measure_sqnr(const struct measure *s, const struct model *m, int jobs, doubl
 {
     struct arena a = {0};
     struct tally *tally = tally_new(s, &a);
-    int *all = NEW_ARRAY(&a, s->n, int);
-    for (int i = 0; i < s->n; i++)
-        all[i] = i;
-    int r = session_run(&(struct session){s, all, tally}, m, s->index, s->n, jobs, err);
+    int r = s->n_front ? measure_all(s, m, EXEC_SIMULATE, jobs, tally, err) : 0;
     *db = tally_sqnr(s, tally);
+    arena_release(&a);
+    return r;
+}
+
+int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,
+                    struct err *err)
+{
+    struct arena a = {0};
+    struct tally *tally = tally_new(s, &a);
+    int r = measure_all(s, lowered, EXEC_FLOAT, jobs, tally, err);
+    for (int i = 0; i < s->n_output; i++)
+        db[i] = s->output[i] < 0 ? NAN : pooled_db(s, tally, s->output[i]);
     arena_release(&a);
     return r;
 }

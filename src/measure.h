@@ -41,5 +41,10 @@ double tally_sqnr(const struct measure *s, const struct tally *tally);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err);
+/* What a user of the lowered model will get: db[i] is the figure of graph output i itself, with its
+ * own rounding and behind Softmax and the like. INFINITY where nothing differs, NAN where it is no
+ * float or cannot be executed. */
+int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,
+                    struct err *err);
 
 #endif

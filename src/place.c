@@ -7,11 +7,13 @@
  */
 #include "place.h"
 
+#include "bounds.h"
 #include "exec.h"
 #include "op.h"
 #include "place_codes.h"
 #include "place_form.h"
 #include "place_units.h"
+#include "predict_cost.h"
 #include "quantized.h"
 #include "recurrent.h"
 #include "str.h"
@@ -26,6 +28,8 @@ struct place {
     struct arena *arena;
     bool *runnable; /* nodes, by id: quern can compute what they read */
     struct form form;
+    bool leave_slow;             /* there are other layers than the slow ones */
+    const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
     VEC(struct left_float) left;
 };
 
@@ -39,16 +43,16 @@ struct value *qlayer_bias(const struct qlayer *l)
     return l->bias_node ? node_input(l->bias_node, l->bias_slot) : NULL;
 }
 
-static bool rows_are_first(const struct qlayer *l)
+/* The axis of the weight that has a row for each output channel. */
+static int row_axis(const struct qlayer *l)
 {
     struct op_weight w;
-    return op_weight(l->node, &w) && w.axis == 0;
+    return op_weight(l->node, &w) ? w.axis : qlayer_weight(l)->type.shape.rank - 1;
 }
 
 int64_t qlayer_channels(const struct qlayer *l)
 {
-    const struct shape *s = &qlayer_weight(l)->type.shape;
-    return s->dim[rows_are_first(l) ? 0 : s->rank - 1];
+    return qlayer_weight(l)->type.shape.dim[row_axis(l)];
 }
 
 int64_t qlayer_row_length(const struct qlayer *l)
@@ -63,7 +67,10 @@ int64_t qlayer_groups(const struct qlayer *l)
 
 int64_t qlayer_weight_at(const struct qlayer *l, int64_t o, int64_t k)
 {
-    return rows_are_first(l) ? o * qlayer_row_length(l) + k : k * qlayer_channels(l) + o;
+    const struct shape *s = &qlayer_weight(l)->type.shape;
+    int axis = row_axis(l);
+    int64_t inner = shape_span(s, axis + 1, s->rank);
+    return (k / inner * s->dim[axis] + o) * inner + k % inner;
 }
 
 struct value *constant_replace(struct value *old, const struct tensor *t)
@@ -115,6 +122,34 @@ static int64_t weight_channels(const struct tensor *w, const struct op_weight *o
     return w->shape.dim[ow->axis] * (ow->groups > 1 ? ow->groups : 1);
 }
 
+/* ONNX Runtime gathers the input of each group for itself, and is slow at it where groups are many
+ * and small. */
+static bool is_slow_in_integers(const struct place *p, const struct node *n)
+{
+    struct layer_cost c;
+    return p->target->slow_groups && p->target->inputs == INPUTS_CALIBRATED && n->op == OP_Conv
+        && node_int(n, "group", 1) > 1 && cost_of_layer(n, &c)
+        && c.integer > 2.5 * (c.real + c.conversions);
+}
+
+/* The integer kernels of ConvTranspose take an input whose zero point is 0. */
+static const char *reason_against_transposed(const struct place *p, const struct node *n)
+{
+    const struct value *x = node_input(n, 0);
+    const struct qtype *type = &p->target->activation;
+    if (p->target->inputs != INPUTS_CALIBRATED)
+        return "the target has no integer kernel for this operator";
+    if (node_int(n, "group", 1) != 1)
+        return "the target has no integer kernel for a ConvTranspose with groups";
+    if (type->symmetric)
+        return type->dtype == DTYPE_I8 ? NULL : "the zero point of its input would not be 0";
+    for (int64_t c = 0; p->bounds && c < p->bounds[x->id].n; c++)
+        if (!(p->bounds[x->id].lo[c] >= 0))
+            return "its input may be negative, and then has a zero point";
+    return p->bounds && p->bounds[x->id].n && x->graph == p->model->graph
+               ? NULL : "nothing is known of its input, which may have a zero point";
+}
+
 /* Why a node with a weight cannot be a layer of this target; NULL: it can. */
 static const char *reason_against(const struct place *p, const struct node *n)
 {
@@ -146,7 +181,11 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return reason;
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
-    if (n->op != OP_Gemm && n->op != OP_Conv)
+    if (p->leave_slow && is_slow_in_integers(p, n))
+        return "the target's float kernel is much faster for so small groups";
+    if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))
+        return reason;
+    if (n->op == OP_MatMul)
         return NULL;
     const struct value *bias = node_input(n, 2);
     if (bias && (!bias->constant || bias->constant->dtype != w->dtype))
@@ -331,6 +370,15 @@ static void place_graph(struct place *p, struct graph *g)
     }
 }
 
+static bool has_fast_layer(const struct place *p, const struct graph *g)
+{
+    for (const struct node *n = g->first; n; n = n->next)
+        if (op_table[n->op].role == ROLE_WEIGHTED && !reason_against(p, n)
+            && !is_slow_in_integers(p, n))
+            return true;
+    return false;
+}
+
 /* Nodes, by id, that may be units. */
 static const bool *find_units(const struct place *p)
 {
@@ -343,15 +391,28 @@ static const bool *find_units(const struct place *p)
     return may;
 }
 
+/* They take time, and only a ConvTranspose asks. */
+static const struct bounds *find_bounds(const struct model *m, const struct target *t,
+                                        struct arena *a)
+{
+    for (const struct node *n = m->graph->first; n; n = n->next)
+        if (n->op == OP_ConvTranspose && target_rule(t, n) == TARGET_INTEGER)
+            return bounds_find(m->graph, channels_find(m->graph, a), a);
+    return NULL;
+}
+
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *out, struct err *err)
 {
     struct place p = {.model = m, .target = t, .skip = skip, .arena = a,
-                      .runnable = NEW_ARRAY(a, m->n_nodes, bool)};
+                      .runnable = NEW_ARRAY(a, m->n_nodes, bool),
+                      .bounds = find_bounds(m, t, a)};
     form_open(&p.form, m, a);
     exec_find_runnable(m->graph, p.runnable);
     int n_graphs;
     struct graph **graph = model_graphs(m, a, &n_graphs);
+    for (int i = 0; i < n_graphs && !p.leave_slow; i++)
+        p.leave_slow = has_fast_layer(&p, graph[i]);
     for (int i = 0; i < n_graphs; i++)
         place_graph(&p, graph[i]);
     place_find_layers(m, a, out);

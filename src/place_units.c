@@ -133,7 +133,7 @@ struct qtype weight_type(const struct target *t, const struct node *layer, const
                          int axis)
 {
     struct qtype type = t->weight;
-    bool matrix = s->rank == 2 && layer->op != OP_Conv;
+    bool matrix = s->rank == 2 && layer->op != OP_Conv && layer->op != OP_ConvTranspose;
     int inner = 1 - axis;
     bool parted = matrix && type.grain == GRAIN_BLOCK
                && !(t->whole_blocks && s->dim[inner] % type.block);

@@ -5,8 +5,10 @@
 #include "predict.h"
 
 #include "op.h"
+#include "predict_cost.h"
 #include "predict_layer.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *const verdict_names[N_VERDICTS] = {
@@ -15,11 +17,12 @@ const char *const verdict_names[N_VERDICTS] = {
 
 static const struct runtime {
     const char *target;
+    bool timed; /* predict_cost.c has formulas for it */
     struct judgement (*judge)(const struct node *n);
     const char *(*refuse)(const struct node *n);
 } runtimes[] = {
-    {"onnxruntime", predict_ort, refused_by_ort},
-    {"openvino", predict_openvino, refused_by_openvino},
+    {"onnxruntime", true, predict_ort, refused_by_ort},
+    {"openvino", false, predict_openvino, refused_by_openvino},
 };
 enum { N_RUNTIMES = sizeof runtimes / sizeof runtimes[0] };
 
@@ -136,8 +139,58 @@ static void walk_graph(struct walk *w, const struct graph *g)
             w->refused = w->runtime->refuse(n);
         if (macs >= 0)
             *vec_add(&w->p->node, w->arena) =
-                (struct predicted){n, w->runtime->judge(n), macs};
+                (struct predicted){.node = n, .is = w->runtime->judge(n), .macs = macs};
     }
+}
+
+/* The costs of all integer kernels, if all are known. */
+static void predict_cost(const struct model *m, struct arena *a, struct prediction *p)
+{
+    bool *integer = NEW_ARRAY(a, m->n_nodes, bool);
+    struct layer_cost all = {0};
+    bool known = true;
+    for (int i = 0; i < p->node.n; i++) {
+        struct predicted *n = &p->node.at[i];
+        integer[n->node->id] = n->is.verdict == VERDICT_INTEGER;
+        if (n->is.verdict != VERDICT_INTEGER)
+            continue;
+        known = cost_of_layer(n->node, &n->cost) && known;
+        all.real += n->cost.real;
+        all.integer += n->cost.integer;
+    }
+    all.conversions = cost_of_conversions(m, integer);
+    if (known)
+        p->cost = all;
+}
+
+/* It would be faster in float, with conversions around it. */
+static bool is_slow(const struct predicted *n)
+{
+    return n->cost.integer > 1.5 * (n->cost.real + n->cost.conversions);
+}
+
+const char *predict_advice(const struct prediction *p, const char *target, struct arena *a)
+{
+    const char *text = "", *first = NULL;
+    double most = 0;
+    int slow = 0;
+    for (int i = 0; i < p->node.n; i++) {
+        const struct predicted *n = &p->node.at[i];
+        if (!is_slow(n))
+            continue;
+        slow++;
+        if (n->cost.integer - n->cost.real > most)
+            first = *n->node->name ? n->node->name : n->node->out[0]->name;
+        most = fmax(most, n->cost.integer - n->cost.real);
+    }
+    double times = (p->cost.integer + p->cost.conversions) / p->cost.real;
+    if (p->cost.real > 0 && times > 1.25)
+        text = arena_printf(a, "its layers may take %.1f times as long in %s as in float, being "
+                            "small or of few channels\n", times, target);
+    if (slow)
+        text = arena_printf(a, "%s%d of its layers would be faster in float, '%s' most of all: "
+                            "--skip-node leaves them so\n", text, slow, first);
+    return text;
 }
 
 int predict_model(const struct model *m, const char *target, struct arena *a, struct prediction *p,
@@ -158,6 +211,8 @@ int predict_model(const struct model *m, const char *target, struct arena *a, st
         p->macs += n->macs;
         p->integer_macs += n->is.verdict == VERDICT_INTEGER ? n->macs : 0;
     }
+    if (r->timed && !w.refused)
+        predict_cost(m, a, p);
     return 0;
 }
 

@@ -27,23 +27,38 @@ struct judgement {
     const char *reason; /* "" where there is nothing to say */
 };
 
+struct layer_cost { /* microseconds, roughly; see predict_cost.h */
+    double real, integer;
+    double conversions; /* what would be added where it alone were left in float */
+};
+
 struct predicted { /* a node that multiplies by weights, or two activations */
     const struct node *node;
     struct judgement is;
     double macs; /* multiply-adds of a run; dims that are not known count as 1 */
+    struct layer_cost cost; /* of an integer kernel; 0 where nothing is known */
 };
 
 struct prediction {
     VEC(struct predicted) node; /* in the order of the graph; bodies behind their node */
     double macs, integer_macs;
     int count[N_VERDICTS];
+    /* All integer kernels and what converts to and from them; 0: not known, as where one of them
+     * has no formula. */
+    struct layer_cost cost;
 };
+
+/* Lines that tell the user where integers are likely to be slower than float; "": they are not, or
+ * nothing is known. */
+const char *predict_advice(const struct prediction *p, const char *target, struct arena *a);
 
 bool predict_knows(const char *target);
 /* Every compute node of the model and of the bodies in it. The types of values must be inferred.
  * -1: there are no rules for this target. */
 int predict_model(const struct model *m, const char *target, struct arena *a, struct prediction *p,
                   struct err *err);
+/* Would ONNX Runtime quantize the float weight of this layer, since its input and output are? */
+bool predict_ort_rounds_weight(const struct node *n);
 /* Percent of the multiply-adds that run in integers; 0 where there are none. */
 double predict_share(const struct prediction *p);
 

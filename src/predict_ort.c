@@ -445,3 +445,9 @@ struct judgement predict_ort(const struct node *n)
         return in_float(&l, "there is no integer kernel for this operator");
     }
 }
+
+bool predict_ort_rounds_weight(const struct node *n)
+{
+    bool layer = n->op == OP_Conv || n->op == OP_Gemm;
+    return layer && operand_tensor(n, 1) && predict_ort(n).verdict == VERDICT_INTEGER;
+}

@@ -288,6 +288,14 @@ static void print_quants(struct printer *p, const struct node *n, int column)
         }
 }
 
+static void print_remark(struct printer *p, const char *text, int column)
+{
+    print_pad(p, column);
+    print_text(p, "# ");
+    print_text(p, text);
+    print_newline(p);
+}
+
 static void print_node(struct printer *p, const struct node *n, int indent, int column)
 {
     const struct value *first = n->n_out ? n->out[0] : NULL;
@@ -306,6 +314,8 @@ static void print_node(struct printer *p, const struct node *n, int indent, int 
     print_call(p, n);
     print_attrs(p, n, indent);
     print_newline(p);
+    if (p->options->why && p->options->why[n->id])
+        print_remark(p, p->options->why[n->id], indent + column + 2);
     print_quants(p, n, indent + column + 2);
 }
 

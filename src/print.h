@@ -10,6 +10,7 @@
  *     >
  *     {
  *       float[1,64,112,112]  c = Conv(x, w) <pads = [3,3,3,3], strides = [2,2]>
+ *                              # layer: weight int8, input uint8
  *                              # c: uint8, scale 0.0235 zero 128
  *     }
  *
@@ -30,6 +31,7 @@ struct print_options {
     bool hide_constants;
     bool summary; /* counts instead of the graph */
     int width;    /* columns of a line; 0: 100 */
+    const char *const *why; /* a remark for each node, by id, or NULL; NULL: none */
 };
 void model_print(const struct model *m, FILE *f, const struct print_options *o);
 /* For programs: a line a value, inputs and constants first, "PLACE<TAB>NAME<TAB>TYPE". PLACE is

@@ -68,6 +68,16 @@ static int count_reason(const struct report *r, int from, int to, const char *re
     return n;
 }
 
+/* A note for each line. */
+static void print_advice(const struct report *r, FILE *out)
+{
+    for (const char *text = r->advice ? r->advice : ""; *text;) {
+        int n = (int)strcspn(text, "\n");
+        fprintf(out, "  note      %.*s\n", n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
 static void print_layers(const struct report *r, FILE *out)
 {
     int n = r->layer.n, n_left = 0;
@@ -85,18 +95,28 @@ static void print_layers(const struct report *r, FILE *out)
     if (r->predicted)
         fprintf(out, "  integer   %.2f %% of the multiply-adds in %s\n", r->integer_percent,
                 r->target);
+    print_advice(r, out);
 }
 
+static void print_result(const char *label, const struct report_output *o, FILE *out)
+{
+    fprintf(out, "  %-9s %s: ", label, o->name);
+    if (isinf(o->sqnr))
+        fprintf(out, "none\n");
+    else
+        fprintf(out, "%.1f dB SQNR\n", o->sqnr);
+}
+
+/* All together, and the worst where there are several. */
 static void print_results(const struct report *r, FILE *out)
 {
-    for (int i = 0; i < r->result.n; i++) {
-        const struct report_output *o = &r->result.at[i];
-        fprintf(out, "  %-9s %s: ", i ? "" : "error", o->name);
-        if (isinf(o->sqnr))
-            fprintf(out, "none\n");
-        else
-            fprintf(out, "%.1f dB SQNR\n", o->sqnr);
-    }
+    int worst = 1;
+    for (int i = 2; i < r->result.n; i++)
+        worst = r->result.at[i].sqnr < r->result.at[worst].sqnr ? i : worst;
+    if (r->result.n)
+        print_result("error", &r->result.at[0], out);
+    if (r->result.n > 1)
+        print_result("", &r->result.at[worst], out);
 }
 
 /* As a shell would need it. */

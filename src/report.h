@@ -36,6 +36,10 @@ struct report_layer {
     const char *runs_why;  /* "" where there is nothing to say */
     double macs;           /* multiply-adds; only with runs */
 };
+struct report_why { /* a node that computes floats */
+    const char *node, *op;
+    const char *why; /* as place_explain() says it */
+};
 struct report_pass {
     const char *name;
     int changes;
@@ -57,8 +61,10 @@ struct report {
     bool random_data;
     bool predicted;         /* the next is known */
     double integer_percent; /* of the multiply-adds, in the target */
+    const char *advice;     /* as predict_advice() says it; NULL or "": none */
     VEC(struct report_setting) setting;
     VEC(struct report_layer) layer; /* in execution order */
+    VEC(struct report_why) why;     /* likewise, layers among them; only in the JSON */
     VEC(struct report_pass) pass;
     VEC(struct report_output) result;
     double started;

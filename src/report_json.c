@@ -69,6 +69,20 @@ static json_t *json_layers(const struct report *r)
     return list;
 }
 
+static json_t *json_why(const struct report *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < r->why.n; i++) {
+        const struct report_why *w = &r->why.at[i];
+        json_t *j = json_object();
+        json_object_set_new(j, "node", json_text(w->node));
+        json_object_set_new(j, "op", json_text(w->op));
+        json_object_set_new(j, "why", json_text(w->why));
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
 static json_t *json_passes(const struct report *r)
 {
     json_t *list = json_array();
@@ -125,7 +139,9 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "outputs", json_results(r));
     json_object_set_new(j, "integer_percent",
                         r->predicted ? json_real(r->integer_percent) : json_null());
+    json_object_set_new(j, "advice", json_lines(r->advice));
     json_object_set_new(j, "layers", json_layers(r));
+    json_object_set_new(j, "nodes", json_why(r));
     json_object_set_new(j, "passes", json_passes(r));
     json_object_set_new(j, "cost", json_cost(r));
     return j;

@@ -56,6 +56,14 @@ void predict_print(const struct prediction *p, const char *target, FILE *out)
         }
     fprintf(out, "  share       %.2f %% of the multiply-adds run in integers in %s\n",
             predict_share(p), target);
+    struct arena a = {0};
+    const char *text = predict_advice(p, target, &a);
+    while (*text) {
+        int n = (int)strcspn(text, "\n");
+        fprintf(out, "  note        %.*s\n", n, text);
+        text += n + (text[n] == '\n');
+    }
+    arena_release(&a);
 }
 
 int predict_write(const struct prediction *p, const char *model, const char *target,

@@ -51,6 +51,8 @@ const struct target target_table[N_TARGETS] = {
         .integer_bias = true,
         .recurrent_weights = true,
         .add_is_bias = true,
+        .rounds_floats = true,
+        .slow_groups = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",
         .integer = LAYERS " LSTM",
@@ -74,9 +76,9 @@ const struct target target_table[N_TARGETS] = {
         .add_is_bias = true,
         .opset = 13,
         .formats = "qdq,fakequantize,dq",
-        .integer = LAYERS,
+        .integer = LAYERS " ConvTranspose",
         .outputs = "",
-        .per_channel = LAYERS,
+        .per_channel = LAYERS " ConvTranspose",
         .codes = MOVERS,
         .folded = "",
         .units = "",
@@ -212,7 +214,12 @@ bool target_takes_channels(const struct target *t, const struct node *n)
 
 bool target_is_unit(const struct target *t, const struct node *n)
 {
-    return t->unit_rule != UNITS_NEVER && names_node(t->units, n);
+    return t->unit_rule != UNITS_NEVER && target_computes_codes(t, n);
+}
+
+bool target_computes_codes(const struct target *t, const struct node *n)
+{
+    return names_node(t->units, n);
 }
 
 bool target_writes(const struct target *t, enum op op)

@@ -62,6 +62,8 @@ struct target {
     bool integer_bias;        /* int32 with scale input * weight; otherwise the bias stays float */
     bool recurrent_weights;   /* loads LSTM, GRU and RNN with DequantizeLinear on their weights */
     bool add_is_bias;         /* a constant vector added behind a MatMul is its bias */
+    bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
+    bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
     bool skip_branch;         /* of a residual Add the branch beside the layer is quantized */
     enum unit_rule unit_rule; /* may be raised from never to follow where there are units */
     enum input_rule inputs;   /* of the format */
@@ -89,6 +91,8 @@ bool target_wants_output(const struct target *t, const struct node *n);
 bool target_takes_channels(const struct target *t, const struct node *n);
 /* Does the node compute on codes as no layer does? A MatMul of two activations is a unit, too. */
 bool target_is_unit(const struct target *t, const struct node *n);
+/* The same where the command line asked for it. */
+bool target_computes_codes(const struct target *t, const struct node *n);
 bool target_has_format(const struct target *t, enum format f);
 /* Makes the rules those of a format, refuses types that the target does not compute with, and sets
  * the opset that the types need. */

@@ -235,6 +235,40 @@ test (float[1,3] x) => (float[1,3] y)
 }
 """)
 
+    def test_target(self):
+        """Why each node is quantized or not."""
+        nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["g"], "dense", transB=1),
+                 helper.make_node("Relu", ["g"], ["r"], "relu"),
+                 helper.make_node("Exp", ["r"], ["e"], "exp"),
+                 helper.make_node("ArgMax", ["e"], ["y"], "most")]
+        self.model(nodes=nodes, outputs=[value("y", [1, 2], TensorProto.INT64)],
+                   constants={"w": np.eye(2, 3, dtype=np.float32), "b": np.ones(2, np.float32)})
+        self.quern("show", "model.onnx", "--target", "onnxruntime", "--no-constants", out="""\
+# model.onnx: IR version 8, opset 17
+test (float[1,3] x) => (int64[1,2] y)
+{
+  # x: uint8
+  float[1,2]  [dense] g = Gemm(x, w, b) <transB = 1>
+              # layer: weight int8 per channel (axis 0) symmetric, input uint8, output uint8, \
+bias int32
+  float[1,2]  [relu] r = Relu(g)
+              # folded: vanishes in the quantization behind it
+              # r: uint8
+  float[1,2]  [exp] e = Exp(r)
+              # float: onnxruntime has no integer rule for Exp
+  int64[1,2]  [most] y = ArgMax(e)
+}
+""")
+        self.fails(2, "show: unknown target 'moon'; see 'quern list targets'", "show",
+                   "model.onnx", "--target", "moon")
+
+    def test_target_of_a_quantized_model(self):
+        self.samples(x=X)
+        self.quern("quantize", "model.onnx", "--data", "data", "-o", "q.onnx", out=None, err=None)
+        out, _ = self.quern("show", "q.onnx", "--target", "onnxruntime", "--node", "Gemm",
+                            out=None)
+        self.assertIn("# integer\n", out)
+
     def test_summary(self):
         out, _ = self.quern("show", "model.onnx", "--summary", out=None)
         self.assertRegex(out, r"\nnodes +1\n +1  Gemm\n")

@@ -36,11 +36,18 @@ usage: quern show MODEL [options]
 Prints a model's graph as text, a line a node: names, types, attributes, and how values
 are quantized.
 
+With --target the graph is what `quern quantize` would make of it, prepared and placed,
+before any data are seen: what is decided by measuring is not in it, but in the report
+of `quern quantize --report`.
+
   MODEL                   an ONNX model
 
 Options
       --node PATTERN      only nodes whose name, operator or an output matches (* any
                           text, ? any letter), and their constants
+  -t, --target NAME       place the quantization for this runtime, and say of each node
+                          why it is quantized or not; of a quantized model, how the
+                          runtime executes it
       --summary           counts instead of the graph
       --no-constants      leave the list of constants out
       --types             a line a value instead of the graph: where (nothing, or a
@@ -58,6 +65,8 @@ Examples
   quern show model.onnx --summary
   quern show model.onnx --node '*conv1*'
   quern show model.onnx --node Gemm
+  quern show model.onnx --target openvino --no-constants
+  quern show model.int8.onnx --target openvino --node Conv
 """
 
 

@@ -8,6 +8,7 @@ import collections
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -20,6 +21,9 @@ except ImportError as missing:
     raise unittest.SkipTest(f"{missing} (tools/requirements-test.txt)")
 
 ROOT = pathlib.Path(os.environ.get("QUERN_ROOT", pathlib.Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(ROOT / "tools/bench"))
+import kernels      # it is found there
+
 MATERIAL = ROOT.parent / "shared/material/models"   # real models; a checkout may have none
 
 
@@ -120,16 +124,10 @@ class OpenVino:
                 for sample in samples]
 
     def layers(self):
-        """How often each kind of layer with weights runs in each precision."""
-        kinds = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
-        count = collections.Counter()
-        for node in self.model.get_runtime_model().get_ordered_ops():
-            info = node.get_rt_info()
-            kind, precision = (info[key].astype(str) if key in info else ""
-                               for key in ("layerType", "runtimePrecision"))
-            if kind in kinds:
-                count[kind, precision.lower()] += 1
-        return count
+        """How often each kind of layer has an "integer" kernel, a "float" one, or one that
+        "dequantizes" its weight."""
+        return collections.Counter((kind, verdict) for kind, verdict, _ in
+                                   kernels.openvino_kernels(self.model))
 
 
 # Small models

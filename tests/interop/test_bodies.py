@@ -222,10 +222,7 @@ class Bodies(Case):
             signal = sum(np.square(b[key].astype(float)).sum() for b in exact)
             figures.append(10 * np.log10(signal / noise))
         self.assertGreater(min(figures), 12)
-        # The simulation measures outputs before they are rounded themselves.
-        rounded = "generic" in options or "qnn" in options
-        self.assertLess(abs(np.mean(figures) - report["outputs"][0]["sqnr_db"]),
-                        3 if rounded else 0.1)
+        self.assertLess(abs(np.mean(figures) - report["outputs"][0]["sqnr_db"]), 0.1)
         return onnx.load(out)
 
     def test_qoperator(self):

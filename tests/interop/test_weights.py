@@ -417,7 +417,7 @@ class Weights(unittest.TestCase):
                 quern.run("quantize", path, "--data", data, "-o", out, "--target", "openvino")
                 model = quern.OpenVino(out)
                 self.assertEqual(sum(n for (_, t), n in model.layers().items()
-                                     if t in ("i8", "u8")), integer, model.layers())
+                                     if t == "integer"), integer, model.layers())
                 for a, b in zip(quern.simulate(out, data), model(samples), strict=True):
                     for left, right in zip(a.values(), b.values(), strict=True):
                         self.assertLess(quern.relative_difference(left, right), 0.02)

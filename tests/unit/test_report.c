@@ -30,9 +30,11 @@ static void fill(struct report *r)
     r->samples = 20;
     r->predicted = true;
     r->integer_percent = 94.75;
+    r->advice = "too small\n";
     *vec_add(&r->setting, &r->arena) = (struct report_setting){"observer", "min-max"};
     for (int i = 0; i < 3; i++)
         *vec_add(&r->layer, &r->arena) = layers[i];
+    *vec_add(&r->why, &r->arena) = (struct report_why){"pool", "MaxPool", "moves codes"};
     *vec_add(&r->pass, &r->arena) = (struct report_pass){"fold-bn", 2, 0.25, "one\ntwo\n"};
     *vec_add(&r->result, &r->arena) = (struct report_output){"y", 31.25};
     *vec_add(&r->result, &r->arena) = (struct report_output){"z", INFINITY};
@@ -49,7 +51,7 @@ static void test_json(void **state)
         "\"samples\":20,\"random\":false},"
         "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"
         "{\"name\":\"z\",\"equal\":true,\"sqnr_db\":null}],"
-        "\"integer_percent\":94.75,\"layers\":["
+        "\"integer_percent\":94.75,\"advice\":[\"too small\"],\"layers\":["
         "{\"node\":\"conv1\",\"op\":\"Conv\",\"quantized\":true,"
         "\"weight\":\"int8 per channel (axis 0) symmetric\",\"scales\":8,"
         "\"runs\":\"integer\",\"runs_why\":null,\"multiply_adds\":1152.0},"
@@ -58,6 +60,7 @@ static void test_json(void **state)
         "\"runs_why\":\"its input is not quantized\",\"multiply_adds\":64.0},"
         "{\"node\":\"caf\\\\xe9\",\"op\":\"MatMul\",\"quantized\":false,"
         "\"reason\":\"its weight is not constant\"}],"
+        "\"nodes\":[{\"node\":\"pool\",\"op\":\"MaxPool\",\"why\":\"moves codes\"}],"
         "\"passes\":[{\"name\":\"fold-bn\",\"changes\":2,\"notes\":[\"one\",\"two\"]}]}";
     struct report r = {0};
     struct err err = {0};
@@ -105,6 +108,7 @@ static void test_print(void **state)
         "  layers    1 of 3 quantized\n"
         "            2 float: its weight is not constant ('att', ...)\n"
         "  integer   94.75 % of the multiply-adds in onnxruntime\n"
+        "  note      too small\n"
         "  data      20 .npz files\n"
         "  error     y: 31.2 dB SQNR\n"
         "            z: none\n"

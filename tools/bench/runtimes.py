@@ -9,34 +9,23 @@ import onnx
 import onnxruntime
 import openvino
 
-THREADS = 2
+import kernels
 
-# What ONNX Runtime calls its kernels for convolutions, matrix products and recurrent layers.
-ORT_INTEGER = {"QLinearConv", "QLinearConvTranspose", "ConvInteger", "QLinearMatMul", "QGemm",
-               "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul",
-               "DynamicQuantizeLSTM", "QAttention"}
-ORT_FLOAT = {"Conv", "FusedConv", "NhwcFusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul",
-             "FusedMatMul", "LSTM", "GRU", "RNN", "Attention"}
-OV_COMPUTE = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
+THREADS = 2
 
 
 def kinds(graph):
     """How often each operator occurs, subgraphs included."""
-    found = collections.Counter()
-    for node in graph.node:
-        found[node.op_type] += 1
-        for attribute in node.attribute:
-            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                found += kinds(inner)
-    return found
+    return collections.Counter(node.op_type for body in kernels.bodies(graph)
+                               for node in body.node)
 
 
 class Ort:
     """A model in ONNX Runtime."""
 
-    def __init__(self, path):
+    def __init__(self, path, threads=THREADS):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = threads
         options.log_severity_level = 4
         with tempfile.TemporaryDirectory() as directory:
             dump = pathlib.Path(directory) / "optimized.onnx"
@@ -44,8 +33,9 @@ class Ort:
             self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"])
             found = kinds(onnx.load(dump, load_external_data=False).graph)
-        self.nodes = {"integer": sum(found[kind] for kind in ORT_INTEGER),
-                      "float": sum(found[kind] for kind in ORT_FLOAT)}
+            self.layers = kernels.in_ort(dump)     # of renamed layers
+        self.nodes = {"integer": sum(found[kind] for kind in kernels.ORT_INTEGER),
+                      "float": sum(found[kind] for kind in kernels.ORT_FLOAT)}
         shape = self.session.get_inputs()[0].shape
         self.output = self.session.get_outputs()[0].name
         self.fixed_batch = bool(shape) and isinstance(shape[0], int)
@@ -57,18 +47,30 @@ class Ort:
 class OpenVino:
     """A model in OpenVINO's CPU plugin, without bfloat16."""
 
-    def __init__(self, path):
+    def __init__(self, path, threads=THREADS, renamed=()):
         core = openvino.Core()
         self.model = core.compile_model(core.read_model(path), "CPU", {
-            "INFERENCE_NUM_THREADS": THREADS, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
-        self.nodes = collections.Counter({"integer": 0, "float": 0})
-        for node in self.model.get_runtime_model().get_ordered_ops():
-            info = node.get_rt_info()
-            if "layerType" in info and info["layerType"].astype(str) in OV_COMPUTE:
-                precision = info["runtimePrecision"].astype(str).lower()
-                self.nodes["integer" if precision in ("i8", "u8") else "float"] += 1
+            "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"})
+        verdicts = [verdict for _, verdict, _ in kernels.openvino_kernels(self.model)]
+        integer = verdicts.count("integer")
+        self.nodes = {"integer": integer, "float": len(verdicts) - integer}
+        self.layers = kernels.in_openvino(self.model, renamed)
         self.fixed_batch = self.model.input(0).partial_shape[0].is_static
 
     def __call__(self, feed):
         results = self.model(feed)
         return [results[i] for i in range(len(self.model.outputs))]
+
+
+def multiply_adds(path, feed):
+    """What each renamed layer of a model multiplies in a run, as kernels.multiply_adds() says."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as directory:
+        options.profile_file_prefix = str(pathlib.Path(directory) / "run")
+        session = onnxruntime.InferenceSession(str(path), options,
+                                               providers=["CPUExecutionProvider"])
+        session.run(None, feed)
+        return kernels.multiply_adds(session.end_profiling())

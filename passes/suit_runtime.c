@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * suit-runtime: what ONNX Runtime would do with a lowered model that is not meant.
+ *
+ * It quantizes by itself, with one scale, the constant weight of a float layer whose input and
+ * output are quantized. And it gives each reader of a DequantizeLinear one of its own, so that it
+ * finds no x * Sigmoid(x), which it has a kernel for:
+ *
+ *     Conv(x, w)      =>  Conv(Clip(x), w)         w float, x dequantized
+ *     x * Sigmoid(x)  =>  y * Sigmoid(y), y = Clip(x)
+ *
+ * The limits of the Clip lie a step outside of what codes stand for: it changes no number, and the
+ * runtime looks no further.
+ */
+#include "op.h"
+#include "pass.h"
+#include "predict.h"
+#include "target.h"
+
+static struct value *scalar(struct build *at, const char *stem, double x)
+{
+    struct tensor *t = tensor_new(at->graph->model->arena, DTYPE_F32, &(struct shape){0});
+    tensor_f32(t)[0] = (float)x;
+    return build_constant(at, stem, t);
+}
+
+/* Across operators that move codes. */
+static const struct node *dequantize_before(const struct value *v)
+{
+    const struct node *n = v->def;
+    while (n && n->op != OP_DequantizeLinear)
+        n = n->n_in && n->in[0].value ? n->in[0].value->def : NULL;
+    return n;
+}
+
+/* v across a Clip in front of node n; NULL: the limits of its codes are not known. */
+static struct value *clip_codes(const struct value *v, struct node *n)
+{
+    const struct node *dq = dequantize_before(v);
+    const struct tensor *scale = dq ? node_constant(dq, 1) : NULL;
+    const struct tensor *zero = dq ? node_constant(dq, 2) : NULL;
+    if (!scale || !zero || tensor_count(scale) != 1 || !dtype_info(zero->dtype)->is_integer)
+        return NULL;
+    double s = tensor_get(scale, 0), z = tensor_get(zero, 0);
+    const struct dtype_info *codes = dtype_info(zero->dtype);
+    struct build at = build_before(n);
+    struct value *in[] = {(struct value *)v,
+                          scalar(&at, "least", ((double)codes->min - z - 1) * s),
+                          scalar(&at, "most", ((double)codes->max - z + 1) * s)};
+    return build_node(&at, OP_Clip, 3, in, 1)->out[0];
+}
+
+/* x * Sigmoid(x) behind a DequantizeLinear that nobody else reads: the Sigmoid; NULL: another. */
+static struct node *gate_behind(const struct node *dequantize)
+{
+    const struct value *x = dequantize->out[0];
+    struct node *sigmoid = NULL, *product = NULL;
+    int n = 0;
+    value_each_use(x, u) {
+        n++;
+        sigmoid = u->user->op == OP_Sigmoid ? u->user : sigmoid;
+        product = u->user->op == OP_Mul ? u->user : product;
+    }
+    bool gate = n == 2 && sigmoid && product && sigmoid->graph == product->graph
+             && value_only_user(sigmoid->out[0]) == product;
+    return gate ? sigmoid : NULL;
+}
+
+/* Changes: Clip nodes. */
+static int suit_graph(struct graph *g)
+{
+    int changes = 0;
+    graph_each(g, n) {
+        struct value *cut = NULL;
+        struct node *sigmoid = n->op == OP_DequantizeLinear ? gate_behind(n) : NULL;
+        if (sigmoid && (cut = clip_codes(n->out[0], sigmoid))) {
+            node_set_input(value_only_user(sigmoid->out[0]),
+                           node_input(value_only_user(sigmoid->out[0]), 0) == n->out[0] ? 0 : 1,
+                           cut);
+            node_set_input(sigmoid, 0, cut);
+        } else if (predict_ort_rounds_weight(n) && (cut = clip_codes(n->in[0].value, n))) {
+            node_set_input(n, 0, cut);
+        }
+        changes += cut != NULL;
+    }
+    return changes;
+}
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    int n_graphs, changes = 0;
+    (void)err;
+    if (!ctx->target || !ctx->target->rounds_floats)
+        return 0;
+    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        changes += suit_graph(graph[i]);
+    return changes;
+}
+
+const struct pass pass_suit_runtime = {
+    .name = "suit-runtime",
+    .summary = "keep ONNX Runtime from rounding float layers, and x * Sigmoid(x) in one piece",
+    .needs = FACT_TYPES,
+    .breaks = FACT_TYPES,
+    .run = run,
+};

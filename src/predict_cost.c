@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * predict_cost: the formulas. Rates are multiply-adds a microsecond.
+ *
+ * Float convolutions of pictures compute 16 output channels at once, and 16 input channels where
+ * there are as many. Integer ones read their input in place if it has a multiple of 4 channels and
+ * the output one of 16; otherwise the elements under the filter are copied together for each
+ * output position, row by row, which costs more than what is computed from few channels.
+ */
+#include "predict_cost.h"
+
+#include "op.h"
+#include "predict_layer.h"
+
+#include <math.h>
+
+enum {
+    BLOCK = 16,       /* channels of a float kernel */
+    UNKNOWN_DIM = 32, /* what a dim that is not known counts as, but the first: 1 */
+};
+
+static const double float_rate = 55e3, float_depthwise_rate = 35e3, float_unaligned_rate = 4.5e3,
+                    float_grouped_rate = 18e3, float_other_rank_rate = 28e3,
+                    integer_rate = 150e3, integer_depthwise_rate = 30e3, vector_rate = 12e3,
+                    integer_vector_rate = 40e3;
+static const double per_node = 1, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4, per_tap = 7e-3,
+                    per_converted = 2e-4;
+
+struct conv_size {
+    double positions; /* outputs a channel */
+    double taps, rows; /* elements of the filter a channel, and of all axes but the last */
+    double in, out, groups; /* channels of a group */
+    int rank;
+};
+
+/* Product of dims from..rank-1; 0: the rank is not known. */
+static double size_of(const struct value *v, int from)
+{
+    double n = v->type.shape.rank > 0;
+    for (int i = from; i < v->type.shape.rank; i++) {
+        int64_t dim = v->type.shape.dim[i];
+        n *= dim >= 0 ? (double)dim : i > 0 ? UNKNOWN_DIM : 1;
+    }
+    return n;
+}
+
+static double round_up(double n, double to)
+{
+    return ceil(n / to) * to;
+}
+
+static bool conv_size(const struct node *n, struct conv_size *s)
+{
+    const struct value *w = node_input(n, 1), *y = n->out[0];
+    int rank = w ? w->type.shape.rank : 0;
+    if (rank < 3 || size_of(w, 0) <= 0 || y->type.shape.rank != rank || size_of(y, 0) <= 0)
+        return false;
+    *s = (struct conv_size){.rank = rank, .groups = (double)node_int(n, "group", 1)};
+    double channels = (double)w->type.shape.dim[0];
+    s->positions = size_of(y, 0) / channels;
+    s->taps = size_of(w, 2);
+    s->rows = s->taps / (double)w->type.shape.dim[rank - 1];
+    s->in = (double)w->type.shape.dim[1];
+    s->out = channels / s->groups;
+    return true;
+}
+
+static bool multiple(double n, double of)
+{
+    return fmod(n, of) == 0;
+}
+
+static double float_conv(const struct conv_size *s)
+{
+    double filter = s->positions * s->taps;
+    if (s->rank != 4)
+        return filter * s->in * s->out * s->groups / float_other_rank_rate;
+    if (s->groups > 1 && s->in == 1 && s->out == 1)
+        return multiple(s->groups, 4) ? filter * round_up(s->groups, BLOCK) / float_depthwise_rate
+                                      : filter * s->groups / float_unaligned_rate;
+    if (s->groups > 1 && !(multiple(s->in, BLOCK) && multiple(s->out, BLOCK)))
+        return filter * s->in * s->out * s->groups / float_grouped_rate;
+    double in = s->in < BLOCK ? s->in : round_up(s->in, BLOCK);
+    return filter * in * round_up(s->out, BLOCK) * s->groups / float_rate;
+}
+
+static double integer_depthwise(const struct conv_size *s)
+{
+    double filter = s->positions * s->taps, channels = s->groups;
+    if (multiple(channels, BLOCK))
+        return filter * (1e-3 + channels / integer_depthwise_rate);
+    return filter * ((multiple(channels, BLOCK / 2) ? 1.5e-3 : 3.8e-3) + channels * 8e-5);
+}
+
+static double integer_conv(const struct conv_size *s)
+{
+    double computed = s->positions * s->taps * s->in * s->out * s->groups / integer_rate;
+    if (s->groups > 1 && s->in == 1 && s->out == 1)
+        return integer_depthwise(s);
+    if (s->rank > 4)
+        return computed + s->positions * s->taps * s->groups * per_tap;
+    if (multiple(s->in, 4) && multiple(s->out, BLOCK) && s->groups == 1)
+        return computed;
+    double copied = s->positions * s->groups * (s->rows * per_row + s->taps * s->in * per_byte);
+    return (s->groups > 1 ? 2 : 1) * copied + computed;
+}
+
+static bool product_cost(const struct node *n, struct layer_cost *c)
+{
+    const struct value *w = node_input(n, 1);
+    int rank = n->out[0]->type.shape.rank, w_rank = w ? w->type.shape.rank : 0;
+    double outputs = size_of(n->out[0], 0);
+    if (outputs <= 0 || w_rank < 2)
+        return false;
+    double columns = size_of(n->out[0], rank - 1);
+    double macs = outputs / columns * size_of(w, w_rank - 2);
+    bool vector = outputs < 4 * columns;
+    c->real = 2 * per_node + macs / (vector ? vector_rate : float_rate);
+    c->integer = 3 * per_node + macs / (vector ? integer_vector_rate : integer_rate);
+    return true;
+}
+
+bool cost_of_layer(const struct node *n, struct layer_cost *c)
+{
+    struct conv_size s;
+    if (n->op == OP_Gemm || n->op == OP_MatMul)
+        return product_cost(n, c);
+    if (n->op != OP_Conv || !conv_size(n, &s))
+        return false;
+    double elements = size_of(node_input(n, 0), 0) + size_of(n->out[0], 0);
+    c->real = per_conv + float_conv(&s);
+    c->integer = per_conv + integer_conv(&s);
+    c->conversions = 4 * per_node + 2 * per_converted * elements;
+    return true;
+}
+
+/* Does an integer kernel take this value in, maybe behind operators that only move codes? */
+static bool all_are_layers(const struct value *v, const bool *integer, int depth)
+{
+    value_each_use(v, u) {
+        const struct node *n = u->user;
+        bool moves = depth > 0 && n->n_out == 1 && op_table[n->op].role == ROLE_SAME;
+        if (node_is_result(n)
+            || !(integer[n->id] || (moves && all_are_layers(n->out[0], integer, depth - 1))))
+            return false;
+    }
+    return true;
+}
+
+/* A layer, or the Relu or Clip behind one. */
+static bool is_layer_output(const struct value *v, const bool *integer)
+{
+    const struct node *n = v->def;
+    if (n && (n->op == OP_Relu || n->op == OP_Clip || op_table[n->op].role == ROLE_SAME))
+        return n->n_in && is_layer_output(n->in[0].value, integer);
+    if (n && n->op == OP_Add && n->in[0].value && n->in[1].value)
+        return (n->in[0].value->def && integer[n->in[0].value->def->id] && n->in[1].value->def
+                && node_is_dequantize(n->in[1].value->def)
+                && codes_read(n->in[1].value->def).constant);
+    return n && integer[n->id];
+}
+
+/* Read by an operator that becomes a table of codes: what it costs is counted behind it. */
+static bool goes_to_table(const struct value *v)
+{
+    const struct node *n = value_only_user(v);
+    if (!n || (n->op != OP_LeakyRelu && n->op != OP_Sigmoid))
+        return false;
+    const struct node *q = value_only_user(n->out[0]);
+    return q && node_is_quantize(q);
+}
+
+double cost_of_conversions(const struct model *m, const bool *integer)
+{
+    enum { DEPTH = 4 };
+    double total = 0;
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        for (const struct node *n = graph[i]->first; n; n = n->next) {
+            bool leaves = node_is_dequantize(n) && !codes_read(n).constant
+                       && !goes_to_table(n->out[0]) && !all_are_layers(n->out[0], integer, DEPTH);
+            bool enters = node_is_quantize(n) && !is_layer_output(n->in[0].value, integer);
+            if (leaves || enters)
+                total += per_node + per_converted * size_of(n->out[0], 0);
+        }
+    arena_release(&scratch);
+    return total;
+}

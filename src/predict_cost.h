@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * predict_cost: about how long layers take in ONNX Runtime, in float and in integers, on one core.
+ *
+ * Simple formulas for its kernels on x86-64 with VNNI, fitted to measurements (docs/targets.md).
+ * They are meant to tell whether integers pay, which they do not where channels are few, and are
+ * within a factor of two for most layers. Nothing else is derived from them.
+ */
+#ifndef PREDICT_COST_H
+#define PREDICT_COST_H
+
+#include "predict.h"
+
+/* Of an execution; false: an operator without a formula. Dims that are not known count as 32, but
+ * the first as 1. */
+bool cost_of_layer(const struct node *n, struct layer_cost *c);
+/* Microseconds of the QuantizeLinear and DequantizeLinear nodes of activations that no integer
+ * kernel takes in; `integer` by node id: the layers that are such kernels. */
+double cost_of_conversions(const struct model *m, const bool *integer);
+
+#endif

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers whose integer kernels are slower than float ones: what stays float stays so in ONNX
+Runtime, and the user is told of the rest."""
+import json
+import pathlib
+import tempfile
+import unittest
+
+import numpy as np
+import quern
+from quern import Net, onnx
+
+
+class SlowLayers(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def quantize(self, net, *options):
+        path, samples = net.save(self.directory / "float.onnx"), net.samples(8)
+        data = self.directory / "data"
+        if not data.exists():
+            quern.write_samples(data, samples)
+        out, report = self.directory / "int8.onnx", self.directory / "report.json"
+        self.said = quern.run("quantize", path, "--data", data, "-o", out, "--report", report,
+                              *options)
+        self.report = json.loads(report.read_text())
+        return out, data
+
+    def check(self, out, data, **kinds):
+        """Kernels of ONNX Runtime, which computes what quern simulates."""
+        found = quern.ort_operators(out)
+        self.assertEqual({kind: found[kind] for kind in kinds}, kinds)
+        samples = [dict(np.load(file)) for file in sorted(data.glob("*.npz"))]
+        for ours, theirs in zip(quern.simulate(out, data), quern.ort_run(out, samples),
+                                strict=True):
+            for key in theirs:
+                self.assertLess(quern.relative_difference(ours[key], theirs[key]), 1e-3)
+
+    def chain(self, activation=None, pool=False):
+        """Three convolutions; the one in the middle is called Conv_..., as all nodes are."""
+        net = Net(5)
+        x = net.input(1, 8, 12, 12)
+        for _ in range(3):
+            x = net.node("Conv", x, net.weight(8, 8, 3, 3), net.bias(8), pads=[1] * 4)
+            if activation:
+                x = net.node(activation, x)
+            if pool and len(net.nodes) < 4:
+                x = net.node("MaxPool", x, kernel_shape=[2, 2])
+        net.output(x)
+        return net, [node.name for node in net.nodes if node.op_type == "Conv"][1]
+
+    def test_float_between_quantized(self):
+        for options in {}, {"activation": "Relu"}, {"activation": "Relu", "pool": True}:
+            with self.subTest(options):
+                net, middle = self.chain(**options)
+                out, data = self.quantize(net, "--skip-node", middle)
+                self.check(out, data, QLinearConv=2, Clip=1)
+                weights = [w.shape for w in quern.initializers(onnx.load(out)).values()
+                           if w.dtype == np.float32 and w.ndim == 4]
+                self.assertEqual(weights, [(8, 8, 3, 3)])
+                found = quern.ort_operators(out)
+                self.assertEqual(found["Conv"] + found["FusedConv"], 1)
+
+    def test_gate(self):
+        """x * Sigmoid(x) between layers is one kernel."""
+        net = Net(8)
+        x = net.node("Conv", net.input(1, 8, 12, 12), net.weight(16, 8, 3, 3), net.bias(16))
+        x = net.node("Mul", x, net.node("Sigmoid", x))
+        net.output(net.node("Conv", x, net.weight(8, 16, 1, 1), net.bias(8)))
+        out, data = self.quantize(net)
+        self.check(out, data, QLinearConv=2, QuickGelu=1)
+
+    def test_small_groups(self):
+        """Many groups with a few outputs each stay float; depthwise ones do not."""
+        net = Net(6)
+        x = net.node("Relu", net.node("Conv", net.input(1, 8, 28, 28), net.weight(64, 8, 1, 1),
+                                      net.bias(64)))
+        x = net.node("Relu", net.node("Conv", x, net.weight(64, 1, 3, 3), net.bias(64), group=64))
+        x = net.node("Relu", net.node("Conv", x, net.weight(256, 1, 3, 3), net.bias(256),
+                                      group=64))
+        net.output(net.node("Conv", x, net.weight(8, 256, 1, 1), net.bias(8)))
+        out, data = self.quantize(net)
+        self.assertEqual([layer.get("reason") for layer in self.report["layers"]],
+                         [None, None, "the target's float kernel is much faster for so small "
+                                      "groups", None])
+        self.check(out, data, QLinearConv=3)
+        self.quantize(net, "--target", "openvino")
+        self.assertTrue(all(layer["quantized"] for layer in self.report["layers"]))
+
+    def test_advice(self):
+        """Volumes with three channels are slow in integers, pictures with 64 are not."""
+        for channels, size, slow in (3, (16, 16, 16), True), (64, (28, 28), False):
+            with self.subTest(channels), tempfile.TemporaryDirectory() as directory:
+                self.directory, net = pathlib.Path(directory), Net(7)
+                x = net.input(1, channels, *size)
+                for _ in range(2):
+                    w = net.weight(channels, channels, *[3] * len(size))
+                    x = net.node("Relu", net.node("Conv", x, w, net.bias(channels)))
+                net.output(x)
+                out, _ = self.quantize(net)
+                advice = self.report["advice"]
+                self.assertEqual(len(advice), 2 * slow, advice)
+                self.assertEqual("  note      its layers may take" in self.said, slow)
+                self.assertEqual("  note        its layers may take" in quern.run("check", out),
+                                 slow)
+
+
+if __name__ == "__main__":
+    unittest.main()
