@@ -4,7 +4,14 @@
  */
 #include "k_convert.h"
 
+#include "k_simd.h"
+
 #include <string.h>
+
+union bits {
+    float f;
+    uint32_t u;
+};
 
 #define LOAD(type, to)                                                                             \
     for (int64_t i = 0; i < n; i++)                                                                \
@@ -14,10 +21,7 @@
 /* Exact for every half-precision number, without a table. */
 static float half_to_float(uint16_t h)
 {
-    union {
-        uint32_t u;
-        float f;
-    } v = {(uint32_t)(h & 0x7fff) << 13}, scale = {(254 - 15) << 23}, sign;
+    union bits v = {.u = (uint32_t)(h & 0x7fff) << 13}, scale = {.u = (254 - 15) << 23}, sign;
     v.f *= scale.f; /* moves the exponent, and makes subnormal numbers normal */
     if (v.f >= 65536)
         v.u |= 255u << 23;
@@ -35,6 +39,10 @@ void k_load_f32(enum dtype t, const void *x, int64_t at, int64_t stride, int64_t
     case DTYPE_F16:
         for (int64_t i = 0; i < n; i++)
             y[i] = half_to_float(((const uint16_t *)x)[at + i * stride]);
+        return;
+    case DTYPE_BF16:
+        for (int64_t i = 0; i < n; i++)
+            y[i] = (union bits){.u = (uint32_t)((const uint16_t *)x)[at + i * stride] << 16}.f;
         return;
     default:
         for (int64_t i = 0; i < n; i++)
@@ -77,13 +85,44 @@ void k_load_i64(enum dtype t, const void *x, int64_t at, int64_t stride, int64_t
         ((type *)y)[at + i] = (type)x[i];                                                          \
     return
 
+/* Adding half of what is cut off, less where the last bit that stays is even, rounds the bits of a
+ * float as a number is rounded. Numbers below 2^-14 have fewer bits as halves: adding 1/2 leaves
+ * those. From 65520 on there is only infinity. */
+K_CLONES static void store_halves(const float *x, int64_t n, uint16_t *y)
+{
+    for (int64_t i = 0; i < n; i++) {
+        union bits v = {x[i]}, small;
+        uint32_t sign = v.u >> 16 & 0x8000, a = v.u & 0x7fffffff;
+        uint32_t h = (a + 0xfff + (a >> 13 & 1) - (112u << 23)) >> 13;
+        small.u = a;
+        small.f += 0.5f;
+        h = a < 113u << 23 ? small.u - (126u << 23) : h;
+        h = a >= 0x477ff000 ? 0x7c00 : h;
+        h = a > 0x7f800000 ? 0x7e00 : h;
+        y[i] = (uint16_t)(sign | h);
+    }
+}
+
+K_CLONES static void store_bfloats(const float *x, int64_t n, uint16_t *y)
+{
+    for (int64_t i = 0; i < n; i++) {
+        union bits v = {x[i]};
+        uint32_t h = (v.u + 0x7fff + (v.u >> 16 & 1)) >> 16;
+        h = (v.u & 0x7fffffff) > 0x7f800000 ? (v.u >> 16 & 0x8000) | 0x7fc0 : h;
+        y[i] = (uint16_t)h;
+    }
+}
+
 void k_store_f32(enum dtype t, void *y, int64_t at, int64_t n, const float *x)
 {
-    if (t == DTYPE_F32)
-        memcpy((float *)y + at, x, (size_t)n * sizeof *x);
-    else
+    switch (t) {
+    case DTYPE_F32: memcpy((float *)y + at, x, (size_t)n * sizeof *x); return;
+    case DTYPE_F16: store_halves(x, n, (uint16_t *)y + at); return;
+    case DTYPE_BF16: store_bfloats(x, n, (uint16_t *)y + at); return;
+    default:
         for (int64_t i = 0; i < n; i++)
             dtype_store(t, y, at + i, (double)x[i]);
+    }
 }
 
 void k_store_f64(enum dtype t, void *y, int64_t at, int64_t n, const double *x)

@@ -6,7 +6,9 @@
  */
 #include "ops.h"
 
+#include "k_convert.h"
 #include "k_softmax.h"
+#include "k_unary.h"
 
 #include <math.h>
 
@@ -32,31 +34,58 @@ static int view_open(const struct call *c, struct view *v, struct err *err)
     return 0;
 }
 
-/* The nearest number of a half type. */
-static double rounded(enum dtype t, double v)
+/* A line of a half type, in float. */
+struct half_line {
+    enum dtype t;
+    int64_t n;
+    float *x, *e;   /* what is left of the largest, and its exp */
+    uint16_t *code; /* on the way to the type and back */
+};
+
+/* To the nearest numbers of the type. */
+static void half_round(const struct half_line *l, float *v)
+{
+    k_store_f32(l->t, l->code, 0, l->n, v);
+    k_load_f32(l->t, l->code, 0, 1, l->n, v);
+}
+
+static double half_rounded(enum dtype t, double v)
 {
     uint16_t code;
     dtype_store(t, &code, 0, v);
     return dtype_load(t, &code, 0);
 }
 
-/* Half types are rounded after each step, as in the body that ONNX gives for the operator: maximum,
- * difference, exp, sum, and quotient or logarithm. */
-static void half_line(const struct tensor *x, struct tensor *y, int64_t at, const struct view *v,
-                      bool logs)
+static double exp_sum(const struct half_line *l)
 {
-    enum dtype t = x->dtype;
-    double largest = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < v->n; i++)
-        largest = fmax(largest, tensor_get(x, at + i * v->inner));
-    for (int64_t i = 0; i < v->n; i++)
-        sum += rounded(t, exp(rounded(t, tensor_get(x, at + i * v->inner) - largest)));
-    sum = rounded(t, sum);
-    for (int64_t i = 0; i < v->n; i++) {
-        double d = rounded(t, tensor_get(x, at + i * v->inner) - largest);
-        dtype_store(t, y->data, at + i * v->inner,
-                    logs ? d - rounded(t, log(sum)) : rounded(t, exp(d)) / sum);
-    }
+    double sum = 0;
+    for (int64_t i = 0; i < l->n; i++)
+        sum += (double)l->e[i];
+    return sum;
+}
+
+/* Half types are rounded after each step, as in the body that ONNX gives for the operator: maximum,
+ * difference, exp, sum, and quotient or logarithm. Differences and quotients of such numbers round
+ * as exact ones would, since a float has more than twice their bits. */
+static void half_softmax(const struct half_line *l, const uint16_t *x, uint16_t *y, int64_t inner,
+                         bool logs)
+{
+    float largest = -INFINITY;
+    k_load_f32(l->t, x, 0, inner, l->n, l->x);
+    for (int64_t i = 0; i < l->n; i++)
+        largest = l->x[i] > largest ? l->x[i] : largest;
+    for (int64_t i = 0; i < l->n; i++)
+        l->x[i] -= largest;
+    half_round(l, l->x);
+    k_unary_f32(K_EXP, l->x, l->e, l->n, 0, 0);
+    half_round(l, l->e);
+    float sum = (float)half_rounded(l->t, exp_sum(l));
+    float log_sum = logs ? (float)half_rounded(l->t, log((double)sum)) : 0;
+    for (int64_t i = 0; i < l->n; i++)
+        l->e[i] = logs ? l->x[i] - log_sum : l->e[i] / sum;
+    k_store_f32(l->t, l->code, 0, l->n, l->e);
+    for (int64_t i = 0; i < l->n; i++)
+        y[i * inner] = l->code[i];
 }
 
 int eval_softmax(struct call *c, struct err *err)
@@ -71,8 +100,14 @@ int eval_softmax(struct call *c, struct err *err)
     } else if (x->dtype == DTYPE_F64) {
         k_softmax_f64(x->data, y->data, v.outer, v.n, v.inner, logs);
     } else if (x->dtype == DTYPE_F16 || x->dtype == DTYPE_BF16) {
-        for (int64_t i = 0; i < v.outer * v.inner; i++)
-            half_line(x, y, i / v.inner * v.n * v.inner + i % v.inner, &v, logs);
+        struct half_line l = {x->dtype, v.n, NEW_BUFFER(c->scratch, v.n, float),
+                              NEW_BUFFER(c->scratch, v.n, float),
+                              NEW_BUFFER(c->scratch, v.n, uint16_t)};
+        for (int64_t i = 0; i < v.outer * v.inner; i++) {
+            int64_t at = i / v.inner * v.n * v.inner + i % v.inner;
+            half_softmax(&l, (const uint16_t *)x->data + at, (uint16_t *)y->data + at, v.inner,
+                         logs);
+        }
     } else {
         return call_refuse_dtype(x->dtype, err);
     }

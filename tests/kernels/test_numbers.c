@@ -137,6 +137,40 @@ static void test_store(void **state)
         }
 }
 
+/* Floats of every exponent, those around numbers half-way between two halves, and all edges. */
+static void test_store_halves(void **state)
+{
+    (void)state;
+    struct random r = {57};
+    static const float edges[] = {0, -0.0f, 65504, 65519.996f, 65520, 1e30f, INFINITY, -INFINITY,
+                                  NAN, -NAN, 0x1p-14f, 0x1.ffcp-15f, 0x1.fffp-15f, 0x1p-24f,
+                                  0x1p-25f, 0x1.000002p-25f, 0x1.8p-24f, 0x1.fffffep127f};
+    enum { EDGES = sizeof edges / sizeof edges[0] };
+    float x[ROOM];
+    uint16_t got[ROOM], want[ROOM];
+    for (int round = 0; round < 4000; round++) {
+        enum dtype t = round % 2 ? DTYPE_F16 : DTYPE_BF16;
+        int64_t n = random_int(&r, 0, ROOM);
+        for (int64_t i = 0; i < n; i++) {
+            float v = dtype_f16_to_f32((uint16_t)random_bits(&r));
+            float next = nextafterf(v, INFINITY), half = v * (1 + 0x1p-11f);
+            uint32_t bits = (uint32_t)random_bits(&r);
+            memcpy(&x[i], &bits, sizeof bits);
+            if (i % 4 && isfinite(v))
+                x[i] = i % 4 == 1 ? half : i % 4 == 2 ? nextafterf(half, v) : next;
+        }
+        for (int64_t i = 0; i < n && i < EDGES; i++)
+            x[i] = edges[i];
+        for (int64_t i = 0; i < n; i++)
+            dtype_store(t, want, i, (double)x[i]);
+        k_store_f32(t, got, 0, n, x);
+        for (int64_t i = 0; i < n; i++)
+            if (got[i] != want[i])
+                fail_msg("%a in %s: %04x, not %04x", (double)x[i], dtype_info(t)->name, got[i],
+                         want[i]);
+    }
+}
+
 static int64_t whole(enum k_unary op, int64_t v, int64_t a, int64_t b)
 {
     uint64_t minus = 0 - (uint64_t)v; /* wraps around */
@@ -216,7 +250,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nbits), cmocka_unit_test(test_widen),
         cmocka_unit_test(test_round_small), cmocka_unit_test(test_store),
-        cmocka_unit_test(test_whole_numbers), cmocka_unit_test(test_math),
+        cmocka_unit_test(test_store_halves), cmocka_unit_test(test_whole_numbers),
+        cmocka_unit_test(test_math),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
