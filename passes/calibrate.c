@@ -13,7 +13,7 @@
  * what the passes behind want to see. */
 static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n, struct err *err)
 {
-    ctx->measure = measure_watch(m, ctx->data, MEASURE_SAMPLES, ctx->arena, &tap[n++]);
+    ctx->measure = measure_watch(m, ctx->data, measure_enough(m), ctx->arena, &tap[n++]);
     for (int i = 0; i < ctx->n_later; i++)
         if (ctx->later[i]->watch)
             n += ctx->later[i]->watch(m, ctx, &tap[n]);

@@ -15,7 +15,7 @@
 #include "place.h"
 #include "tap.h"
 
-enum { LEAST_POSITIONS = 64, GRAM_POSITIONS = 400 };
+enum { LEAST_POSITIONS = 128, GRAM_POSITIONS = 400 };
 
 struct gram {
     int64_t k, groups; /* as qlayer_row_length(), qlayer_groups() */

@@ -7,6 +7,7 @@
 
 #include "exec.h"
 #include "op.h"
+#include "predict.h"
 #include "samples.h"
 
 #include <math.h>
@@ -192,44 +193,45 @@ static bool *wanted(const struct measure *s, const struct model *m, int n, struc
     return want;
 }
 
-/* Elements of the measured values in a sample; what is not known counts as 1. */
-static int64_t count_elements(const struct measure *s, const struct graph *g)
+int measure_enough(const struct model *m)
 {
-    int64_t all = 0;
-    for (int i = 0; i < g->result->n_in; i++) {
-        const struct value *v = measured_value(node_input(g->result, i));
+    double macs = 0;
+    int64_t elements = 0;
+    graph_each(m->graph, n)
+        macs += fmax(predict_macs(n), 0);
+    for (int i = 0; i < m->graph->result->n_in; i++) {
+        const struct value *v = measured_value(node_input(m->graph->result, i));
         int64_t n = 1;
         for (int k = 0; k < v->type.shape.rank; k++)
             n *= v->type.shape.dim[k] > 0 ? v->type.shape.dim[k] : 1;
-        all += slot_of(s, v) >= 0 ? n : 0;
+        elements += n;
     }
-    return all;
+    bool few = macs >= MEASURE_COSTLY && elements >= MEASURE_MANY;
+    return few ? MEASURE_SAMPLES / 2 : MEASURE_SAMPLES;
 }
 
-struct measure *measure_watch(const struct model *m, const struct dataset *d, int most,
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
                               struct arena *a, struct tap *tap)
 {
     struct measure *s = NEW(a, struct measure);
     s->data = d;
+    s->n = samples_spread(a, dataset_count(d), n, &s->index);
     find_values(s, m->graph, a);
-    if (count_elements(s, m->graph) >= MEASURE_MANY)
-        most /= 2;
-    s->n = samples_spread(a, dataset_count(d), most, &s->index);
     size_t cells = (size_t)s->n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
     s->count = NEW_ARRAY(a, cells, int64_t);
     struct recording *r = NEW(a, struct recording);
     *r = (struct recording){s, NEW_ARRAY(a, cells, float *), a};
-    *tap = (struct tap){.want = wanted(s, m, s->n_value, a), .samples = most, .watch = record,
+    *tap = (struct tap){.want = wanted(s, m, s->n_value, a), .samples = n, .watch = record,
                         .finish = keep_references, .data = r};
     return s;
 }
 
-struct measure *measure_open(const struct model *m, const struct dataset *d, int most, int jobs,
+struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
                              struct arena *a, struct err *err)
 {
     struct tap tap;
-    struct measure *s = measure_watch(m, d, most, a, &tap);
+    struct measure *s = measure_watch(m, d, n, a, &tap);
     return taps_run(m, &tap, 1, d, jobs, NULL, err) < 0 ? NULL : s;
 }
 

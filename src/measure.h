@@ -19,15 +19,17 @@ enum { MEASURE_SAMPLES = 16 };
 
 struct measure;
 
-/* Watches the float model on up to `most` samples spread over the dataset, on half as many where
- * the outputs have MEASURE_MANY elements or more: errors average out within a sample then. What the
- * model gives is kept in `a`, and can be measured against when the run has ended. */
-enum { MEASURE_MANY = 500 };
-struct measure *measure_watch(const struct model *m, const struct dataset *d, int most,
+/* Watches the float model on n samples spread over the dataset; what it gives is kept in `a`, and
+ * can be measured against when the run has ended. */
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
                               struct arena *a, struct tap *tap);
 /* The same in a run of its own. NULL: it failed. */
-struct measure *measure_open(const struct model *m, const struct dataset *d, int most, int jobs,
+struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
                              struct arena *a, struct err *err);
+/* MEASURE_SAMPLES; half as many where a run takes MEASURE_COSTLY multiply-adds or more and gives
+ * MEASURE_MANY elements or more: errors average out within a sample then. */
+enum { MEASURE_COSTLY = 100000000, MEASURE_MANY = 500 };
+int measure_enough(const struct model *m);
 /* How many samples it has. */
 int measure_samples(const struct measure *s);
 /* The same in two rounds, for who wants to know early which candidates are not worth the second:

@@ -86,8 +86,7 @@ static double macs_of_recurrent(const struct node *n)
     return span(node_input(n, 0), 0, 2) * (count(node_input(n, 1)) + count(node_input(n, 2)));
 }
 
-/* -1: not a compute node. */
-static double macs_of(const struct node *n)
+double predict_macs(const struct node *n)
 {
     switch (n->op) {
     case OP_Conv: case OP_FusedConv: case OP_ConvInteger: return macs_of_conv(n, 1);
@@ -133,7 +132,7 @@ static void walk_bodies(struct walk *w, const struct node *n)
 static void walk_graph(struct walk *w, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next) {
-        double macs = n->n_out && n->out[0] ? macs_of(n) : -1;
+        double macs = n->n_out && n->out[0] ? predict_macs(n) : -1;
         walk_bodies(w, n);
         if (!w->refused)
             w->refused = w->runtime->refuse(n);

@@ -52,6 +52,8 @@ struct prediction {
  * nothing is known. */
 const char *predict_advice(const struct prediction *p, const char *target, struct arena *a);
 
+/* Multiply-adds of a run of the node, as in struct predicted; -1: it is no compute node. */
+double predict_macs(const struct node *n);
 bool predict_knows(const char *target);
 /* Every compute node of the model and of the bodies in it. The types of values must be inferred.
  * -1: there are no rules for this target. */
