@@ -53,7 +53,7 @@ def measured(name, target, directory, args):
 
 
 def best_peers(file):
-    """By model and runtime the best metric of the peers, and which of them has it."""
+    """By model and runtime the best metric of the peers, which of them has it, and its unit."""
     found = {}
     if not file or not file.exists():
         return found
@@ -67,7 +67,7 @@ def best_peers(file):
                     continue
                 best = found.get((row["task"], runtime))
                 if not best or (value < best[0] if lower else value > best[0]):
-                    found[row["task"], runtime] = (value, row["peer"])
+                    found[row["task"], runtime] = (value, row["peer"], row["unit"])
     return found
 
 
@@ -81,6 +81,8 @@ def show(name, targets, peers):
     for index, (target, row) in enumerate(targets.items()):
         label = (name, f"  {unit}", "")[min(index, 2)]
         peer = peers.get((name, target[:3].rstrip("-")))
+        if peer and peer[2].split()[0] != unit.split()[0]:
+            peer = None     # it was measured with something else
         if row["state"] != "runs":
             print(f"{label:<24} {target:<6} {row['state']}: {row.get('reason', '')}"[:100])
             continue
@@ -109,7 +111,7 @@ def summary(results):
     rows = [(name, target, row) for name, targets in results.items()
             for target, row in targets.items()]
     print("\nGoals, and what misses them:")
-    tell_goal("models run", rows, lambda row: row["state"] == "runs",
+    tell_goal("run", rows, lambda row: row["state"] == "runs",
               lambda row: row["state"] if row["state"] != "not quantized" else
               row.get("reason", "").split(": ")[-1])
     ran = [each for each in rows if each[2]["state"] == "runs"]

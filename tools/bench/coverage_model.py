@@ -144,7 +144,7 @@ def measure(task, target, directory, samples, seconds):
     except Exception as failure:     # of the runtime, with a reason
         tell(state="float not loaded", reason=process.reason(str(failure)))
         return
-    int8 = run(renamed) if run is Ort else run(renamed, renamed=found)
+    int8 = run(renamed, renamed=found)
     tell(state="not run")
     if data is None:
         return

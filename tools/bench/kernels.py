@@ -65,22 +65,35 @@ def rename(source, target):
     return kinds
 
 
-def in_ort(dump):
+def in_ort(dump, kinds=()):
     """Of the graph that ONNX Runtime saved after its optimization: layers to "integer", "float" or
-    "dequantizes" (its weight, at each run)."""
+    "dequantizes" (its weight, at each run).
+
+    Where layers of `kinds` and kernels are left over, as many and all alike, they belong together.
+    """
     optimized = onnx.load(dump, load_external_data=False)
-    found = {}
+    found, left = {}, []
     constants = {tensor.name for g in bodies(optimized.graph) for tensor in g.initializer}
     for graph in bodies(optimized.graph):
         codes = {node.output[0] for node in graph.node
                  if node.op_type == "DequantizeLinear" and node.input[0] in constants}
         for node in graph.node:
-            for name in NAME.findall(node.name):
-                if node.op_type in ORT_INTEGER:
-                    found[name] = "integer"
-                elif node.op_type in ORT_FLOAT:
-                    weight = node.input[1] in codes or node.input[0] in codes
-                    found[name] = "dequantizes" if weight else "float"
+            if node.op_type not in ORT_INTEGER | ORT_FLOAT:
+                continue
+            weight = node.input[1] in codes or node.input[0] in codes
+            verdict = "integer" if node.op_type in ORT_INTEGER else \
+                "dequantizes" if weight else "float"
+            names = NAME.findall(node.name)
+            found.update(dict.fromkeys(names, verdict))
+            left += [] if names else [verdict]
+    return with_left(found, left, kinds)
+
+
+def with_left(found, left, kinds):
+    """`found`, and the layers of `kinds` that belong to the kernels without a name."""
+    nameless = [name for name in kinds if name not in found]
+    if len(nameless) == len(left) and len(set(left)) == 1:
+        found.update((name, left[0]) for name in nameless)
     return found
 
 
@@ -98,10 +111,7 @@ def openvino_kernels(compiled):
 
 
 def in_openvino(compiled, kinds=()):
-    """The same of a compiled model; "dequantizes" is a packed weight in a float kernel.
-
-    Where layers of `kinds` and kernels are left over, as many and all alike, they belong together.
-    """
+    """The same of a compiled model; "dequantizes" is a packed weight in a float kernel."""
     found, left = {}, []
     for _, verdict, names in openvino_kernels(compiled):
         names = NAME.findall(names)
@@ -109,10 +119,7 @@ def in_openvino(compiled, kinds=()):
             found[names[0]] = verdict
         else:
             left.append(verdict)
-    nameless = [name for name in kinds if name not in found]
-    if len(nameless) == len(left) and len(set(left)) == 1:
-        found.update((name, left[0]) for name in nameless)
-    return found
+    return with_left(found, left, kinds)
 
 
 def multiply_adds(profile):

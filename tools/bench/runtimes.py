@@ -23,7 +23,7 @@ def kinds(graph):
 class Ort:
     """A model in ONNX Runtime."""
 
-    def __init__(self, path, threads=THREADS):
+    def __init__(self, path, threads=THREADS, renamed=()):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
@@ -33,7 +33,7 @@ class Ort:
             self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"])
             found = kinds(onnx.load(dump, load_external_data=False).graph)
-            self.layers = kernels.in_ort(dump)     # of renamed layers
+            self.layers = kernels.in_ort(dump, renamed)
         self.nodes = {"integer": sum(found[kind] for kind in kernels.ORT_INTEGER),
                       "float": sum(found[kind] for kind in kernels.ORT_FLOAT)}
         shape = self.session.get_inputs()[0].shape
