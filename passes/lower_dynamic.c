@@ -97,7 +97,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     place_find_layers(m, ctx->scratch, &p);
     l.quantize = NEW_ARRAY(ctx->scratch, m->n_values, struct node *);
     for (int i = 0; i < p.n_layer; i++)
-        lower_layer(&l, &p.layer[i]);
+        if (p.layer[i].input->quant && !p.layer[i].node->in[0].plain)
+            lower_layer(&l, &p.layer[i]);
     graph_sweep(m->graph);
     for (int i = 0; i < n; i++) {
         if (list[i]->constant && lower_is_wanted(list[i]))

@@ -10,7 +10,8 @@
  */
 #include "measure.h"
 #include "pass.h"
-#include "place.h"
+#include "rule.h"
+#include "target.h"
 #include "quant.h"
 #include "vec.h"
 
@@ -87,7 +88,7 @@ static void pick_codes(struct node *n, const struct table *t)
 }
 
 /* How many Gathers now pick codes. */
-static int code_tables(struct model *m, const char *skip, struct arena *a)
+static int code_tables(struct model *m, const struct node_rule *rule, struct arena *a)
 {
     VEC(struct table) list = {0};
     int n_graphs, changes = 0;
@@ -96,7 +97,7 @@ static int code_tables(struct model *m, const char *skip, struct arena *a)
         graph_each(graph[k], n) {
             struct value *v = node_input(n, 0);
             if (n->op != OP_Gather || !is_pick(&n->in[0]) || !is_table(v)
-                || place_skips(a, skip, n->name))
+                || rule[n->id].why_float)
                 continue;
             struct table *t = NULL;
             for (int i = 0; i < list.n && !t; i++)
@@ -119,7 +120,9 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass quantize-embeddings needs pass calibrate before it");
     struct model *copy = model_clone(m);
-    int changes = code_tables(copy, ctx->skip_nodes, ctx->scratch), r = 0;
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, ctx->skip_nodes, m,
+                                                 ctx->scratch);
+    int changes = code_tables(copy, rule, ctx->scratch), r = 0;
     double now = NAN;
     if (changes && isnan(ctx->sqnr))
         r = measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err);
@@ -135,7 +138,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!kept)
         return 0;
     ctx->sqnr = now;
-    return code_tables(m, ctx->skip_nodes, ctx->scratch);
+    return code_tables(m, rule, ctx->scratch);
 }
 
 const struct pass pass_quantize_embeddings = {

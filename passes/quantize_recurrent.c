@@ -11,6 +11,7 @@
 #include "measure.h"
 #include "pass.h"
 #include "recurrent.h"
+#include "rule.h"
 #include "vec.h"
 
 #include <math.h>
@@ -100,12 +101,14 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     VEC(struct node *) list = {0};
     int n_graphs, changes = 0;
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, ctx->skip_nodes, m,
+                                                 ctx->arena);
     for (int i = 0; i < n_graphs; i++) {
         graph_each(graph[i], n) {
             if (!recurrent_is(n))
                 continue;
-            bool skipped = place_skips(ctx->scratch, ctx->skip_nodes, n->name);
-            const char *reason = skipped ? "excluded by --skip-node"
+            const char *excluded = rule[n->id].why_float;
+            const char *reason = excluded ? excluded
                                : weights ? recurrent_reason_against_weights(ctx->target, n)
                                : is_auto ? recurrent_reason_against_dynamic(ctx->target, n)
                                          : "excluded by --recurrent float";

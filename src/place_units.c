@@ -15,7 +15,7 @@ static int count_data(const struct node *n)
     return n->op == OP_Resize || n->op == OP_Clip ? 1 : n->n_in;
 }
 
-static bool is_norm(const struct node *n)
+bool unit_has_factors(const struct node *n)
 {
     return n->op == OP_LayerNormalization || n->op == OP_InstanceNormalization;
 }
@@ -103,12 +103,12 @@ static void place_norm_constants(const struct target *t, struct node *n)
 static void place_unit(const struct target *t, struct node *n)
 {
     for (int i = 0; i < count_data(n); i++) {
-        if (!is_float(node_input(n, i)) || (i > 0 && is_norm(n)))
+        if (!is_float(node_input(n, i)) || (i > 0 && unit_has_factors(n)))
             continue;
         value_claim(node_input(n, i), &t->activation);
         n->in[i].plain = false;
     }
-    if (is_norm(n))
+    if (unit_has_factors(n))
         place_norm_constants(t, n);
     value_claim_wholly(value_behind_folded(t, n->out[0]), &t->activation);
 }
@@ -129,10 +129,10 @@ static void place_mover(const struct target *t, struct node *n)
     }
 }
 
-struct qtype weight_type(const struct target *t, const struct node *layer, const struct shape *s,
-                         int axis)
+struct qtype weight_type(const struct target *t, const struct qtype *wanted,
+                         const struct node *layer, const struct shape *s, int axis)
 {
-    struct qtype type = t->weight;
+    struct qtype type = *wanted;
     bool matrix = s->rank == 2 && layer->op != OP_Conv && layer->op != OP_ConvTranspose;
     int inner = 1 - axis;
     bool parted = matrix && type.grain == GRAIN_BLOCK

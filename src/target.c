@@ -16,6 +16,8 @@
 #include "target.h"
 
 #include "op.h"
+#include "qtype_words.h"
+#include "rule.h"
 
 #include <string.h>
 
@@ -165,6 +167,11 @@ const struct target *target_find(const char *name)
     return NULL;
 }
 
+const char *target_runtime(const struct target *t)
+{
+    return t->base ? t->base : t->name;
+}
+
 enum format format_find(const char *name)
 {
     int f = 0;
@@ -239,6 +246,12 @@ static int64_t opset_of(const struct qtype *type)
     return !byte || type->grain == GRAIN_BLOCK ? 21 : qtype_is_float(type) ? 19 : 13;
 }
 
+static void raise_opset(struct target *t, const struct qtype *type)
+{
+    int64_t least = opset_of(type);
+    t->opset = least > t->opset ? least : t->opset;
+}
+
 static int check_type(const struct target *t, enum format f, const char *what,
                       const struct qtype *type, const char *allowed, struct err *err)
 {
@@ -266,6 +279,45 @@ static void keep_layers_only(struct target *t)
     t->outputs = "";
 }
 
+/* The types of a rule are the target's with the rule's words. */
+static int settle_rule(struct target *t, enum format f, struct rule *r, struct err *err)
+{
+    bool only = r->extent == RULE_WEIGHTS || t->inputs == INPUTS_FLOAT;
+    r->weight = t->weight;
+    r->activation = t->activation;
+    TRY(qtype_read("weights", r->weights, true, &r->weight, err));
+    TRY(qtype_read("activations", r->activations, false, &r->activation, err));
+    if ((r->weights && qtype_is_float(&r->weight) != qtype_is_float(&t->weight))
+        || (r->activations && qtype_is_float(&r->activation) != qtype_is_float(&t->activation)))
+        return err_set(err, ERR_USAGE, "float8 is for all layers or for none");
+    if (only && !*t->weights_only)
+        return err_set(err, ERR_USAGE, "target %s runs no layer whose input is float", t->name);
+    if (r->weights || only)
+        TRY(check_type(t, f, "weights", &r->weight, only ? t->weights_only : t->weights, err));
+    if (!r->activations)
+        return 0;
+    if (t->inputs != INPUTS_CALIBRATED)
+        return err_set(err, ERR_USAGE, "format %s has no calibrated activations",
+                       format_table[f].name);
+    return check_type(t, f, "activations", &r->activation, t->activations, err);
+}
+
+static int settle_rules(struct target *t, enum format f, struct err *err)
+{
+    for (int i = 0; t->rules && i < t->rules->n; i++) {
+        struct rule *r = &t->rules->at[i];
+        if (settle_rule(t, f, r, err) < 0) {
+            err->code = ERR_INPUT;
+            return err_at(err, "%s", r->where);
+        }
+        if (r->activations)
+            raise_opset(t, &r->activation);
+        if (r->weights)
+            raise_opset(t, &r->weight);
+    }
+    return 0;
+}
+
 int target_settle(struct target *t, enum format f, struct err *err)
 {
     t->inputs = format_table[f].inputs;
@@ -279,8 +331,7 @@ int target_settle(struct target *t, enum format f, struct err *err)
     if (t->inputs == INPUTS_CALIBRATED && small != qtype_is_float(&t->activation))
         return err_set(err, ERR_USAGE, "float8 is for weights and activations together");
     t->integer_bias = t->integer_bias && !small;
-    int64_t a = opset_of(&t->activation), w = opset_of(&t->weight);
-    t->opset = a > t->opset ? a : t->opset;
-    t->opset = w > t->opset ? w : t->opset;
-    return 0;
+    raise_opset(t, &t->activation);
+    raise_opset(t, &t->weight);
+    return settle_rules(t, f, err);
 }
