@@ -126,6 +126,8 @@ static void list_target(struct table *t, const struct target *g)
     target_row(t, &name, "  output quantized", *g->outputs ? g->outputs : "none");
     target_row(t, &name, "residual sums", g->skip_branch ? "the skip branch is quantized" : "");
     target_row(t, &name, "move codes", g->codes);
+    target_row(t, &name, "inputs quantized", g->readers);
+    target_row(t, &name, "one scale", g->joined);
     target_row(t, &name, "folded", g->folded);
     target_row(t, &name, unit_rules[g->unit_rule], g->units);
 }

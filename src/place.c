@@ -11,6 +11,7 @@
 #include "exec.h"
 #include "op.h"
 #include "place_borders.h"
+#include "place_branches.h"
 #include "place_codes.h"
 #include "place_form.h"
 #include "place_units.h"
@@ -187,11 +188,13 @@ static const char *reason_against(const struct place *p, const struct node *n)
     return NULL;
 }
 
-/* A MatMul of two activations that the target runs like other units. */
-static bool is_product(const struct place *p, const struct node *n)
+/* A MatMul of two activations, or a ConvTranspose, that the target runs as no layer. */
+static bool is_other(const struct place *p, const struct node *n)
 {
-    return n->op == OP_MatMul && !node_constant(n, 0) && !node_constant(n, 1) && p->runnable[n->id]
-        && target_is_unit(p->target, n) && !p->rule[n->id].why_float;
+    bool product = n->op == OP_MatMul && !node_constant(n, 0) && !node_constant(n, 1);
+    bool known = product || (n->op == OP_ConvTranspose && node_constant(n, 1));
+    return known && p->runnable[n->id] && !p->rule[n->id].why_float
+        && (target_is_unit(p->target, n) || target_is_reader(p->target, n));
 }
 
 /* A bias of the layer's own: a vector with one element per output channel. */
@@ -369,7 +372,7 @@ static void place_graph(struct place *p, struct graph *g)
         const char *reason = reason_against(p, n);
         if (!reason)
             place_layer(p, n);
-        else if (!is_product(p, n))
+        else if (!is_other(p, n))
             *vec_add(&p->left, p->arena) = (struct left_float){n, reason};
     }
 }
@@ -434,8 +437,12 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
         close_product(&p, &out->layer[i]);
     if (t->skip_branch)
         place_skip_branches(m, t);
+    if (*t->readers)
+        place_readers(m, t, find_units(&p));
     if (t->unit_rule != UNITS_NEVER)
         place_units(m, t, find_units(&p));
+    if (*t->joined)
+        place_joined(m, t);
     if (t->inputs == INPUTS_CALIBRATED && has_types(t->rules))
         place_borders(m, t, p.rule, p.n_nodes, out);
     if (t->inputs == INPUTS_CALIBRATED)
@@ -443,6 +450,7 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     place_find_layers(m, a, out);
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
+    place_shifts(m);
     out->left = p.left.at;
     out->n_left = p.left.n;
     if (out->n_layer || recurrent_any_dynamic(t, m))
@@ -466,7 +474,9 @@ static struct value *behind_activation(struct value *sum)
 static bool find_layer(struct node *n, struct qlayer *l)
 {
     struct op_weight ow;
-    if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+    if (op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+        return false;
+    if (ow.groups > 1) /* a ConvTranspose whose output channels the weight does not count */
         return false;
     struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
     if (!w || !w->constant || !w->quant || n->in[ow.slot].plain)

@@ -13,6 +13,7 @@ struct borders {
     int n_rules, n_values;
     const struct qtype **wanted; /* by value id: the widest type that a reader wants; NULL: none */
     const struct qtype **made;   /* that the node computes on codes which makes it */
+    const bool *coded;           /* by node id: it computes on codes, and has a type of its own */
 };
 
 bool place_is_border(const struct node *n)
@@ -25,13 +26,6 @@ static const struct qtype *wish_of(const struct borders *b, const struct node *n
 {
     const struct qtype *wish = n->id < b->n_rules ? b->rule[n->id].activation : NULL;
     return wish ? wish : &b->target->activation;
-}
-
-/* Does the node take its input as it comes: it moves codes, or vanishes behind what made them? */
-static bool is_passive(const struct target *t, const struct node *n)
-{
-    enum target_op rule = target_rule(t, n);
-    return rule == TARGET_CODES || rule == TARGET_FOLDED;
 }
 
 static bool is_rounded(const struct use *u)
@@ -53,10 +47,10 @@ static void ask_graph(struct borders *b, const struct graph *g)
             const struct use *u = &n->in[i];
             if (!is_rounded(u))
                 continue;
-            const struct qtype *wish = wish_of(b, n);
-            if (is_passive(b->target, n))
-                wish = n->out[0] ? b->wanted[n->out[0]->id] : NULL;
-            want(&b->wanted[u->value->id], wish);
+            if (b->coded[n->id])
+                want(&b->wanted[u->value->id], wish_of(b, n));
+            else if (target_rule(b->target, n) == TARGET_CODES && n->out[0])
+                want(&b->wanted[u->value->id], b->wanted[n->out[0]->id]);
         }
 }
 
@@ -121,10 +115,10 @@ static void convert_inputs(struct borders *b, struct node *n)
     }
 }
 
-/* What the node computes from codes has its type. */
+/* What a unit computes has its type. */
 static void mark_made(struct borders *b, const struct node *n)
 {
-    if (!n->n_out || !n->out[0] || !is_rounded(&n->in[0]) || !target_is_unit(b->target, n))
+    if (!target_is_unit(b->target, n))
         return;
     b->made[n->out[0]->id] = wish_of(b, n);
     b->made[value_behind_folded(b->target, n->out[0])->id] = wish_of(b, n);
@@ -132,20 +126,40 @@ static void mark_made(struct borders *b, const struct node *n)
 
 static void settle_node(struct borders *b, struct node *n)
 {
-    bool passive = n->n_in && is_passive(b->target, n) && n->in[0].value;
-    if (n->n_in && !passive)
+    bool moves = n->n_in && target_rule(b->target, n) == TARGET_CODES && is_rounded(&n->in[0]);
+    if (b->coded[n->id]) {
         convert_inputs(b, n);
-    if (n->n_in && !passive)
         mark_made(b, n);
+    }
     for (int i = 0; i < n->n_out; i++) {
         struct value *v = n->out[i];
         if (!v || !v->quant)
             continue;
-        if (passive && is_rounded(&n->in[0]) && target_rule(b->target, n) == TARGET_CODES)
+        if (moves) {
             v->quant = n->in[0].value->quant;
-        else
+            b->made[v->id] = &v->quant->type;
+        } else {
             give_type(v, b->made[v->id] ? b->made[v->id] : b->wanted[v->id]);
+        }
     }
+}
+
+/* Layers, and units and readers as they have been placed. */
+static bool *find_coded(const struct borders *b, struct graph *const *graph, int n_graphs,
+                        int n_nodes, const struct placement *p, struct arena *a)
+{
+    bool *coded = NEW_ARRAY(a, n_nodes, bool);
+    for (int k = 0; k < n_graphs; k++)
+        for (const struct node *n = graph[k]->first; n; n = n->next) {
+            bool may = n->n_in && is_rounded(&n->in[0])
+                    && !(n->id < b->n_rules && b->rule[n->id].why_float);
+            bool unit = may && target_is_unit(b->target, n)
+                     && value_behind_folded(b->target, n->out[0])->quant;
+            coded[n->id] = unit || (may && target_is_reader(b->target, n));
+        }
+    for (int i = 0; i < p->n_layer; i++)
+        coded[p->layer[i].node->id] = is_rounded(&p->layer[i].node->in[0]);
+    return coded;
 }
 
 void place_borders(struct model *m, const struct target *t, const struct node_rule *rule,
@@ -154,9 +168,10 @@ void place_borders(struct model *m, const struct target *t, const struct node_ru
     struct arena scratch = {0};
     struct borders b = {t, rule, n_rules, m->n_values,
                         NEW_ARRAY(&scratch, m->n_values, const struct qtype *),
-                        NEW_ARRAY(&scratch, m->n_values, const struct qtype *)};
+                        NEW_ARRAY(&scratch, m->n_values, const struct qtype *), NULL};
     int n_graphs;
     struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    b.coded = find_coded(&b, graph, n_graphs, m->n_nodes, p, &scratch);
     for (int i = n_graphs - 1; i >= 0; i--)
         ask_graph(&b, graph[i]);
     for (int i = 0; i < p->n_layer; i++) {

@@ -14,9 +14,8 @@
  * that may be units. */
 void place_units(struct model *m, const struct target *t, const bool *may);
 
-/* In a sum of two branches one of which is a layer's own output, the other one is rounded for the
- * sum. Where both are layers the one with more layers behind it is the main branch. */
-void place_skip_branches(struct model *m, const struct target *t);
+/* The scales of their shifts, once it is settled which quants the other inputs have. */
+void place_shifts(struct model *m);
 
 /* The type that is wanted, as the layer's weight of this shape takes it; its output channels are
  * counted by `axis`. Blocks and 4 bits are for matrices; other weights get 8 bits and a scale a

@@ -103,6 +103,7 @@ void quant_solve_range(const struct qtype *t, struct range r, float *scale, int3
     double lo = fmin((double)r.lo, 0), hi = fmax((double)r.hi, 0);
     double qmin = (double)quant_min(t), qmax = (double)quant_max(t);
     double middle = (double)quant_middle(t), s;
+    hi = fmax(hi, lo + (double)t->least);
     if (t->symmetric)
         s = qmin < middle ? fmax(hi / (qmax - middle), -lo / (middle - qmin)) : hi / qmax;
     else

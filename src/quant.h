@@ -21,6 +21,7 @@ struct qtype {
     int64_t block;    /* elements along axis that share a scale, for GRAIN_BLOCK */
     bool symmetric;   /* zero point in the middle: 0 for signed types, 2^(bits-1) for unsigned */
     bool narrow;      /* symmetric limits: -127..127 instead of -128..127 */
+    float least;      /* ranges are made at least so wide */
     bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time */
 };
 
@@ -49,8 +50,9 @@ int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i);
 
 /* range[q->n]: smallest and largest of the elements that share a scale, and 0. */
 void quant_ranges(const struct quant *q, const struct tensor *t, struct range *range);
-/* Scale and zero point of a range: the range is widened to include 0; a range of width 0 gives
- * scale 1. Scales are never below the smallest normal float. */
+/* Scale and zero point of a range: the range is widened to include 0, and upwards to the type's
+ * least width; a range of width 0 gives scale 1. Scales are never below the smallest normal
+ * float. */
 void quant_solve_range(const struct qtype *t, struct range r, float *scale, int32_t *zero);
 /* "uint8", "int8 per channel (axis 0) symmetric": for people. */
 enum { QTYPE_TEXT = 96 };

@@ -36,6 +36,7 @@ const struct format_info format_table[N_FORMATS] = {
 
 #define ACTIVATION {.dtype = DTYPE_U8, .grain = GRAIN_TENSOR}
 #define WEIGHT {.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .symmetric = true, .narrow = true}
+#define QNN_RANGE 1e-4f /* its accelerator takes no finer scales */
 #define LAYERS "Conv Gemm MatMul"
 #define MOVERS                                                                                     \
     "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather DepthToSpace Identity"
@@ -63,6 +64,8 @@ const struct target target_table[N_TARGETS] = {
         .codes = MOVERS,
         .folded = "Relu Clip",
         .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
+        .readers = "",
+        .joined = "",
         .written = "Gelu HardSigmoid HardSwish LayerNormalization Mish RMSNormalization",
     },
     {
@@ -84,6 +87,8 @@ const struct target target_table[N_TARGETS] = {
         .codes = MOVERS,
         .folded = "",
         .units = "",
+        .readers = "",
+        .joined = "",
         .written = "Gelu HardSwish LayerNormalization Mish RMSNormalization",
     },
     {
@@ -100,19 +105,22 @@ const struct target target_table[N_TARGETS] = {
         .skip_branch = true,
         .opset = 13,
         .formats = "qdq,dq",
-        .integer = LAYERS,
+        .integer = LAYERS " ConvTranspose",
         .outputs = "",
-        .per_channel = LAYERS,
+        .per_channel = LAYERS " ConvTranspose",
         .codes = "", /* quantizers move through such operators by themselves */
         .folded = "",
+        .readers = "MatMul AveragePool GlobalAveragePool",
+        .joined = "Concat",
         .written = "",
         .units = "",
     },
     {
         .name = "qnn",
         .summary = "Qualcomm's QNN: every operator between quantizers",
-        .activation = ACTIVATION,
-        .weight = WEIGHT,
+        .activation = {.dtype = DTYPE_U8, .grain = GRAIN_TENSOR, .least = QNN_RANGE},
+        .weight = {.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .symmetric = true, .narrow = true,
+                   .least = QNN_RANGE},
         .activations = "uint8,uint16",
         .weights = "int8,uint8",
         .weights_only = "",
@@ -126,11 +134,14 @@ const struct target target_table[N_TARGETS] = {
         .per_channel = "Conv",
         .codes = MOVERS,
         .folded = "Relu Clip",
+        .readers = "",
+        .joined = "",
         .written = "",
-        .units = "Add Sub Mul Div Max Min MatMul Concat AveragePool GlobalAveragePool "
-                 "GlobalMaxPool Resize LeakyRelu PRelu Elu Relu Clip Sigmoid Tanh HardSigmoid "
-                 "HardSwish Gelu Softmax Abs Neg Sqrt Exp ReduceMean ReduceSum ReduceMax "
-                 "ReduceMin LayerNormalization InstanceNormalization",
+        .units = "Add Sub Mul Div Max Min MatMul ConvTranspose Concat AveragePool "
+                 "GlobalAveragePool GlobalMaxPool Resize LeakyRelu PRelu Elu Relu Clip "
+                 "Sigmoid Tanh HardSigmoid HardSwish Gelu Softmax Abs Neg Sqrt Exp "
+                 "ReduceMean ReduceSum ReduceMax ReduceMin LayerNormalization "
+                 "InstanceNormalization",
     },
     {
         .name = "generic",
@@ -154,6 +165,8 @@ const struct target target_table[N_TARGETS] = {
         .per_channel = LAYERS,
         .codes = MOVERS,
         .folded = "Relu Clip",
+        .readers = "",
+        .joined = "",
         .written = "",
         .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
     },
@@ -219,6 +232,16 @@ bool target_takes_channels(const struct target *t, const struct node *n)
     return names_node(t->per_channel, n);
 }
 
+bool target_is_reader(const struct target *t, const struct node *n)
+{
+    return names_node(t->readers, n);
+}
+
+bool target_joins(const struct target *t, const struct node *n)
+{
+    return names_node(t->joined, n);
+}
+
 bool target_is_unit(const struct target *t, const struct node *n)
 {
     return t->unit_rule != UNITS_NEVER && target_computes_codes(t, n);
@@ -276,7 +299,7 @@ static void keep_layers_only(struct target *t)
     t->integer_bias = false;
     t->skip_branch = false;
     t->unit_rule = UNITS_NEVER;
-    t->outputs = "";
+    t->outputs = t->readers = t->joined = "";
 }
 
 /* The types of a rule are the target's with the rule's words. */

@@ -78,6 +78,8 @@ struct target {
     const char *codes;
     const char *folded;
     const char *units;
+    const char *readers; /* no layers, but their inputs are quantized; the output is not */
+    const char *joined;  /* what is quantized of inputs and output has one scale */
     const char *written; /* operators that passes write in the place of their spelled-out form */
     struct rules *rules; /* the user's, of single nodes; NULL: none */
 };
@@ -99,6 +101,8 @@ bool target_takes_channels(const struct target *t, const struct node *n);
 bool target_is_unit(const struct target *t, const struct node *n);
 /* The same where the command line asked for it. */
 bool target_computes_codes(const struct target *t, const struct node *n);
+bool target_is_reader(const struct target *t, const struct node *n);
+bool target_joins(const struct target *t, const struct node *n);
 bool target_has_format(const struct target *t, enum format f);
 /* Makes the rules those of a format, refuses types that the target does not compute with, also in
  * the user's rules, and sets the opset that the types need. */

@@ -39,6 +39,8 @@ const struct target_field target_field_table[] = {
     FIELD("folded", FIELD_OPERATORS, folded),
     FIELD("on-codes", FIELD_OPERATORS, units),
     {"on-codes-when", FIELD_CHOICE, offsetof(struct target, unit_rule), unit_rules},
+    FIELD("read-codes", FIELD_OPERATORS, readers),
+    FIELD("one-scale", FIELD_OPERATORS, joined),
     FIELD("written", FIELD_OPERATORS, written),
     {0},
 };
