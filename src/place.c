@@ -142,6 +142,16 @@ static const char *reason_against_transposed(const struct place *p, const struct
                ? NULL : "nothing is known of its input, which may have a zero point";
 }
 
+/* ONNX Runtime 1.31 makes a Gemm between Reshapes of a MatMul and its bias, moves the quantizer of
+ * its input over the Reshape, makes it unsigned, and leaves the attribute that says int8. */
+static bool is_signed_sum(const struct place *p, const struct node *n)
+{
+    const struct node *next = user_behind(n->out[0]);
+    return p->target->no_signed_sums && p->target->activation.dtype == DTYPE_I8
+        && n->op == OP_MatMul && node_input(n, 0)->type.shape.rank != 2 && next
+        && next->op == OP_Add && model_opset(p->model, "") >= 21;
+}
+
 /* Why a node with a weight cannot be a layer of this target; NULL: it can. */
 static const char *reason_against(const struct place *p, const struct node *n)
 {
@@ -171,6 +181,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
     const char *reason = form_reason_against(n, &ow);
     if (reason)
         return reason;
+    if (is_signed_sum(p, n))
+        return "the runtime does not load it with int8 activations from opset 21 on";
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
     if (p->leave_slow && is_slow_in_integers(p, n))

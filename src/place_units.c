@@ -158,7 +158,8 @@ struct qtype weight_type(const struct target *t, const struct qtype *wanted,
                               .narrow = true};
     type.axis = type.grain == GRAIN_BLOCK ? inner : axis;
     bool columns = layer->op == OP_MatMul && s->rank > 2; /* scales a column are for matrices */
-    bool zeros = layer->op == OP_Conv && t->inputs == INPUTS_DYNAMIC && !type.symmetric;
+    bool signless = !type.symmetric || dtype_info(type.dtype)->min == 0;
+    bool zeros = layer->op == OP_Conv && t->inputs == INPUTS_DYNAMIC && signless;
     if (type.grain == GRAIN_CHANNEL && (columns || zeros || !target_takes_channels(t, layer)))
         type.grain = GRAIN_TENSOR;
     return type;

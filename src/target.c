@@ -56,6 +56,7 @@ const struct target target_table[N_TARGETS] = {
         .add_is_bias = true,
         .rounds_floats = true,
         .slow_groups = true,
+        .no_signed_sums = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",
         .integer = LAYERS " LSTM",
@@ -284,9 +285,10 @@ static int check_type(const struct target *t, enum format f, const char *what,
         return err_set(err, ERR_USAGE, "target %s takes no %s %s: %s (it takes %s%s%s)", t->name,
                        name, what, t->why_no_other, allowed, other ? "; --format dq: " : "",
                        other ? t->weights_only : "");
-    if (f == FORMAT_QOPERATOR && (dtype_info(type->dtype)->bits != 8 || qtype_is_float(type)))
-        return err_set(err, ERR_USAGE, "format qoperator takes no %s %s: its operators compute on "
-                       "8-bit integers", name, what);
+    bool on_codes = f == FORMAT_QOPERATOR || f == FORMAT_DYNAMIC;
+    if (on_codes && (dtype_info(type->dtype)->bits != 8 || qtype_is_float(type)))
+        return err_set(err, ERR_USAGE, "format %s takes no %s %s: its operators compute on 8-bit "
+                       "integers", format_table[f].name, name, what);
     if (t->symmetric && !type->symmetric)
         return err_set(err, ERR_USAGE, "target %s takes symmetric %s only", t->name, what);
     return 0;
@@ -353,6 +355,9 @@ int target_settle(struct target *t, enum format f, struct err *err)
     bool small = qtype_is_float(&t->weight);
     if (t->inputs == INPUTS_CALIBRATED && small != qtype_is_float(&t->activation))
         return err_set(err, ERR_USAGE, "float8 is for weights and activations together");
+    if (f == FORMAT_QOPERATOR && t->weight.dtype == DTYPE_U8 && t->activation.dtype == DTYPE_I8)
+        return err_set(err, ERR_USAGE, "format qoperator takes no uint8 weights with int8 "
+                       "activations: ONNX Runtime has no such QLinearConv");
     t->integer_bias = t->integer_bias && !small;
     raise_opset(t, &t->activation);
     raise_opset(t, &t->weight);

@@ -67,6 +67,8 @@ struct target {
     bool add_is_bias;         /* a constant vector added behind a MatMul is its bias */
     bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
     bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
+    bool no_signed_sums;      /* from opset 21 on it does not load a MatMul of int8 inputs of more
+                                 than two axes with a bias behind it */
     bool skip_branch;         /* of a residual Add the branch beside the layer is quantized */
     enum unit_rule unit_rule; /* may be raised from never to follow where there are units */
     enum input_rule inputs;   /* of the format */
