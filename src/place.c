@@ -351,8 +351,10 @@ static void place_layer(struct place *p, struct node *n)
 
     bool rounded = !takes_weight_only(p, n);
     if (rounded) {
-        value_claim(node_input(n, 0), &p->target->activation);
+        struct quant *q = value_claim(node_input(n, 0), &p->target->activation);
         n->in[0].plain = false;
+        if (n->op == OP_Conv && q->type.rows) /* it has no rows: one scale, for all readers */
+            q->type = (struct qtype){.dtype = DTYPE_U8, .dynamic = true};
     }
     place_weight(p, w, &ow);
     if (rounded && target_wants_output(p->target, n)) {

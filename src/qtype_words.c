@@ -54,6 +54,8 @@ int qtype_read(const char *option, const char *text, bool weights, struct qtype 
             continue;
         if (!strcmp(word, "symmetric") || !strcmp(word, "asymmetric"))
             t->symmetric = *word == 's';
+        else if (!weights && !strcmp(word, "token"))
+            t->rows = true;
         else if (weights && (!strcmp(word, "tensor") || !strcmp(word, "channel")))
             t->grain = *word == 't' ? GRAIN_TENSOR : GRAIN_CHANNEL;
         else
@@ -61,7 +63,8 @@ int qtype_read(const char *option, const char *text, bool weights, struct qtype 
                            "asymmetric", option, word,
                            weights ? "int8, uint8, int4, uint4, float8e4m3fn, float8e5m2, tensor, "
                                      "channel, block=N"
-                                   : "uint8, int8, uint16, int16, float8e4m3fn, float8e5m2");
+                                   : "uint8, int8, uint16, int16, float8e4m3fn, float8e5m2, "
+                                     "token");
     }
     return 0;
 }
@@ -72,8 +75,8 @@ char *qtype_words(const struct qtype *t, bool weights, char buf[QTYPE_WORDS])
     char block[24] = "";
     if (t->grain == GRAIN_BLOCK)
         snprintf(block, sizeof block, "%lld", (long long)t->block);
-    snprintf(buf, QTYPE_WORDS, "%s%s%s,%s", dtype_info(t->dtype)->name,
+    snprintf(buf, QTYPE_WORDS, "%s%s%s,%s%s", dtype_info(t->dtype)->name,
              weights ? grains[t->grain] : "", weights ? block : "",
-             t->symmetric ? "symmetric" : "asymmetric");
+             t->symmetric ? "symmetric" : "asymmetric", t->rows ? ",token" : "");
     return buf;
 }

@@ -9,8 +9,8 @@
 #include "quant.h"
 
 /* Changes *t to what the words say; what no word speaks of stays. Only weights have a grain:
- * tensor, channel, block=N. text NULL: nothing is said. Errors are ERR_USAGE and
- * begin with `option`. */
+ * tensor, channel, block=N; only activations may be "token": a scale a row, made at run time. text
+ * NULL: nothing is said. Errors are ERR_USAGE and begin with `option`. */
 int qtype_read(const char *option, const char *text, bool weights, struct qtype *t,
                struct err *err);
 /* All the words that make t, whatever it is read onto. */

@@ -22,7 +22,8 @@ struct qtype {
     bool symmetric;   /* zero point in the middle: 0 for signed types, 2^(bits-1) for unsigned */
     bool narrow;      /* symmetric limits: -127..127 instead of -128..127 */
     float least;      /* ranges are made at least so wide */
-    bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time */
+    bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time ... */
+    bool rows;        /* ... or a scale of each row of the last axis, with 0 in the middle */
 };
 
 struct range {
@@ -61,6 +62,10 @@ char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT]);
 /* Round to the grid and back, n elements that share scale and zero point; y may be x. */
 void quant_round(const struct qtype *t, float scale, int32_t zero, const float *x, float *y,
                  int64_t n);
+/* The same with the scale that a row of n elements gives: max |x| / 127, 1e-12 at least. */
+enum { QUANT_ROW_MIDDLE = 128, QUANT_ROW_LIMIT = 127 };
+#define QUANT_ROW_LEAST 1e-12f
+void quant_round_rows(const struct tensor *x, struct tensor *y);
 /* A whole float tensor (plain layout; or channels-last with axis 1 or per tensor). y is float: the
  * grid's values; or of the quant's type, of 8 bits or more: the codes. */
 void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y);

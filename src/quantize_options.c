@@ -41,9 +41,9 @@ static const struct option quantize_rows[] = {
            "(default int8,channel,symmetric); float8e4m3fn or float8e5m2 where the target takes "
            "them", .recipe = true),
     OPTION(OPT_STRING, 'a', "activations", struct quantize_options, activations, "TYPE[,...]",
-           "uint8 or int8; uint16, int16, float8e4m3fn (weights likewise) or float8e5m2 where the "
-           "target takes them; symmetric or asymmetric "
-           "(default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
+           "uint8 or int8; with --format dynamic uint8,token: a scale for each row; uint16, int16, "
+           "float8e4m3fn (weights likewise) or float8e5m2 where the target takes them; symmetric "
+           "or asymmetric (default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
            "how ranges are read from the data: one of 'quern list observers', or auto (default: "
            "the best of them, but for entropy, by the error of the outputs)", .recipe = true),

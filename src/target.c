@@ -80,8 +80,9 @@ const struct target target_table[N_TARGETS] = {
         .whole_blocks = true,
         .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
         .add_is_bias = true,
+        .only_rows = true,
         .opset = 13,
-        .formats = "qdq,fakequantize,dq",
+        .formats = "qdq,fakequantize,dynamic,dq",
         .integer = LAYERS " ConvTranspose",
         .outputs = "",
         .per_channel = LAYERS " ConvTranspose",
@@ -297,7 +298,11 @@ static int check_type(const struct target *t, enum format f, const char *what,
 /* Only layers have rules where nothing is known of activations beforehand. */
 static void keep_layers_only(struct target *t)
 {
-    t->activation = (struct qtype){.dtype = DTYPE_U8, .dynamic = true};
+    bool rows = t->activation.rows || t->only_rows;
+    t->activation = (struct qtype){.dtype = DTYPE_U8, .dynamic = true, .rows = rows,
+                                   .symmetric = rows};
+    if (t->inputs == INPUTS_DYNAMIC && t->only_rows)
+        t->integer = "Gemm MatMul"; /* a convolution has no rows */
     t->integer_bias = false;
     t->skip_branch = false;
     t->unit_rule = UNITS_NEVER;
@@ -348,6 +353,8 @@ int target_settle(struct target *t, enum format f, struct err *err)
     t->inputs = format_table[f].inputs;
     const char *weights = t->inputs == INPUTS_FLOAT ? t->weights_only : t->weights;
     TRY(check_type(t, f, "weights", &t->weight, weights, err));
+    if (t->activation.rows && t->inputs != INPUTS_DYNAMIC)
+        return err_set(err, ERR_USAGE, "a scale a token is made at run time: --format dynamic");
     if (t->inputs != INPUTS_CALIBRATED)
         keep_layers_only(t);
     else

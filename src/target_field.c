@@ -34,6 +34,7 @@ const struct target_field target_field_table[] = {
     FIELD("slow-groups", FIELD_BOOL, slow_groups),
     FIELD("no-signed-sums", FIELD_BOOL, no_signed_sums),
     FIELD("recurrent-weights", FIELD_BOOL, recurrent_weights),
+    FIELD("only-tokens", FIELD_BOOL, only_rows),
     FIELD("skip-branch", FIELD_BOOL, skip_branch),
     FIELD("layers", FIELD_OPERATORS, integer),
     FIELD("outputs", FIELD_OPERATORS, outputs),

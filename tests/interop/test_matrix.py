@@ -4,6 +4,7 @@ residual convolutional net, a transformer block, a recurrent net. What is writte
 the float model in the target's runtime (ONNX Runtime, where that is not at hand), and quern
 computes the same from the file. What is refused says why.
 """
+import json
 import pathlib
 import re
 import tempfile
@@ -91,6 +92,8 @@ def combinations(target):
         only = form == "dq"
         weights = rule["weight-only-types" if only else "weight-types"]
         activations = rule["activation-types"] if form in CALIBRATED else [None]
+        if form == "dynamic":
+            activations = [None, "uint8,token"]
         for a in activations:
             for w in weights:
                 grains = ["tensor", "channel"] + ["block=16"] * (only and "float" not in w)
@@ -172,6 +175,25 @@ class Matrix(unittest.TestCase):
 
     def test_generic(self):
         self.check_target("generic")
+
+    def test_scale_a_token(self):
+        """Products run in integers in both runtimes, and the error that is reported is that of the
+        file: the simulation rounds as the nodes do."""
+        out, report = self.directory / "out.onnx", self.directory / "report.json"
+        for target in "onnxruntime", "openvino":
+            quern.run("quantize", self.float, "-o", out, "--data", self.data, "--target", target,
+                      "--format", "dynamic", "--activations", "uint8,token", "--report", report)
+            ours = quern.simulate(out, self.data)
+            each = [sqnr([{name: y[name]} for y in ours], [{name: y[name]} for y in self.exact])
+                    for name in self.exact[0]]
+            told = json.loads(report.read_text())["outputs"][0]["sqnr_db"]
+            self.assertAlmostEqual(told, sum(each) / len(each), delta=0.2)
+            if target == "onnxruntime":
+                kinds = quern.ort_operators(out)
+                self.assertEqual((kinds["MatMulIntegerToFloat"], kinds["Gemm"]), (8, 0))
+            else:
+                layers = quern.OpenVino(out).layers()
+                self.assertEqual(layers["FullyConnected", "integer"], 8)
 
     def test_rules(self):
         """Rules of a recipe in every format: weights only, other types, two of activations."""

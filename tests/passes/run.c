@@ -12,6 +12,7 @@
  * The comment in front is the name of the case. `run` takes names of passes up to the end of the
  * line. `target NAME` may follow, and behind it in this order `tensor`: weights have one scale;
  * `elementwise`: units compute on codes where their inputs are; `block 2`: int4 weights in blocks;
+ * `token`: activations have a scale a row;
  * `wide "NAMES"`: nodes with these names, or outputs, have uint16 activations; `weights "NAMES"`:
  * of these only the weight is rounded; `as FORMAT`. Or `wants 21`: a target of that opset. Then
  * `data 8`: so many random samples to measure with. Then the model, see text.h. Then any number of
@@ -112,6 +113,8 @@ static void read_passes(struct file *f, struct test_case *c)
         if (scan_take(&f->at, "block"))
             t->weight = (struct qtype){.dtype = DTYPE_I4, .grain = GRAIN_BLOCK, .symmetric = true,
                                        .block = scan_integer(&f->at)};
+        if (scan_take(&f->at, "token"))
+            t->activation.rows = true;
         if (scan_take(&f->at, "wide"))
             read_rule(f, t, (struct rule){.activations = "uint16"});
         if (scan_take(&f->at, "weights"))
