@@ -291,13 +291,17 @@ int calibration_settle(struct calibration *g, const char *observer, const struct
                        struct ranges *result, struct err *err)
 {
     *result = (struct ranges){g->n ? observer : NULL, NAN};
-    if (g->n && !strcmp(observer, "auto")) {
+    if (!g->n)
+        return 0;
+    if (!strcmp(observer, "auto")) {
         struct arena a = {0};
         int r = race_observers(g, measure, &a, result, err);
         arena_release(&a);
         return r;
     }
-    if (g->n)
-        set_ranges(g, observer_find(observer));
+    struct observer o;
+    if (!observer_read(observer, &o))
+        BUG("unknown observer '%s'", observer);
+    set_ranges(g, &o);
     return 0;
 }

@@ -45,8 +45,9 @@ static const struct option quantize_rows[] = {
            "float8e4m3fn (weights likewise) or float8e5m2 where the target takes them; symmetric "
            "or asymmetric (default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
-           "how ranges are read from the data: one of 'quern list observers', or auto (default: "
-           "the best of them, but for entropy, by the error of the outputs)", .recipe = true),
+           "how ranges are read from the data: one of 'quern list observers' (percentile=99.9 with "
+           "its parameter), or auto (default: the best of them, but for entropy, by the error of "
+           "the outputs)", .recipe = true),
     OPTION(OPT_STRING, 0, "recurrent", struct quantize_options, recurrent, "HOW",
            "LSTM, GRU, RNN: auto (integers where the target runs them faster and the outputs stay "
            "near; default), weights (int8 with DequantizeLinear: smaller, slower), float",
@@ -130,7 +131,8 @@ int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char 
 
 static int check_words(const struct quantize_options *o, struct err *err)
 {
-    if (strcmp(o->observer, "auto") && !observer_find(o->observer))
+    struct observer known;
+    if (strcmp(o->observer, "auto") && !observer_read(o->observer, &known))
         return err_set(err, ERR_USAGE, "unknown observer '%s'; see 'quern list observers'",
                        o->observer);
     if (strcmp(o->recurrent, "auto") && strcmp(o->recurrent, "weights")

@@ -92,7 +92,8 @@ class Recipes(cli.Case):
     def test_round_trip(self):
         for options in [self.recipe(FULL), (), ("--target", "openvino"),
                         ("--target", "tensorrt", "--skip-node", "second"),
-                        ("--target", "qnn", "--activations", "uint16", "--observer", "mse"),
+                        ("--target", "qnn", "--activations", "uint16", "--observer",
+                         "percentile=99"),
                         ("--format", "dq", "--weights", "int4,block=2"),
                         ("--format", "dynamic", "--weights", "uint8,asymmetric,tensor"),
                         ("--target", "generic", "--activations", "float8e4m3fn"),

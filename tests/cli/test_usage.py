@@ -213,6 +213,9 @@ class Quantize(cli.Case):
                 ("target tensorrt takes symmetric activations only",
                  "--target", "tensorrt", "--activations", "int8,asymmetric"),
                 ("unknown observer 'oracle'; see 'quern list observers'", "--observer", "oracle"),
+                ("unknown observer 'mse=1'; see 'quern list observers'", "--observer", "mse=1"),
+                ("unknown observer 'percentile=101'; see 'quern list observers'", "--observer",
+                 "percentile=101"),
                 ("--weights: unknown word 'int9'; known are int8, uint8, int4, uint4, "
                  "float8e4m3fn, float8e5m2, tensor, channel, block=N, symmetric, asymmetric",
                  "--weights", "int9"),
