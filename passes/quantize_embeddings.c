@@ -8,6 +8,7 @@
  * but ONNX Runtime would dequantize the whole table at each run. Kept if the simulated outputs stay
  * near.
  */
+#include "keep.h"
 #include "measure.h"
 #include "pass.h"
 #include "rule.h"
@@ -18,8 +19,6 @@
 #include <math.h>
 
 enum { WORTH = 4096, ROW = 8 }; /* elements of a table, and of a row: below, nothing is saved */
-static const double near_enough = 30; /* dB of all outputs; below that ... */
-static const double may_cost = 1;     /* ... at most so many may be lost */
 
 struct table {
     struct value *from, *codes, *scales;
@@ -115,6 +114,8 @@ static int code_tables(struct model *m, const struct node_rule *rule, struct are
 }
 
 /* Tried on a copy first. */
+extern const struct pass pass_quantize_embeddings;
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure)
@@ -132,7 +133,9 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     TRY(r);
     if (!changes)
         return 0;
-    bool kept = now >= near_enough || now >= ctx->sqnr - may_cost;
+    struct keep limits = KEEP_DEFAULT;
+    pass_take_settings(&pass_quantize_embeddings, ctx, &limits);
+    bool kept = keep_is_worth(&limits, ctx->sqnr, now);
     str_printf(&ctx->notes, "%d Gathers of int8 rows: %s: %.1f -> %.1f dB\n", changes,
                kept ? "kept" : "taken back", ctx->sqnr, now);
     if (!kept)
@@ -146,5 +149,6 @@ const struct pass pass_quantize_embeddings = {
     .summary = "keep tables that Gather picks rows from as int8; kept if outputs stay near",
     .needs = FACT_SOLVED,
     .flags = PASS_REFINES,
+    .options = keep_rows,
     .run = run,
 };

@@ -8,6 +8,7 @@
  * each time: that is done only when it is asked for. In formats that need no data, and without
  * any, nothing is measured.
  */
+#include "keep.h"
 #include "measure.h"
 #include "pass.h"
 #include "recurrent.h"
@@ -17,13 +18,12 @@
 #include <math.h>
 #include <string.h>
 
-static const double near_enough = 30; /* dB of all outputs that nobody needs to look at ... */
-static const double may_cost = 1;     /* ... and below that, what it may take away */
 
 struct candidates {
     struct node **at;
     int n;
     struct recurrent_old *old;
+    struct keep limits;
 };
 
 static void leave(struct placement *p, struct arena *a, const struct node *n, const char *reason)
@@ -35,11 +35,6 @@ static void leave(struct placement *p, struct arena *a, const struct node *n, co
     p->left = left;
 }
 
-static bool is_kept(double before, double now)
-{
-    return now >= near_enough || now >= before - may_cost;
-}
-
 /* One by one; each has to keep near what was before all. */
 static int choose(struct model *m, struct pass_ctx *ctx, struct candidates *c, double before,
                   struct err *err)
@@ -49,7 +44,7 @@ static int choose(struct model *m, struct pass_ctx *ctx, struct candidates *c, d
         double now;
         recurrent_make_dynamic(c->at[i], &c->old[i]);
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &now, err));
-        if (is_kept(before, now)) {
+        if (keep_is_worth(&c->limits, before, now)) {
             ctx->sqnr = now;
             kept++;
             continue;
@@ -78,7 +73,7 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
         recurrent_make_dynamic(c->at[i], &c->old[i]);
     TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &now, err));
     int kept = c->n;
-    if (is_kept(before, now)) {
+    if (keep_is_worth(&c->limits, before, now)) {
         ctx->sqnr = now;
     } else {
         for (int i = 0; i < c->n; i++)
@@ -91,6 +86,8 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
                    ctx->sqnr);
     return kept;
 }
+
+extern const struct pass pass_quantize_recurrent;
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
@@ -123,7 +120,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
             }
         }
     }
-    struct candidates c = {.at = list.at, .n = list.n};
+    struct candidates c = {.at = list.at, .n = list.n, .limits = KEEP_DEFAULT};
+    pass_take_settings(&pass_quantize_recurrent, ctx, &c.limits);
     return list.n ? make_dynamic(m, ctx, &c, err) : changes;
 }
 
@@ -131,5 +129,6 @@ const struct pass pass_quantize_recurrent = {
     .name = "quantize-recurrent",
     .summary = "give LSTMs integer weights where the target runs them; kept if outputs stay near",
     .needs = FACT_SOLVED,
+    .options = keep_rows,
     .run = run,
 };

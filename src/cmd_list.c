@@ -81,6 +81,11 @@ static void list_passes(struct table *t, bool document)
     for (int i = 0; i < pass_count; i++) {
         table_cell(t, "%s", pass_table[i]->name);
         table_cell(t, "%s", pass_table[i]->summary);
+        const struct option *o = pass_table[i]->options;
+        for (; o && o->type != OPT_END; o++) {
+            table_cell(t, "  %s: %s", o->name, o->arg);
+            table_cell(t, "%s", o->help);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ static int quantize_model(const struct quantize_options *o, const struct quantiz
     struct arena arena = {0}, scratch = {0};
     struct pass_ctx ctx = {.jobs = o->common.jobs, .target = &c->target, .data = d,
                            .observer = o->observer, .recurrent = o->recurrent,
+                           .setting = c->setting, .n_setting = c->n_setting,
                            .skip_nodes = skip.text, .sqnr = NAN,
                            .arena = &arena, .scratch = &scratch};
     quantize_report_options(r, o, c, d);

@@ -108,6 +108,25 @@ static int check_skipped(const char *names, struct err *err)
     return r;
 }
 
+static int check_settings(const struct recipe *r, struct err *err)
+{
+    struct arena a = {0};
+    int status = 0;
+    for (int i = 0; i < r->setting.n && status >= 0; i++) {
+        const struct pass_setting *s = &r->setting.at[i];
+        struct pass_list list = {.n = 0};
+        status = command_parse_passes("passes", s->pass, &a, &list, err);
+        if (status >= 0)
+            status = pass_check_setting(list.at[0], s, err);
+        if (status < 0) {
+            err->code = ERR_INPUT;
+            err_at(err, "%s", s->where);
+        }
+    }
+    arena_release(&a);
+    return status;
+}
+
 int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char **argv,
                    struct err *err)
 {
@@ -125,6 +144,7 @@ int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char 
     if (!o->out && !o->print_recipe)
         return err_set(err, ERR_USAGE, "where to? name the quantized model: -o FILE");
     TRY(check_skipped(o->skip, err));
+    TRY(check_settings(r, err));
     TRY(command_check_print_after("quantize", o->print_after, err));
     return 1;
 }
@@ -172,6 +192,8 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
     if (o->elementwise && t->unit_rule == UNITS_NEVER)
         t->unit_rule = UNITS_FOLLOW;
     t->rules = &r->rules;
+    c->setting = r->setting.at;
+    c->n_setting = r->setting.n;
     o->format = format_table[c->format].name;
     o->weights = arena_strdup(&r->arena, qtype_words(&t->weight, true, (char[QTYPE_WORDS]){0}));
     o->activations = arena_strdup(&r->arena, qtype_words(&t->activation, false,

@@ -24,6 +24,8 @@ struct quantize_options {
 struct quantize_choice {
     struct target target;
     enum format format;
+    const struct pass_setting *setting;
+    int n_setting;
     struct str recipe; /* a recipe that says all of it */
 };
 

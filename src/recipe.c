@@ -244,11 +244,30 @@ static int add_rules(struct recipe *r, const struct yaml *list, struct err *err)
     return 0;
 }
 
+/* Options of passes */
+
+static int add_settings(struct recipe *r, const struct yaml *list, struct err *err)
+{
+    TRY(want(list, YAML_MAP, err));
+    for (const struct yaml *p = list->first; p; p = p->next) {
+        TRY(want(p, YAML_MAP, err));
+        for (const struct yaml *o = p->first; o; o = o->next) {
+            TRY(want(o, YAML_TEXT, err));
+            const char *where = arena_printf(&r->arena, "%s:%d", o->path, o->line);
+            *vec_add(&r->setting, &r->arena) = (struct pass_setting){
+                where, p->key, o->key, o->text};
+        }
+    }
+    return 0;
+}
+
 static int set_key(struct recipe *r, const struct yaml *y, const struct option *rows, void *into,
                    struct err *err)
 {
-    const char *known[MAX_KEYS] = {"targets", "rules"};
-    int n = 2;
+    const char *known[MAX_KEYS] = {"targets", "rules", "passes"};
+    int n = 3;
+    if (!strcmp(y->key, "passes"))
+        return add_settings(r, y, err);
     if (!strcmp(y->key, "targets"))
         return add_targets(r, y, err);
     if (!strcmp(y->key, "rules"))

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * recipe: a file in YAML that says how to quantize. docs/recipes.md tells users what can stand in
- * it: options by their long names, `targets` that extend those of the table, and `rules` for single
- * nodes.
+ * it: options by their long names, options of `passes`, `targets` that extend those of the table,
+ * and `rules` for single nodes.
  */
 #ifndef RECIPE_H
 #define RECIPE_H
 
 #include "option.h"
+#include "pass.h"
 #include "rule.h"
 #include "str.h"
 #include "target.h"
@@ -17,6 +18,7 @@ struct recipe {
     struct arena arena;
     VEC(struct target) target;
     VEC(struct rule) rule;
+    VEC(struct pass_setting) setting; /* not checked: passes know their options */
     struct rules rules; /* the same, once all were read */
 };
 void recipe_release(struct recipe *r);

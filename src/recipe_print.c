@@ -83,6 +83,21 @@ static void print_rule(struct printer *p, const struct rule *r)
     yaml_out_end(p->out);
 }
 
+/* Those of a pass stand together in the file. */
+static void print_settings(struct printer *p, const struct recipe *r)
+{
+    yaml_out_begin(p->out, "passes", YAML_MAP);
+    for (int i = 0; i < r->setting.n; i++) {
+        const struct pass_setting *s = &r->setting.at[i];
+        if (!i || strcmp(s[-1].pass, s->pass))
+            yaml_out_begin(p->out, s->pass, YAML_MAP);
+        yaml_out_text(p->out, s->option, s->value);
+        if (i + 1 == r->setting.n || strcmp(s[1].pass, s->pass))
+            yaml_out_end(p->out);
+    }
+    yaml_out_end(p->out);
+}
+
 void recipe_print(const struct recipe *r, const struct target *t, const struct option *rows,
                   const void *from, struct str *to)
 {
@@ -92,6 +107,8 @@ void recipe_print(const struct recipe *r, const struct target *t, const struct o
     for (const struct option *o = rows; o->type != OPT_END; o++)
         if (o->recipe)
             print_option(&p, o, from);
+    if (r->setting.n)
+        print_settings(&p, r);
     if (t->base)
         print_target(&p, t);
     if (r->rules.n) {

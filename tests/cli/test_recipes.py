@@ -13,6 +13,8 @@ format: qdq
 samples: 2
 observer: min-max
 skip: [equalize, correct-bias]
+passes:
+  quantize-recurrent: {near: 40, cost: 0.5}
 skip-node: ['/tail/*']
 targets:
   board:
@@ -61,7 +63,7 @@ class Recipes(cli.Case):
     def test_everything(self):
         report, layers, _ = self.quantize(*self.recipe(FULL))
         self.assertEqual(layers, {
-            "first": "excluded by recipe.yaml:15", "second": "uint8",
+            "first": "excluded by recipe.yaml:17", "second": "uint8",
             "third": "the target has no integer kernel for this operator"})
         self.assertEqual((report["target"], report["data"]["samples"]), ("board", 2))
         passes = [p["name"] for p in report["passes"]]
@@ -138,6 +140,21 @@ class Recipes(cli.Case):
                                   "second": ["MatMul", "DequantizeLinear"],
                                   "third": ["DequantizeLinear"] * 2})
 
+    def test_options_of_passes(self):
+        """What is to gain 100 dB is not kept."""
+        notes = {}
+        for gain in 0, 100:
+            recipe = self.recipe(f"weights: int8,tensor\nsamples: 20\nobserver: min-max\n"
+                                 f"passes: {{equalize: {{gain: {gain}}}}}\n")
+            self.quern("quantize", cli.DIGITS / "digits_torchscript.onnx", "--data",
+                       cli.DIGITS / "calibration", "--image", cli.IMAGE, "-o", "o.onnx",
+                       "--report", "r.json", *recipe, out=None, err=None)
+            report = json.loads((self.directory / "r.json").read_text())
+            notes[gain] = [p["notes"] for p in report["passes"] if p["name"] == "equalize"][0]
+            self.assertIn(f"passes:\n  equalize:\n    gain: {gain}\n", report["recipe"])
+        self.assertEqual(notes[0][:-1], notes[100])
+        self.assertIn("kept for", notes[0][-1])
+
     def test_rule_for_nothing(self):
         _, err = self.quern("quantize", "model.onnx", "--data", "data", "-o", "o.onnx",
                             *self.recipe("rules:\n- {nodes: x, quantize: none}\n"), out=None,
@@ -180,6 +197,16 @@ class Recipes(cli.Case):
                  "target qnn runs no layer whose input is float"),
                 ("format: dynamic\nrules:\n- {nodes: x, activations: int8}", 3,
                  "format dynamic has no calibrated activations"),
+                ("passes: {equalise: {gain: 1}}", 1,
+                 "passes: unknown pass 'equalise'; did you mean 'equalize'?"),
+                ("passes: {equalize: {gian: 1}}", 1,
+                 "pass equalize: unknown option 'gian'; did you mean 'gain'?"),
+                ("passes:\n  equalize:\n    gain: x", 3,
+                 "pass equalize: gain: 'x' is not a number"),
+                ("passes: {equalize: {gain: 101}}", 1,
+                 "pass equalize: gain: 101 is not between 0 and 100"),
+                ("passes: {solve: {gain: 1}}", 1, "pass solve: unknown option 'gain'"),
+                ("passes: {solve: 1}", 1, "'solve' is a text; a mapping is expected"),
                 ("a: *b", 1, "aliases are not understood"),
                 ("a: &b c", 1, "anchors and tags are not understood"),
                 ("a: [\n", 2, "did not find expected node content"),
