@@ -51,6 +51,22 @@ void k_round_f32(const float *x, float *y, int64_t n, float scale, int32_t zero,
         y[i] = (float)(wide_code(x[i], scale, zero, lo, hi) - zero) * scale;
 }
 
+K_CLONES float k_greatest_f32(const float *x, int64_t n)
+{
+    float part[16] = {0};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int k = 0; k < 16; k++) {
+            float a = fabsf(x[i + k]);
+            part[k] = a > part[k] ? a : part[k];
+        }
+    for (; i < n; i++)
+        part[0] = fabsf(x[i]) > part[0] ? fabsf(x[i]) : part[0];
+    for (int k = 1; k < 16; k++)
+        part[0] = part[k] > part[0] ? part[k] : part[0];
+    return part[0];
+}
+
 /* Adding and taking away 2^23 units of the last place leaves whole ones. The exponents of the units
  * are those of the values, but for subnormal ones. */
 K_CLONES void k_round_small(const float *x, float *y, int64_t n, float scale,

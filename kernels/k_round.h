@@ -16,6 +16,8 @@
 /* y may be x. */
 void k_round_f32(const float *x, float *y, int64_t n, float scale, int32_t zero, int64_t lo,
                  int64_t hi);
+/* The largest |x| of n elements, 0 where there are none; NaN does not count. */
+float k_greatest_f32(const float *x, int64_t n);
 /* To floats of few bits and back: so many bits of mantissa, exponents from `lowest` on, saturated
  * at `most`; ties to even. */
 struct k_small_float {

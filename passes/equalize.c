@@ -9,8 +9,8 @@
  * Which s, is said in src/equalize.c. There are two ways: for weights that have one scale, and for
  * activations by what the calibration data shows. (Weights with a scale for each channel only lose
  * by the first.) Each helps some networks and harms others, so they are tried: the float model is
- * quantized the plain way as it is and in these forms, and one of them is kept if it wins by GAIN
- * decibels. Without data or a target there is nothing to try: weights are equalized that have one
+ * quantized the plain way as it is and in these forms, and one of them is kept if it wins by the
+ * gain. Without data or a target there is nothing to try: weights are equalized that have one
  * scale, or may have.
  */
 #include "equalize.h"
@@ -22,11 +22,20 @@
 #include "trial.h"
 
 enum { PEAK_SAMPLES = 24 };
-static const double GAIN = 0.5;
+
+struct equalize_options {
+    double gain;
+};
+static const struct option option_rows[] = {
+    OPTION(OPT_FLOAT, 0, "gain", struct equalize_options, gain, "DB",
+           "keep only what brings the outputs so many dB nearer (default 0.5)", .max = 100),
+    OPTION_END,
+};
 
 /* What is known while the ways are tried; `best` is NULL while the model as it is leads. */
 struct contest {
     struct pass_ctx *ctx;
+    struct equalize_options options;
     const struct measure *reference;
     struct model *best;
     const char *name;
@@ -50,7 +59,7 @@ static int contest_try(struct contest *c, const struct model *m, const struct pe
     if (changes && r >= 0)
         str_printf(&c->ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", name, changes, db,
                    c->without);
-    if (!changes || r < 0 || db < c->without + GAIN || (c->best && db <= c->db)) {
+    if (!changes || r < 0 || db < c->without + c->options.gain || (c->best && db <= c->db)) {
         model_close(clone);
         return r;
     }
@@ -77,12 +86,15 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     return contest_try(c, m, peaks, err);
 }
 
+extern const struct pass pass_equalize;
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     bool one_scale = !ctx->target || ctx->target->weight.grain == GRAIN_TENSOR;
     if (!ctx->data || !ctx->target)
         return one_scale ? equalize_weights(m, ctx->scratch) : 0;
-    struct contest c = {.ctx = ctx};
+    struct contest c = {.ctx = ctx, .options = {0.5}};
+    pass_take_settings(&pass_equalize, ctx, &c.options);
     if (contest_run(&c, m, err) < 0) {
         model_close(c.best);
         return -1;
@@ -99,5 +111,6 @@ const struct pass pass_equalize = {
     .summary = "scale channels between layers so that one scale serves a whole tensor",
     .needs = FACT_TYPES,
     .flags = PASS_SAME_RESULT,
+    .options = option_rows,
     .run = run,
 };

@@ -7,7 +7,12 @@
  *     Gemm(x, w, b) =>  the same, and an Add of b
  *     Conv(x, w, b) =>  the same with ConvInteger; scales and bias along the channel axis
  *
- * These are the shapes that ONNX Runtime fuses into DynamicQuantizeMatMul. Values that several
+ * With a scale a row, s = max |x| / 127 of each:
+ *
+ *     MatMul(x, w)  =>  Mul(MatMul(DQ(Q(Div(x, s), 1, 128), 1, 128), DQ(codes of w)), s)
+ *
+ * The first are the shapes that ONNX Runtime fuses into DynamicQuantizeMatMul; the second looks
+ * like one of calibrated activations, and runs in integers where that does. Values that several
  * layers read are quantized once. Biases stay float. Weights of other operators that have a quant
  * get a DequantizeLinear.
  */
@@ -18,7 +23,12 @@
 
 struct lowering {
     struct model *m;
-    struct node **quantize; /* by id of the value: its DynamicQuantizeLinear */
+    struct node **quantize; /* by id of the value: its DynamicQuantizeLinear ... */
+    struct rows *rows;      /* ... or its rows on a grid */
+};
+
+struct rows {
+    struct value *scale, *grid; /* x = scale * grid, up to rounding */
 };
 
 static struct node *quantize(struct lowering *l, struct value *v)
@@ -54,6 +64,65 @@ static struct value *factor(struct lowering *l, struct build *at, const struct q
     if (shaped != ws->constant)
         ws = build_constant(at, "scale", shaped);
     return build_node(at, OP_Mul, 2, (struct value *const[]){scale, ws}, 1)->out[0];
+}
+
+static struct value *scalar(struct build *at, const char *name, float x)
+{
+    struct tensor *t = tensor_new(at->graph->model->arena, DTYPE_F32, &(struct shape){0});
+    tensor_f32(t)[0] = x;
+    return build_constant(at, name, t);
+}
+
+static struct value *two(struct build *at, enum op op, struct value *a, struct value *b)
+{
+    return build_node(at, op, 2, (struct value *const[]){a, b}, 1)->out[0];
+}
+
+/* The rows of v between -127 and 127, rounded there: a grid that is the same for every row. */
+static const struct rows *round_rows(struct lowering *l, struct value *v)
+{
+    struct rows *r = &l->rows[v->id];
+    if (r->grid)
+        return r;
+    struct build at = lower_cursor(v);
+    struct arena *a = l->m->arena;
+    struct node *abs = build_node(&at, OP_Abs, 1, &v, 1), *max;
+    abs->in[0].plain = true;
+    if (model_opset(l->m, "") < 18) {
+        max = build_node(&at, OP_ReduceMax, 1, abs->out, 1);
+        node_set_ints(max, "axes", (const int64_t[]){-1}, 1);
+    } else {
+        struct tensor *axes = tensor_new(a, DTYPE_I64, &(struct shape){1, {1}});
+        *(int64_t *)axes->data = -1;
+        struct value *in[] = {abs->out[0], build_constant(&at, "axes", axes)};
+        max = build_node(&at, OP_ReduceMax, 2, in, 1);
+    }
+    struct value *unit = scalar(&at, "unit", 1.0f / QUANT_ROW_LIMIT);
+    r->scale = two(&at, OP_Max, two(&at, OP_Mul, max->out[0], unit),
+                   scalar(&at, "least", QUANT_ROW_LEAST));
+    struct value *x = two(&at, OP_Div, v, r->scale), *one = scalar(&at, "one", 1);
+    x->def->in[0].plain = true;
+    struct tensor *zero = tensor_new(a, DTYPE_U8, &(struct shape){0});
+    *(uint8_t *)zero->data = QUANT_ROW_MIDDLE;
+    struct value *middle = build_constant(&at, "zero_point", zero);
+    struct value *codes = build_node(&at, OP_QuantizeLinear, 3,
+                                     (struct value *const[]){x, one, middle}, 1)->out[0];
+    r->grid = build_node(&at, OP_DequantizeLinear, 3,
+                         (struct value *const[]){codes, one, middle}, 1)->out[0];
+    return r;
+}
+
+static void lower_rows(struct lowering *l, const struct qlayer *layer)
+{
+    struct node *n = layer->node;
+    const struct rows *x = round_rows(l, layer->input);
+    struct build at = build_before(n);
+    struct value *sum = two(&at, OP_MatMul, x->grid, qlayer_weight(layer));
+    struct value *y = two(&at, OP_Mul, sum, x->scale);
+    struct value *bias = n->op == OP_MatMul ? NULL : qlayer_bias(layer);
+    if (bias)
+        y = two(&at, OP_Add, y, bias);
+    lower_give_value(y->def, n->out[0]);
 }
 
 static void lower_layer(struct lowering *l, const struct qlayer *layer)
@@ -96,8 +165,12 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     int n = lower_collect(m, ctx->scratch, &list);
     place_find_layers(m, ctx->scratch, &p);
     l.quantize = NEW_ARRAY(ctx->scratch, m->n_values, struct node *);
-    for (int i = 0; i < p.n_layer; i++)
-        lower_layer(&l, &p.layer[i]);
+    l.rows = NEW_ARRAY(ctx->scratch, m->n_values, struct rows);
+    for (int i = 0; i < p.n_layer; i++) {
+        const struct quant *q = p.layer[i].input->quant;
+        if (q && !p.layer[i].node->in[0].plain)
+            (q->type.rows ? lower_rows : lower_layer)(&l, &p.layer[i]);
+    }
     graph_sweep(m->graph);
     for (int i = 0; i < n; i++) {
         if (list[i]->constant && lower_is_wanted(list[i]))

@@ -7,9 +7,10 @@
  *
  * The uses that are not plain move over; a body that captures v captures its codes. Parameters per
  * tensor are scalars of rank 0; activations that share a quant share the initializers. An int32
- * bias has no zero point.
+ * bias has no zero point. Where types meet, DequantizeLinear and QuantizeLinear follow each other.
  */
 #include "lower.h"
+#include "op.h"
 #include "pass.h"
 
 static void lower_activation(struct lower_parameters *known, struct value *v)
@@ -18,6 +19,19 @@ static void lower_activation(struct lower_parameters *known, struct value *v)
     const struct lower_parameters *p = lower_parameters(known, &at, v->quant);
     struct node *q = lower_node(&at, OP_QuantizeLinear, v, p->scale, p->zero, v->quant);
     lower_dequantize(v, q->out[0], p->scale, p->zero);
+}
+
+/* An Identity in front of QuantizeLinear alone stood between two types. */
+static void drop_borders(struct graph *g)
+{
+    graph_each(g, n) {
+        bool border = n->op == OP_Identity && n->out[0]->uses;
+        value_each_use(n->out[0], u)
+            border = border && !node_is_result(u->user)
+                  && (u->user->op == OP_QuantizeLinear || u->user->op == OP_MsQuantizeLinear);
+        if (border)
+            value_replace(n->out[0], node_input(n, 0));
+    }
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
@@ -35,6 +49,10 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         lower_finish(list[i]);
         changes += wanted;
     }
+    int n_graphs;
+    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        drop_borders(graph[i]);
     graph_sweep(m->graph);
     return changes;
 }

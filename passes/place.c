@@ -4,12 +4,26 @@
  */
 #include "place.h"
 
+#include "log.h"
 #include "pass.h"
+#include "rule.h"
+
+/* A rule that fits nothing is a slip of the user's, or for another model. */
+static void note_idle_rules(const struct model *m, struct pass_ctx *ctx)
+{
+    const struct rules *r = ctx->target->rules;
+    for (int i = 0; r && i < r->n; i++)
+        if (!rule_fits_any(&r->at[i], m, ctx->scratch)) {
+            str_printf(&ctx->notes, "%s: this rule fits no node\n", r->at[i].where);
+            log_info("note: %s: this rule fits no node", r->at[i].where);
+        }
+}
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->target)
         return err_set(err, ERR_USAGE, "pass place needs a target");
+    note_idle_rules(m, ctx);
     struct placement *p = NEW(ctx->arena, struct placement);
     TRY(place_model(m, ctx->target, ctx->skip_nodes, ctx->arena, p, err));
     ctx->placement = p;

@@ -8,17 +8,17 @@
  * but ONNX Runtime would dequantize the whole table at each run. Kept if the simulated outputs stay
  * near.
  */
+#include "keep.h"
 #include "measure.h"
 #include "pass.h"
-#include "place.h"
+#include "rule.h"
+#include "target.h"
 #include "quant.h"
 #include "vec.h"
 
 #include <math.h>
 
 enum { WORTH = 4096, ROW = 8 }; /* elements of a table, and of a row: below, nothing is saved */
-static const double near_enough = 30; /* dB of all outputs; below that ... */
-static const double may_cost = 1;     /* ... at most so many may be lost */
 
 struct table {
     struct value *from, *codes, *scales;
@@ -87,7 +87,7 @@ static void pick_codes(struct node *n, const struct table *t)
 }
 
 /* How many Gathers now pick codes. */
-static int code_tables(struct model *m, const char *skip, struct arena *a)
+static int code_tables(struct model *m, const struct node_rule *rule, struct arena *a)
 {
     VEC(struct table) list = {0};
     int n_graphs, changes = 0;
@@ -96,7 +96,7 @@ static int code_tables(struct model *m, const char *skip, struct arena *a)
         graph_each(graph[k], n) {
             struct value *v = node_input(n, 0);
             if (n->op != OP_Gather || !is_pick(&n->in[0]) || !is_table(v)
-                || place_skips(a, skip, n->name))
+                || rule[n->id].why_float)
                 continue;
             struct table *t = NULL;
             for (int i = 0; i < list.n && !t; i++)
@@ -114,12 +114,16 @@ static int code_tables(struct model *m, const char *skip, struct arena *a)
 }
 
 /* Tried on a copy first. */
+extern const struct pass pass_quantize_embeddings;
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass quantize-embeddings needs pass calibrate before it");
     struct model *copy = model_clone(m);
-    int changes = code_tables(copy, ctx->skip_nodes, ctx->scratch), r = 0;
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, ctx->skip_nodes, m,
+                                                 ctx->scratch);
+    int changes = code_tables(copy, rule, ctx->scratch), r = 0;
     double now = NAN;
     if (changes && isnan(ctx->sqnr))
         r = measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err);
@@ -129,13 +133,15 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     TRY(r);
     if (!changes)
         return 0;
-    bool kept = now >= near_enough || now >= ctx->sqnr - may_cost;
+    struct keep limits = KEEP_DEFAULT;
+    pass_take_settings(&pass_quantize_embeddings, ctx, &limits);
+    bool kept = keep_is_worth(&limits, ctx->sqnr, now);
     str_printf(&ctx->notes, "%d Gathers of int8 rows: %s: %.1f -> %.1f dB\n", changes,
                kept ? "kept" : "taken back", ctx->sqnr, now);
     if (!kept)
         return 0;
     ctx->sqnr = now;
-    return code_tables(m, ctx->skip_nodes, ctx->scratch);
+    return code_tables(m, rule, ctx->scratch);
 }
 
 const struct pass pass_quantize_embeddings = {
@@ -143,5 +149,6 @@ const struct pass pass_quantize_embeddings = {
     .summary = "keep tables that Gather picks rows from as int8; kept if outputs stay near",
     .needs = FACT_SOLVED,
     .flags = PASS_REFINES,
+    .options = keep_rows,
     .run = run,
 };

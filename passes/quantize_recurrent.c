@@ -8,21 +8,22 @@
  * each time: that is done only when it is asked for. In formats that need no data, and without
  * any, nothing is measured.
  */
+#include "keep.h"
 #include "measure.h"
 #include "pass.h"
 #include "recurrent.h"
+#include "rule.h"
 #include "vec.h"
 
 #include <math.h>
 #include <string.h>
 
-static const double near_enough = 30; /* dB of all outputs that nobody needs to look at ... */
-static const double may_cost = 1;     /* ... and below that, what it may take away */
 
 struct candidates {
     struct node **at;
     int n;
     struct recurrent_old *old;
+    struct keep limits;
 };
 
 static void leave(struct placement *p, struct arena *a, const struct node *n, const char *reason)
@@ -34,11 +35,6 @@ static void leave(struct placement *p, struct arena *a, const struct node *n, co
     p->left = left;
 }
 
-static bool is_kept(double before, double now)
-{
-    return now >= near_enough || now >= before - may_cost;
-}
-
 /* One by one; each has to keep near what was before all. */
 static int choose(struct model *m, struct pass_ctx *ctx, struct candidates *c, double before,
                   struct err *err)
@@ -48,7 +44,7 @@ static int choose(struct model *m, struct pass_ctx *ctx, struct candidates *c, d
         double now;
         recurrent_make_dynamic(c->at[i], &c->old[i]);
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &now, err));
-        if (is_kept(before, now)) {
+        if (keep_is_worth(&c->limits, before, now)) {
             ctx->sqnr = now;
             kept++;
             continue;
@@ -77,7 +73,7 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
         recurrent_make_dynamic(c->at[i], &c->old[i]);
     TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &now, err));
     int kept = c->n;
-    if (is_kept(before, now)) {
+    if (keep_is_worth(&c->limits, before, now)) {
         ctx->sqnr = now;
     } else {
         for (int i = 0; i < c->n; i++)
@@ -91,6 +87,8 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
     return kept;
 }
 
+extern const struct pass pass_quantize_recurrent;
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure && ctx->target->inputs == INPUTS_CALIBRATED)
@@ -100,12 +98,14 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     VEC(struct node *) list = {0};
     int n_graphs, changes = 0;
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, ctx->skip_nodes, m,
+                                                 ctx->arena);
     for (int i = 0; i < n_graphs; i++) {
         graph_each(graph[i], n) {
             if (!recurrent_is(n))
                 continue;
-            bool skipped = place_skips(ctx->scratch, ctx->skip_nodes, n->name);
-            const char *reason = skipped ? "excluded by --skip-node"
+            const char *excluded = rule[n->id].why_float;
+            const char *reason = excluded ? excluded
                                : weights ? recurrent_reason_against_weights(ctx->target, n)
                                : is_auto ? recurrent_reason_against_dynamic(ctx->target, n)
                                          : "excluded by --recurrent float";
@@ -120,7 +120,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
             }
         }
     }
-    struct candidates c = {.at = list.at, .n = list.n};
+    struct candidates c = {.at = list.at, .n = list.n, .limits = KEEP_DEFAULT};
+    pass_take_settings(&pass_quantize_recurrent, ctx, &c.limits);
     return list.n ? make_dynamic(m, ctx, &c, err) : changes;
 }
 
@@ -128,5 +129,6 @@ const struct pass pass_quantize_recurrent = {
     .name = "quantize-recurrent",
     .summary = "give LSTMs integer weights where the target runs them; kept if outputs stay near",
     .needs = FACT_SOLVED,
+    .options = keep_rows,
     .run = run,
 };

@@ -53,14 +53,28 @@ static void merge(void *data, int worker, int i)
     }
 }
 
-/* A value is watched if it is the first that carries its quant: what shares it follows. */
+static bool is_joined(const struct value *v)
+{
+    return value_def(v, OP_Concat);
+}
+
+/* A value is watched if it is the first that carries its quant: what shares it follows. But where
+ * values are joined the whole has the numbers of all parts. */
 static void gather_value(struct calibration *g, const struct value *v)
 {
     if (!v->quant || v->quant->type.dynamic || v->constant)
         return;
-    for (int i = 0; i < g->n; i++)
-        if (g->value[i]->quant == v->quant)
+    for (int i = 0; i < g->n; i++) {
+        if (g->value[i]->quant != v->quant)
+            continue;
+        if (!is_joined(v))
             return;
+        if (!is_joined(g->value[i]))
+            g->slot[g->value[i]->id] = -1;
+        g->slot[v->id] = i;
+        g->value[i] = v;
+        return;
+    }
     g->slot[v->id] = g->n;
     g->value[g->n++] = v;
 }
@@ -277,13 +291,17 @@ int calibration_settle(struct calibration *g, const char *observer, const struct
                        struct ranges *result, struct err *err)
 {
     *result = (struct ranges){g->n ? observer : NULL, NAN};
-    if (g->n && !strcmp(observer, "auto")) {
+    if (!g->n)
+        return 0;
+    if (!strcmp(observer, "auto")) {
         struct arena a = {0};
         int r = race_observers(g, measure, &a, result, err);
         arena_release(&a);
         return r;
     }
-    if (g->n)
-        set_ranges(g, observer_find(observer));
+    struct observer o;
+    if (!observer_read(observer, &o))
+        BUG("unknown observer '%s'", observer);
+    set_ranges(g, &o);
     return 0;
 }

@@ -81,6 +81,11 @@ static void list_passes(struct table *t, bool document)
     for (int i = 0; i < pass_count; i++) {
         table_cell(t, "%s", pass_table[i]->name);
         table_cell(t, "%s", pass_table[i]->summary);
+        const struct option *o = pass_table[i]->options;
+        for (; o && o->type != OPT_END; o++) {
+            table_cell(t, "  %s: %s", o->name, o->arg);
+            table_cell(t, "%s", o->help);
+        }
     }
 }
 
@@ -126,6 +131,8 @@ static void list_target(struct table *t, const struct target *g)
     target_row(t, &name, "  output quantized", *g->outputs ? g->outputs : "none");
     target_row(t, &name, "residual sums", g->skip_branch ? "the skip branch is quantized" : "");
     target_row(t, &name, "move codes", g->codes);
+    target_row(t, &name, "inputs quantized", g->readers);
+    target_row(t, &name, "one scale", g->joined);
     target_row(t, &name, "folded", g->folded);
     target_row(t, &name, unit_rules[g->unit_rule], g->units);
 }

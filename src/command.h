@@ -63,14 +63,14 @@ int command_place(struct model *m, const struct target *t, int jobs, struct aren
            "WebP, TIFF, JPEG 2000; see --image), or the word random"),                             \
     OPTION(OPT_STRING, 0, "image", owner, field.image, "SPEC",                                     \
            "how images become inputs, for example \"resize=256 crop=224 layout=nchw rgb "          \
-           "scale=1/255 mean=.485,.456,.406 std=.229,.224,.225\""),                                \
+           "scale=1/255 mean=.485,.456,.406 std=.229,.224,.225\"", .recipe = true),                \
     OPTION(OPT_INT, 'n', "samples", owner, field.samples, "N",                                     \
            "use at most N samples, taken evenly over all of them (with --carry: the first N)",     \
-           .min = 1, .max = 1e9),                                                                  \
+           .min = 1, .max = 1e9, .recipe = true),                                                  \
     OPTION(OPT_LIST, 0, "carry", owner, field.carry, "OUTPUT=INPUT",                               \
            "for a model with state: what a sample gives at OUTPUT is INPUT of the next; samples "  \
            "are a sequence then. The state starts at zero; where a sample has INPUT itself, that " \
-           "is taken. May be given many times")
+           "is taken. May be given many times", .recipe = true)
 
 /* Parses argv into `options`, which starts with a struct common_options, and sets up the log.
  * 1: go on; 0: the help was asked for and printed; -1: error. */

@@ -337,13 +337,14 @@ int run_settle(struct run *r, int value, struct err *err)
     int32_t zero;
     struct quant now = *p->value->quant;
     const struct quant *q = p->value->quant;
-    if (q->type.dynamic) {
+    bool apart = (q->type.grain != GRAIN_TENSOR && q->type.axis != 1) || q->type.rows;
+    if (q->type.dynamic && !q->type.rows) {
         dynamic_range(tensor_f32(&c->t), tensor_count(&c->t), &scale, &zero);
         now.scale = &scale;
         now.zero = &zero;
         q = &now;
     }
-    if (q->type.grain != GRAIN_TENSOR && q->type.axis != 1 && c->t.layout != LAYOUT_PLAIN)
+    if (apart && c->t.layout != LAYOUT_PLAIN)
         c = cell_layout(r->pool, forms, c, LAYOUT_PLAIN);
     bool spare = !p->read[FACE_COMPUTED] && c->buffer && c->buffer->cells == 1;
     if (p->read[FACE_CODES])

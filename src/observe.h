@@ -50,5 +50,8 @@ enum { N_OBSERVERS = 5 };
 /* min-max, mean-min-max, percentile, entropy, mse. */
 extern const struct observer observer_table[N_OBSERVERS];
 const struct observer *observer_find(const char *name); /* NULL: none */
+/* "percentile=99.9": the observer with this parameter, where it has one. False: there is none such,
+ * or no such parameter. */
+bool observer_read(const char *text, struct observer *o);
 
 #endif

@@ -6,6 +6,8 @@
 #include "observe_range.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct range stats_range(const struct stats *s)
@@ -95,6 +97,22 @@ const struct observer *observer_find(const char *name)
         if (!strcmp(observer_table[i].name, name))
             return &observer_table[i];
     return NULL;
+}
+
+bool observer_read(const char *text, struct observer *o)
+{
+    char name[32], *end;
+    size_t n = strcspn(text, "=");
+    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name), text);
+    const struct observer *row = observer_find(name);
+    if (!row)
+        return false;
+    *o = *row;
+    if (!text[n])
+        return true;
+    o->parameter = strtod(text + n + 1, &end);
+    return row->parameter_help && end != text + n + 1 && !*end && o->parameter >= 50
+        && o->parameter <= 100; /* percent */
 }
 
 /* A point of the search: the range is the observed one with its ends scaled by lo and hi. */

@@ -50,6 +50,7 @@ struct option {
     const char *help;           /* the default, where there is one, is said here */
     const char *const *choices; /* of OPT_CHOICE; ends with NULL */
     double min, max;            /* of OPT_INT and OPT_FLOAT; both 0: any number */
+    bool recipe;                /* may stand in a recipe */
 };
 
 /* A row; `field` of struct `owner`. More fields of struct option may follow the help. */

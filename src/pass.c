@@ -19,6 +19,28 @@
  * output: room for another order of additions, none for another function. */
 static const double same_result = 1e-3;
 
+int pass_check_setting(const struct pass *p, const struct pass_setting *s, struct err *err)
+{
+    static const struct option none[] = {OPTION_END};
+    union {
+        double number;
+        char room[256]; /* no pass has more */
+    } into;
+    if (option_set(p->options ? p->options : none, &into, s->option, s->value, err) < 0)
+        return err_at(err, "pass %s", p->name);
+    return 0;
+}
+
+void pass_take_settings(const struct pass *p, const struct pass_ctx *ctx, void *into)
+{
+    struct err err;
+    for (int i = 0; i < ctx->n_setting; i++) {
+        const struct pass_setting *s = &ctx->setting[i];
+        if (!strcmp(s->pass, p->name) && option_set(p->options, into, s->option, s->value, &err))
+            BUG("a setting that was not checked: %s", err.text);
+    }
+}
+
 struct pipeline {
     struct model *model;
     struct pass_ctx *ctx;

@@ -13,6 +13,7 @@
 #include "dataset.h"
 #include "err.h"
 #include "graph.h"
+#include "option.h"
 #include "str.h"
 
 enum fact { /* what may be relied on: model.facts */
@@ -34,6 +35,11 @@ struct grams;     /* gram.h */
 struct targets;   /* correct.h */
 struct tap;       /* tap.h */
 
+/* The user's, of one option of one pass; `where`: for messages. */
+struct pass_setting {
+    const char *where, *pass, *option, *value;
+};
+
 struct pass_ctx {
     int jobs;                      /* threads */
     const struct target *target;   /* NULL: none chosen (convert) */
@@ -42,6 +48,8 @@ struct pass_ctx {
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
+    const struct pass_setting *setting; /* of any passes, checked */
+    int n_setting;
     struct placement *placement;   /* place: the layers; NULL before it */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
     struct grams *grams;           /* what round-weights watched; NULL: nothing. It closes them */
@@ -58,6 +66,7 @@ struct pass {
     const char *name, *summary; /* "fold-bn", one line for `quern list passes` */
     unsigned needs, gives, breaks; /* enum fact */
     unsigned flags;
+    const struct option *options; /* of a struct of the pass's own; NULL: it has none */
     int (*run)(struct model *m, struct pass_ctx *ctx, struct err *err); /* changes, or -1 */
     /* Before `run`, while calibrate gathers: what the pass wants to see of the float model. True:
      * the tap is to be watched. NULL: nothing. */
@@ -68,6 +77,11 @@ struct pass {
 extern const struct pass *const pass_table[];
 extern const int pass_count;
 const struct pass *pass_find(const char *name); /* NULL: none */
+
+/* Into the pass's struct of options, which has the defaults in it, goes what the user set. */
+void pass_take_settings(const struct pass *p, const struct pass_ctx *ctx, void *into);
+/* 0: the setting is right; an error otherwise. */
+int pass_check_setting(const struct pass *p, const struct pass_setting *s, struct err *err);
 
 struct pass_options {
     const char *skip;        /* comma-separated names, or NULL */

@@ -10,13 +10,15 @@
 #include "bounds.h"
 #include "exec.h"
 #include "op.h"
+#include "place_borders.h"
+#include "place_branches.h"
 #include "place_codes.h"
 #include "place_form.h"
 #include "place_units.h"
 #include "predict_cost.h"
 #include "quantized.h"
 #include "recurrent.h"
-#include "str.h"
+#include "rule.h"
 #include "vec.h"
 
 #include <string.h>
@@ -24,9 +26,10 @@
 struct place {
     struct model *model;
     const struct target *target;
-    const char *skip;
     struct arena *arena;
     bool *runnable; /* nodes, by id: quern can compute what they read */
+    const struct node_rule *rule; /* likewise */
+    int n_nodes; /* when placing began; nodes that it makes have no row above */
     struct form form;
     bool leave_slow;             /* there are other layers than the slow ones */
     const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
@@ -84,17 +87,6 @@ struct value *constant_replace(struct value *old, const struct tensor *t)
     return v;
 }
 
-bool place_skips(struct arena *a, const char *patterns, const char *name)
-{
-    if (!patterns)
-        return false;
-    char *rest = arena_strdup(a, patterns);
-    for (char *p; (p = strsep(&rest, ","));)
-        if (str_glob(p, name))
-            return true;
-    return false;
-}
-
 /* The only user, where it is in the value's own graph: what a body does with a value that it
  * captures is not done right behind it. */
 static struct node *user_behind(const struct value *v)
@@ -150,6 +142,16 @@ static const char *reason_against_transposed(const struct place *p, const struct
                ? NULL : "nothing is known of its input, which may have a zero point";
 }
 
+/* ONNX Runtime 1.31 makes a Gemm between Reshapes of a MatMul and its bias, moves the quantizer of
+ * its input over the Reshape, makes it unsigned, and leaves the attribute that says int8. */
+static bool is_signed_sum(const struct place *p, const struct node *n)
+{
+    const struct node *next = user_behind(n->out[0]);
+    return p->target->no_signed_sums && p->target->activation.dtype == DTYPE_I8
+        && n->op == OP_MatMul && node_input(n, 0)->type.shape.rank != 2 && next
+        && next->op == OP_Add && model_opset(p->model, "") >= 21;
+}
+
 /* Why a node with a weight cannot be a layer of this target; NULL: it can. */
 static const char *reason_against(const struct place *p, const struct node *n)
 {
@@ -162,8 +164,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "it depends on an operator that quern cannot execute";
     if (target_rule(p->target, n) != TARGET_INTEGER)
         return "the target has no integer kernel for this operator";
-    if (place_skips(p->arena, p->skip, n->name))
-        return "excluded by --skip-node";
+    if (p->rule[n->id].why_float)
+        return p->rule[n->id].why_float;
     if (n->op == OP_MatMul && (node_constant(n, 0) || node_constant(n, 1))
         && !op_weight(n, &ow))
         return "its weight is a vector";
@@ -179,6 +181,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
     const char *reason = form_reason_against(n, &ow);
     if (reason)
         return reason;
+    if (is_signed_sum(p, n))
+        return "the runtime does not load it with int8 activations from opset 21 on";
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
     if (p->leave_slow && is_slow_in_integers(p, n))
@@ -196,11 +200,13 @@ static const char *reason_against(const struct place *p, const struct node *n)
     return NULL;
 }
 
-/* A MatMul of two activations that the target runs like other units. */
-static bool is_product(const struct place *p, const struct node *n)
+/* A MatMul of two activations, or a ConvTranspose, that the target runs as no layer. */
+static bool is_other(const struct place *p, const struct node *n)
 {
-    return n->op == OP_MatMul && !node_constant(n, 0) && !node_constant(n, 1) && p->runnable[n->id]
-        && target_is_unit(p->target, n) && !place_skips(p->arena, p->skip, n->name);
+    bool product = n->op == OP_MatMul && !node_constant(n, 0) && !node_constant(n, 1);
+    bool known = product || (n->op == OP_ConvTranspose && node_constant(n, 1));
+    return known && p->runnable[n->id] && !p->rule[n->id].why_float
+        && (target_is_unit(p->target, n) || target_is_reader(p->target, n));
 }
 
 /* A bias of the layer's own: a vector with one element per output channel. */
@@ -226,15 +232,23 @@ static bool use_is_layer_weight(const struct place *p, const struct use *u, int 
         && ow.axis == axis && !reason_against(p, u->user);
 }
 
-/* A weight that somebody else reads as well, or reads along another axis, is copied. So is one that
- * a body captures if only weights are rounded: ONNX Runtime does not load MatMul then. */
+static bool takes_weight_only(const struct place *p, const struct node *n)
+{
+    return p->target->inputs == INPUTS_FLOAT || p->rule[n->id].weights_only;
+}
+
+/* A weight that somebody else reads as well, or reads along another axis, or in another type, is
+ * copied. So is one that a body captures if only weights are rounded: ONNX Runtime does not load
+ * MatMul then. */
 static struct value *give_own_weight(const struct place *p, struct node *n,
                                      const struct op_weight *ow)
 {
     struct value *w = node_input(n, ow->slot);
-    bool own = p->target->inputs != INPUTS_FLOAT || w->graph == n->graph;
+    bool own = !takes_weight_only(p, n) || w->graph == n->graph;
     value_each_use(w, u)
-        own = own && use_is_layer_weight(p, u, ow->axis);
+        own = own && use_is_layer_weight(p, u, ow->axis)
+           && takes_weight_only(p, u->user) == takes_weight_only(p, n)
+           && p->rule[u->user->id].weight == p->rule[n->id].weight;
     if (!own) {
         struct build at = build_before(n);
         w = build_constant(&at, "weight", w->constant);
@@ -272,7 +286,10 @@ static void place_weight(struct place *p, struct value *w, const struct op_weigh
 {
     if (w->quant)
         return;
-    struct qtype type = weight_type(p->target, w->uses->user, &w->constant->shape, ow->axis);
+    const struct node *n = w->uses->user;
+    const struct qtype *wish = p->rule[n->id].weight;
+    struct qtype type = weight_type(p->target, wish ? wish : &p->target->weight, n,
+                                    &w->constant->shape, ow->axis);
     w->quant = quant_new(p->model, &type, quant_count(&type, &w->constant->shape));
 }
 
@@ -280,7 +297,7 @@ static void place_weight(struct place *p, struct value *w, const struct op_weigh
 static void place_bias(struct model *m, const struct qlayer *l)
 {
     struct value *bias = qlayer_bias(l);
-    if (!bias)
+    if (!bias || !l->input->quant || l->node->in[0].plain)
         return;
     const struct quant *w = qlayer_weight(l)->quant;
     struct qtype type = {.dtype = DTYPE_I32, .grain = w->type.grain, .symmetric = true};
@@ -307,8 +324,9 @@ struct value *value_behind_folded(const struct target *t, struct value *v)
 static bool needs_bias(const struct place *p, const struct node *n)
 {
     const struct node *next = user_behind(n->out[0]);
-    return p->target->integer_bias && p->target->add_is_bias && next && next->op == OP_Add
-        && node_input(n, 0)->type.shape.rank < 3 && node_constant(n, 1)->shape.rank == 2;
+    return !takes_weight_only(p, n) && p->target->integer_bias && p->target->add_is_bias && next
+        && next->op == OP_Add && node_input(n, 0)->type.shape.rank < 3
+        && node_constant(n, 1)->shape.rank == 2;
 }
 
 static void place_layer(struct place *p, struct node *n)
@@ -331,12 +349,15 @@ static void place_layer(struct place *p, struct node *n)
     if (bias_node)
         give_own_bias(bias_node, bias_slot, channels);
 
-    if (p->target->inputs != INPUTS_FLOAT) {
-        value_claim(node_input(n, 0), &p->target->activation);
+    bool rounded = !takes_weight_only(p, n);
+    if (rounded) {
+        struct quant *q = value_claim(node_input(n, 0), &p->target->activation);
         n->in[0].plain = false;
+        if (n->op == OP_Conv && q->type.rows) /* it has no rows: one scale, for all readers */
+            q->type = (struct qtype){.dtype = DTYPE_U8, .dynamic = true};
     }
     place_weight(p, w, &ow);
-    if (target_wants_output(p->target, n)) {
+    if (rounded && target_wants_output(p->target, n)) {
         struct value *sum = bias_node ? bias_node->out[0] : n->out[0];
         value_claim_wholly(value_behind_folded(p->target, sum), &p->target->activation);
     }
@@ -365,7 +386,7 @@ static void place_graph(struct place *p, struct graph *g)
         const char *reason = reason_against(p, n);
         if (!reason)
             place_layer(p, n);
-        else if (!is_product(p, n))
+        else if (!is_other(p, n))
             *vec_add(&p->left, p->arena) = (struct left_float){n, reason};
     }
 }
@@ -387,7 +408,8 @@ static const bool *find_units(const struct place *p)
     struct graph **graph = model_graphs(p->model, p->arena, &n_graphs);
     for (int i = 0; i < n_graphs; i++)
         graph_each(graph[i], n)
-            may[n->id] = p->runnable[n->id] && !place_skips(p->arena, p->skip, n->name);
+            may[n->id] = n->id >= p->n_nodes
+                      || (p->runnable[n->id] && !p->rule[n->id].why_float);
     return may;
 }
 
@@ -401,11 +423,20 @@ static const struct bounds *find_bounds(const struct model *m, const struct targ
     return NULL;
 }
 
+static bool has_types(const struct rules *r)
+{
+    for (int i = 0; r && i < r->n; i++)
+        if (r->at[i].activations)
+            return true;
+    return false;
+}
+
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *out, struct err *err)
 {
-    struct place p = {.model = m, .target = t, .skip = skip, .arena = a,
+    struct place p = {.model = m, .target = t, .arena = a,
                       .runnable = NEW_ARRAY(a, m->n_nodes, bool),
+                      .rule = rules_resolve(t->rules, skip, m, a), .n_nodes = m->n_nodes,
                       .bounds = find_bounds(m, t, a)};
     form_open(&p.form, m, a);
     exec_find_runnable(m->graph, p.runnable);
@@ -420,13 +451,20 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
         close_product(&p, &out->layer[i]);
     if (t->skip_branch)
         place_skip_branches(m, t);
+    if (*t->readers)
+        place_readers(m, t, find_units(&p));
     if (t->unit_rule != UNITS_NEVER)
         place_units(m, t, find_units(&p));
+    if (*t->joined)
+        place_joined(m, t);
+    if (t->inputs == INPUTS_CALIBRATED && has_types(t->rules))
+        place_borders(m, t, p.rule, p.n_nodes, out);
     if (t->inputs == INPUTS_CALIBRATED)
         place_codes(m, t);
     place_find_layers(m, a, out);
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
+    place_shifts(m);
     out->left = p.left.at;
     out->n_left = p.left.n;
     if (out->n_layer || recurrent_any_dynamic(t, m))
@@ -450,10 +488,12 @@ static struct value *behind_activation(struct value *sum)
 static bool find_layer(struct node *n, struct qlayer *l)
 {
     struct op_weight ow;
-    if (n->op == OP_OTHER || op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+    if (op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
+        return false;
+    if (ow.groups > 1) /* a ConvTranspose whose output channels the weight does not count */
         return false;
     struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
-    if (!w || !w->constant || !w->quant || n->in[ow.slot].plain || (x->quant && n->in[0].plain))
+    if (!w || !w->constant || !w->quant || n->in[ow.slot].plain)
         return false;
     *l = (struct qlayer){.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
     if (n->op != OP_MatMul && node_input(n, ow.bias)) {

@@ -45,8 +45,6 @@ struct placement {
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *p, struct err *err);
 
-/* Is a node's name among the patterns of nodes that stay float? */
-bool place_skips(struct arena *a, const char *patterns, const char *name);
 /* Layers of an annotated model, found again from its quants: after a clone, or in another pass. */
 void place_find_layers(const struct model *m, struct arena *a, struct placement *p);
 

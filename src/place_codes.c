@@ -4,12 +4,19 @@
  */
 #include "place_codes.h"
 
+#include "place_borders.h"
+
+static bool is_mover(const struct target *t, const struct node *n)
+{
+    return target_rule(t, n) == TARGET_CODES && node_input(n, 0) && !place_is_border(n);
+}
+
 /* Codes that are only moved keep their parameters: input and output share one quant. */
 static void share_codes(const struct target *t, struct graph *g)
 {
     graph_each(g, n) {
         struct value *in = node_input(n, 0);
-        if (target_rule(t, n) != TARGET_CODES || !in || in->constant || !in->quant)
+        if (!is_mover(t, n) || in->constant || !in->quant)
             continue;
         for (int i = 0; i < n->n_out; i++) {
             struct quant *old = n->out[i] ? n->out[i]->quant : NULL;
@@ -39,7 +46,7 @@ static bool *ends_in_bodies(const struct target *t, const struct graph *g, struc
             struct value *out = n->out[i];
             if (out && (ends[out->id] || is_captured(out))) {
                 ends[out->id] = true;
-                if (in && target_rule(t, n) == TARGET_CODES)
+                if (is_mover(t, n))
                     ends[in->id] = true;
             }
         }
@@ -56,7 +63,7 @@ static void move_codes_to_bodies(const struct target *t, struct graph *g, struct
     struct quant **grid = NEW_ARRAY(a, g->model->n_values, struct quant *);
     graph_each(g, n) {
         struct value *in = node_input(n, 0);
-        if (target_rule(t, n) != TARGET_CODES || !in || in->constant)
+        if (!is_mover(t, n) || in->constant)
             continue;
         struct quant *q = in->quant && !n->in[0].plain ? in->quant : grid[in->id];
         for (int i = 0; i < n->n_out && q; i++) {

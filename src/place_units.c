@@ -15,9 +15,10 @@ static int count_data(const struct node *n)
     return n->op == OP_Resize || n->op == OP_Clip ? 1 : n->n_in;
 }
 
-static bool is_norm(const struct node *n)
+bool unit_has_factors(const struct node *n)
 {
-    return n->op == OP_LayerNormalization || n->op == OP_InstanceNormalization;
+    return n->op == OP_LayerNormalization || n->op == OP_InstanceNormalization
+        || n->op == OP_ConvTranspose;
 }
 
 static bool is_float(const struct value *v)
@@ -96,19 +97,33 @@ static void place_norm_constants(const struct target *t, struct node *n)
         node_set_input(n, 2, b);
     }
     b->quant = quant_new(m, &shift, 1);
-    b->quant->product[0] = node_input(n, 0)->quant;
-    b->quant->product[1] = w->quant;
+}
+
+void place_shifts(struct model *m)
+{
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n) {
+            const struct value *shift = unit_has_factors(n) ? node_input(n, 2) : NULL;
+            if (!shift || !shift->quant || shift->quant->type.dtype != DTYPE_I32)
+                continue;
+            shift->quant->product[0] = node_input(n, 0)->quant;
+            shift->quant->product[1] = node_input(n, 1)->quant;
+        }
+    arena_release(&scratch);
 }
 
 static void place_unit(const struct target *t, struct node *n)
 {
     for (int i = 0; i < count_data(n); i++) {
-        if (!is_float(node_input(n, i)) || (i > 0 && is_norm(n)))
+        if (!is_float(node_input(n, i)) || (i > 0 && unit_has_factors(n)))
             continue;
         value_claim(node_input(n, i), &t->activation);
         n->in[i].plain = false;
     }
-    if (is_norm(n))
+    if (unit_has_factors(n))
         place_norm_constants(t, n);
     value_claim_wholly(value_behind_folded(t, n->out[0]), &t->activation);
 }
@@ -129,10 +144,10 @@ static void place_mover(const struct target *t, struct node *n)
     }
 }
 
-struct qtype weight_type(const struct target *t, const struct node *layer, const struct shape *s,
-                         int axis)
+struct qtype weight_type(const struct target *t, const struct qtype *wanted,
+                         const struct node *layer, const struct shape *s, int axis)
 {
-    struct qtype type = t->weight;
+    struct qtype type = *wanted;
     bool matrix = s->rank == 2 && layer->op != OP_Conv && layer->op != OP_ConvTranspose;
     int inner = 1 - axis;
     bool parted = matrix && type.grain == GRAIN_BLOCK
@@ -143,7 +158,8 @@ struct qtype weight_type(const struct target *t, const struct node *layer, const
                               .narrow = true};
     type.axis = type.grain == GRAIN_BLOCK ? inner : axis;
     bool columns = layer->op == OP_MatMul && s->rank > 2; /* scales a column are for matrices */
-    bool zeros = layer->op == OP_Conv && t->inputs == INPUTS_DYNAMIC && !type.symmetric;
+    bool signless = !type.symmetric || dtype_info(type.dtype)->min == 0;
+    bool zeros = layer->op == OP_Conv && t->inputs == INPUTS_DYNAMIC && signless;
     if (type.grain == GRAIN_CHANNEL && (columns || zeros || !target_takes_channels(t, layer)))
         type.grain = GRAIN_TENSOR;
     return type;
@@ -187,54 +203,5 @@ void place_units(struct model *m, const struct target *t, const bool *may)
     struct graph **graph = model_graphs(m, &scratch, &n_graphs);
     for (int i = 0; i < n_graphs; i++)
         place_units_in(graph[i], t, may, huge);
-    arena_release(&scratch);
-}
-
-/* The layer of graph g whose output v is, if nothing else reads that; a MatMul's bias belongs to
- * it. */
-static const struct node *layer_before(const struct target *t, const struct graph *g,
-                                       const struct value *v)
-{
-    const struct node *n = v->def;
-    if (!n || n->graph != g || !value_used_once(v))
-        return NULL;
-    if (n->op == OP_Add && t->add_is_bias && (node_constant(n, 0) || node_constant(n, 1)))
-        n = value_def(node_input(n, node_constant(n, 0) ? 1 : 0), OP_MatMul);
-    struct op_weight w;
-    bool layer = n && target_rule(t, n) == TARGET_INTEGER && op_weight(n, &w);
-    return layer && node_input(n, w.slot)->quant ? n : NULL;
-}
-
-/* depth: layers on the longest way to a value, by id. */
-static void place_skips_in(struct graph *g, const struct target *t, int *depth)
-{
-    graph_each(g, n) {
-        int deepest = 0;
-        for (int i = 0; i < n->n_in; i++) {
-            const struct value *v = node_input(n, i);
-            deepest = v && depth[v->id] > deepest ? depth[v->id] : deepest;
-        }
-        for (int i = 0; i < n->n_out; i++)
-            if (n->out[i])
-                depth[n->out[i]->id] = deepest + (target_rule(t, n) == TARGET_INTEGER);
-        struct value *a = n->op == OP_Add ? node_input(n, 0) : NULL, *b = node_input(n, 1);
-        if (!a || !b || a == b || a->constant || b->constant || !is_float(a) || !is_float(b))
-            continue;
-        bool first = layer_before(t, g, a), second = layer_before(t, g, b);
-        if (!first && !second)
-            continue;
-        int skip = first && (!second || depth[a->id] >= depth[b->id]);
-        value_claim(node_input(n, skip), &t->activation);
-        n->in[skip].plain = false;
-    }
-}
-
-void place_skip_branches(struct model *m, const struct target *t)
-{
-    struct arena scratch = {0};
-    int *depth = NEW_ARRAY(&scratch, m->n_values, int), n_graphs;
-    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
-    for (int i = 0; i < n_graphs; i++)
-        place_skips_in(graph[i], t, depth);
     arena_release(&scratch);
 }

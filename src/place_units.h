@@ -14,16 +14,19 @@
  * that may be units. */
 void place_units(struct model *m, const struct target *t, const bool *may);
 
-/* In a sum of two branches one of which is a layer's own output, the other one is rounded for the
- * sum. Where both are layers the one with more layers behind it is the main branch. */
-void place_skip_branches(struct model *m, const struct target *t);
+/* The scales of their shifts, once it is settled which quants the other inputs have. */
+void place_shifts(struct model *m);
 
-/* The type of a layer's weight of this shape, whose output channels are counted by `axis`. Blocks
- * and 4 bits are for matrices; other weights get 8 bits and a scale a channel instead. */
-struct qtype weight_type(const struct target *t, const struct node *layer, const struct shape *s,
-                         int axis);
+/* The type that is wanted, as the layer's weight of this shape takes it; its output channels are
+ * counted by `axis`. Blocks and 4 bits are for matrices; other weights get 8 bits and a scale a
+ * channel instead. */
+struct qtype weight_type(const struct target *t, const struct qtype *wanted,
+                         const struct node *layer, const struct shape *s, int axis);
 /* A Gemm whose weight is stored transposed gets it as a MatMul would have it. */
 void gemm_turn_weight(struct node *n);
+
+/* Are the inputs behind the first factor and shift, which have types of their own? */
+bool unit_has_factors(const struct node *n);
 
 struct quant *quant_new(struct model *m, const struct qtype *type, int64_t n);
 /* Gives v a quant; its first claim marks all its uses plain. value_claim_wholly() leaves none. */

@@ -103,6 +103,7 @@ void quant_solve_range(const struct qtype *t, struct range r, float *scale, int3
     double lo = fmin((double)r.lo, 0), hi = fmax((double)r.hi, 0);
     double qmin = (double)quant_min(t), qmax = (double)quant_max(t);
     double middle = (double)quant_middle(t), s;
+    hi = fmax(hi, lo + (double)t->least);
     if (t->symmetric)
         s = qmin < middle ? fmax(hi / (qmax - middle), -lo / (middle - qmin)) : hi / qmax;
     else
@@ -128,7 +129,10 @@ char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT])
     else if (t->grain == GRAIN_BLOCK)
         snprintf(grain, sizeof grain, " per block of %lld (axis %d)", (long long)t->block, t->axis);
     snprintf(buf, QTYPE_TEXT, "%s%s%s%s", dtype_info(t->dtype)->name, grain,
-             t->symmetric ? " symmetric" : "", t->dynamic ? " at run time" : "");
+             t->symmetric ? " symmetric" : "",
+             t->rows      ? " per row at run time"
+             : t->dynamic ? " at run time"
+                          : "");
     return buf;
 }
 
@@ -142,6 +146,19 @@ void quant_round(const struct qtype *t, float scale, int32_t zero, const float *
     bool wide = t->dtype == DTYPE_F8E5M2;
     struct k_small_float f = {wide ? 2 : 3, wide ? -14 : -6, (float)quant_max(t)};
     k_round_small(x, y, n, scale, f);
+}
+
+/* The operations are those that lower-dynamic writes, in their order. */
+void quant_round_rows(const struct tensor *x, struct tensor *y)
+{
+    int64_t n = x->shape.rank ? x->shape.dim[x->shape.rank - 1] : 1, all = tensor_count(x);
+    const float unit = 1.0f / QUANT_ROW_LIMIT;
+    for (int64_t i = 0; i < all; i += n) {
+        const float *row = tensor_f32(x) + i;
+        float scale = k_greatest_f32(row, n) * unit;
+        scale = scale > QUANT_ROW_LEAST ? scale : QUANT_ROW_LEAST;
+        k_round_f32(row, tensor_f32(y) + i, n, scale, 0, -QUANT_ROW_LIMIT, QUANT_ROW_LIMIT);
+    }
 }
 
 /* n elements from `at` on, which share scale k. */
@@ -158,6 +175,10 @@ static void round_part(const struct quant *q, int64_t k, const struct tensor *x,
 
 void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y)
 {
+    if (q->type.rows) {
+        quant_round_rows(x, y);
+        return;
+    }
     int64_t n = tensor_count(x);
     const struct shape *s = &x->shape;
     if (q->type.grain == GRAIN_TENSOR) {

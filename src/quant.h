@@ -21,7 +21,9 @@ struct qtype {
     int64_t block;    /* elements along axis that share a scale, for GRAIN_BLOCK */
     bool symmetric;   /* zero point in the middle: 0 for signed types, 2^(bits-1) for unsigned */
     bool narrow;      /* symmetric limits: -127..127 instead of -128..127 */
-    bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time */
+    float least;      /* ranges are made at least so wide */
+    bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time ... */
+    bool rows;        /* ... or a scale of each row of the last axis, with 0 in the middle */
 };
 
 struct range {
@@ -49,8 +51,9 @@ int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i);
 
 /* range[q->n]: smallest and largest of the elements that share a scale, and 0. */
 void quant_ranges(const struct quant *q, const struct tensor *t, struct range *range);
-/* Scale and zero point of a range: the range is widened to include 0; a range of width 0 gives
- * scale 1. Scales are never below the smallest normal float. */
+/* Scale and zero point of a range: the range is widened to include 0, and upwards to the type's
+ * least width; a range of width 0 gives scale 1. Scales are never below the smallest normal
+ * float. */
 void quant_solve_range(const struct qtype *t, struct range r, float *scale, int32_t *zero);
 /* "uint8", "int8 per channel (axis 0) symmetric": for people. */
 enum { QTYPE_TEXT = 96 };
@@ -59,6 +62,10 @@ char *qtype_text(const struct qtype *t, char buf[QTYPE_TEXT]);
 /* Round to the grid and back, n elements that share scale and zero point; y may be x. */
 void quant_round(const struct qtype *t, float scale, int32_t zero, const float *x, float *y,
                  int64_t n);
+/* The same with the scale that a row of n elements gives: max |x| / 127, 1e-12 at least. */
+enum { QUANT_ROW_MIDDLE = 128, QUANT_ROW_LIMIT = 127 };
+#define QUANT_ROW_LEAST 1e-12f
+void quant_round_rows(const struct tensor *x, struct tensor *y);
 /* A whole float tensor (plain layout; or channels-last with axis 1 or per tensor). y is float: the
  * grid's values; or of the quant's type, of 8 bits or more: the codes. */
 void quant_round_tensor(const struct quant *q, const struct tensor *x, struct tensor *y);

@@ -94,7 +94,7 @@ static void print_layers(const struct report *r, FILE *out)
     }
     if (r->predicted)
         fprintf(out, "  integer   %.2f %% of the multiply-adds in %s\n", r->integer_percent,
-                r->target);
+                r->runtime);
     print_advice(r, out);
 }
 

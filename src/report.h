@@ -55,6 +55,8 @@ struct report {
     struct arena arena;
     struct report_file input, output;
     const char *target, *format;
+    const char *runtime; /* the target that the prediction is for */
+    const char *recipe;  /* that says all that was asked for, as YAML */
     const char *data, *image; /* as on the command line; NULL: none */
     const char *data_summary; /* "150 images" */
     int samples;

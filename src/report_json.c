@@ -135,6 +135,7 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "target", json_text(r->target));
     json_object_set_new(j, "format", json_text(r->format));
     json_object_set_new(j, "settings", settings);
+    json_object_set_new(j, "recipe", json_text(r->recipe));
     json_object_set_new(j, "data", json_data(r));
     json_object_set_new(j, "outputs", json_results(r));
     json_object_set_new(j, "integer_percent",

@@ -16,6 +16,8 @@
 #include "target.h"
 
 #include "op.h"
+#include "qtype_words.h"
+#include "rule.h"
 
 #include <string.h>
 
@@ -34,6 +36,7 @@ const struct format_info format_table[N_FORMATS] = {
 
 #define ACTIVATION {.dtype = DTYPE_U8, .grain = GRAIN_TENSOR}
 #define WEIGHT {.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .symmetric = true, .narrow = true}
+#define QNN_RANGE 1e-4f /* its accelerator takes no finer scales */
 #define LAYERS "Conv Gemm MatMul"
 #define MOVERS                                                                                     \
     "MaxPool Reshape Flatten Transpose Squeeze Unsqueeze Slice Split Gather DepthToSpace Identity"
@@ -53,6 +56,7 @@ const struct target target_table[N_TARGETS] = {
         .add_is_bias = true,
         .rounds_floats = true,
         .slow_groups = true,
+        .no_signed_sums = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",
         .integer = LAYERS " LSTM",
@@ -61,6 +65,8 @@ const struct target target_table[N_TARGETS] = {
         .codes = MOVERS,
         .folded = "Relu Clip",
         .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
+        .readers = "",
+        .joined = "",
         .written = "Gelu HardSigmoid HardSwish LayerNormalization Mish RMSNormalization",
     },
     {
@@ -74,14 +80,17 @@ const struct target target_table[N_TARGETS] = {
         .whole_blocks = true,
         .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
         .add_is_bias = true,
+        .only_rows = true,
         .opset = 13,
-        .formats = "qdq,fakequantize,dq",
+        .formats = "qdq,fakequantize,dynamic,dq",
         .integer = LAYERS " ConvTranspose",
         .outputs = "",
         .per_channel = LAYERS " ConvTranspose",
         .codes = MOVERS,
         .folded = "",
         .units = "",
+        .readers = "",
+        .joined = "",
         .written = "Gelu HardSwish LayerNormalization Mish RMSNormalization",
     },
     {
@@ -98,19 +107,22 @@ const struct target target_table[N_TARGETS] = {
         .skip_branch = true,
         .opset = 13,
         .formats = "qdq,dq",
-        .integer = LAYERS,
+        .integer = LAYERS " ConvTranspose",
         .outputs = "",
-        .per_channel = LAYERS,
+        .per_channel = LAYERS " ConvTranspose",
         .codes = "", /* quantizers move through such operators by themselves */
         .folded = "",
+        .readers = "MatMul AveragePool GlobalAveragePool",
+        .joined = "Concat",
         .written = "",
         .units = "",
     },
     {
         .name = "qnn",
         .summary = "Qualcomm's QNN: every operator between quantizers",
-        .activation = ACTIVATION,
-        .weight = WEIGHT,
+        .activation = {.dtype = DTYPE_U8, .grain = GRAIN_TENSOR, .least = QNN_RANGE},
+        .weight = {.dtype = DTYPE_I8, .grain = GRAIN_CHANNEL, .symmetric = true, .narrow = true,
+                   .least = QNN_RANGE},
         .activations = "uint8,uint16",
         .weights = "int8,uint8",
         .weights_only = "",
@@ -124,11 +136,14 @@ const struct target target_table[N_TARGETS] = {
         .per_channel = "Conv",
         .codes = MOVERS,
         .folded = "Relu Clip",
+        .readers = "",
+        .joined = "",
         .written = "",
-        .units = "Add Sub Mul Div Max Min MatMul Concat AveragePool GlobalAveragePool "
-                 "GlobalMaxPool Resize LeakyRelu PRelu Elu Relu Clip Sigmoid Tanh HardSigmoid "
-                 "HardSwish Gelu Softmax Abs Neg Sqrt Exp ReduceMean ReduceSum ReduceMax "
-                 "ReduceMin LayerNormalization InstanceNormalization",
+        .units = "Add Sub Mul Div Max Min MatMul ConvTranspose Concat AveragePool "
+                 "GlobalAveragePool GlobalMaxPool Resize LeakyRelu PRelu Elu Relu Clip "
+                 "Sigmoid Tanh HardSigmoid HardSwish Gelu Softmax Abs Neg Sqrt Exp "
+                 "ReduceMean ReduceSum ReduceMax ReduceMin LayerNormalization "
+                 "InstanceNormalization",
     },
     {
         .name = "generic",
@@ -152,6 +167,8 @@ const struct target target_table[N_TARGETS] = {
         .per_channel = LAYERS,
         .codes = MOVERS,
         .folded = "Relu Clip",
+        .readers = "",
+        .joined = "",
         .written = "",
         .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
     },
@@ -163,6 +180,11 @@ const struct target *target_find(const char *name)
         if (!strcmp(target_table[i].name, name))
             return &target_table[i];
     return NULL;
+}
+
+const char *target_runtime(const struct target *t)
+{
+    return t->base ? t->base : t->name;
 }
 
 enum format format_find(const char *name)
@@ -212,6 +234,16 @@ bool target_takes_channels(const struct target *t, const struct node *n)
     return names_node(t->per_channel, n);
 }
 
+bool target_is_reader(const struct target *t, const struct node *n)
+{
+    return names_node(t->readers, n);
+}
+
+bool target_joins(const struct target *t, const struct node *n)
+{
+    return names_node(t->joined, n);
+}
+
 bool target_is_unit(const struct target *t, const struct node *n)
 {
     return t->unit_rule != UNITS_NEVER && target_computes_codes(t, n);
@@ -239,6 +271,12 @@ static int64_t opset_of(const struct qtype *type)
     return !byte || type->grain == GRAIN_BLOCK ? 21 : qtype_is_float(type) ? 19 : 13;
 }
 
+static void raise_opset(struct target *t, const struct qtype *type)
+{
+    int64_t least = opset_of(type);
+    t->opset = least > t->opset ? least : t->opset;
+}
+
 static int check_type(const struct target *t, enum format f, const char *what,
                       const struct qtype *type, const char *allowed, struct err *err)
 {
@@ -248,9 +286,10 @@ static int check_type(const struct target *t, enum format f, const char *what,
         return err_set(err, ERR_USAGE, "target %s takes no %s %s: %s (it takes %s%s%s)", t->name,
                        name, what, t->why_no_other, allowed, other ? "; --format dq: " : "",
                        other ? t->weights_only : "");
-    if (f == FORMAT_QOPERATOR && (dtype_info(type->dtype)->bits != 8 || qtype_is_float(type)))
-        return err_set(err, ERR_USAGE, "format qoperator takes no %s %s: its operators compute on "
-                       "8-bit integers", name, what);
+    bool on_codes = f == FORMAT_QOPERATOR || f == FORMAT_DYNAMIC;
+    if (on_codes && (dtype_info(type->dtype)->bits != 8 || qtype_is_float(type)))
+        return err_set(err, ERR_USAGE, "format %s takes no %s %s: its operators compute on 8-bit "
+                       "integers", format_table[f].name, name, what);
     if (t->symmetric && !type->symmetric)
         return err_set(err, ERR_USAGE, "target %s takes symmetric %s only", t->name, what);
     return 0;
@@ -259,11 +298,54 @@ static int check_type(const struct target *t, enum format f, const char *what,
 /* Only layers have rules where nothing is known of activations beforehand. */
 static void keep_layers_only(struct target *t)
 {
-    t->activation = (struct qtype){.dtype = DTYPE_U8, .dynamic = true};
+    bool rows = t->activation.rows || t->only_rows;
+    t->activation = (struct qtype){.dtype = DTYPE_U8, .dynamic = true, .rows = rows,
+                                   .symmetric = rows};
+    if (t->inputs == INPUTS_DYNAMIC && t->only_rows)
+        t->integer = "Gemm MatMul"; /* a convolution has no rows */
     t->integer_bias = false;
     t->skip_branch = false;
     t->unit_rule = UNITS_NEVER;
-    t->outputs = "";
+    t->outputs = t->readers = t->joined = "";
+}
+
+/* The types of a rule are the target's with the rule's words. */
+static int settle_rule(struct target *t, enum format f, struct rule *r, struct err *err)
+{
+    bool only = r->extent == RULE_WEIGHTS || t->inputs == INPUTS_FLOAT;
+    r->weight = t->weight;
+    r->activation = t->activation;
+    TRY(qtype_read("weights", r->weights, true, &r->weight, err));
+    TRY(qtype_read("activations", r->activations, false, &r->activation, err));
+    if ((r->weights && qtype_is_float(&r->weight) != qtype_is_float(&t->weight))
+        || (r->activations && qtype_is_float(&r->activation) != qtype_is_float(&t->activation)))
+        return err_set(err, ERR_USAGE, "float8 is for all layers or for none");
+    if (only && !*t->weights_only)
+        return err_set(err, ERR_USAGE, "target %s runs no layer whose input is float", t->name);
+    if (r->weights || only)
+        TRY(check_type(t, f, "weights", &r->weight, only ? t->weights_only : t->weights, err));
+    if (!r->activations)
+        return 0;
+    if (t->inputs != INPUTS_CALIBRATED)
+        return err_set(err, ERR_USAGE, "format %s has no calibrated activations",
+                       format_table[f].name);
+    return check_type(t, f, "activations", &r->activation, t->activations, err);
+}
+
+static int settle_rules(struct target *t, enum format f, struct err *err)
+{
+    for (int i = 0; t->rules && i < t->rules->n; i++) {
+        struct rule *r = &t->rules->at[i];
+        if (settle_rule(t, f, r, err) < 0) {
+            err->code = ERR_INPUT;
+            return err_at(err, "%s", r->where);
+        }
+        if (r->activations)
+            raise_opset(t, &r->activation);
+        if (r->weights)
+            raise_opset(t, &r->weight);
+    }
+    return 0;
 }
 
 int target_settle(struct target *t, enum format f, struct err *err)
@@ -271,6 +353,8 @@ int target_settle(struct target *t, enum format f, struct err *err)
     t->inputs = format_table[f].inputs;
     const char *weights = t->inputs == INPUTS_FLOAT ? t->weights_only : t->weights;
     TRY(check_type(t, f, "weights", &t->weight, weights, err));
+    if (t->activation.rows && t->inputs != INPUTS_DYNAMIC)
+        return err_set(err, ERR_USAGE, "a scale a token is made at run time: --format dynamic");
     if (t->inputs != INPUTS_CALIBRATED)
         keep_layers_only(t);
     else
@@ -278,9 +362,11 @@ int target_settle(struct target *t, enum format f, struct err *err)
     bool small = qtype_is_float(&t->weight);
     if (t->inputs == INPUTS_CALIBRATED && small != qtype_is_float(&t->activation))
         return err_set(err, ERR_USAGE, "float8 is for weights and activations together");
+    if (f == FORMAT_QOPERATOR && t->weight.dtype == DTYPE_U8 && t->activation.dtype == DTYPE_I8)
+        return err_set(err, ERR_USAGE, "format qoperator takes no uint8 weights with int8 "
+                       "activations: ONNX Runtime has no such QLinearConv");
     t->integer_bias = t->integer_bias && !small;
-    int64_t a = opset_of(&t->activation), w = opset_of(&t->weight);
-    t->opset = a > t->opset ? a : t->opset;
-    t->opset = w > t->opset ? w : t->opset;
-    return 0;
+    raise_opset(t, &t->activation);
+    raise_opset(t, &t->weight);
+    return settle_rules(t, f, err);
 }

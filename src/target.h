@@ -10,6 +10,8 @@
 #include "graph.h"
 #include "quant.h"
 
+struct rules; /* rule.h */
+
 enum format {
     FORMAT_QDQ,
     FORMAT_FAKEQUANTIZE,
@@ -51,6 +53,7 @@ enum unit_rule {
 /* Lists are names of operators separated by spaces, or names of types separated by commas. */
 struct target {
     const char *name, *summary;
+    const char *base; /* the one of the table that a recipe's target extends; NULL: it is itself */
     struct qtype activation, weight; /* defaults; the command line may say otherwise */
     const char *activations;  /* types that the runtime computes with ... */
     const char *weights;
@@ -64,6 +67,9 @@ struct target {
     bool add_is_bias;         /* a constant vector added behind a MatMul is its bias */
     bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
     bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
+    bool no_signed_sums;      /* from opset 21 on it does not load a MatMul of int8 inputs of more
+                                 than two axes with a bias behind it */
+    bool only_rows;           /* activations that are quantized at run time have a scale a row */
     bool skip_branch;         /* of a residual Add the branch beside the layer is quantized */
     enum unit_rule unit_rule; /* may be raised from never to follow where there are units */
     enum input_rule inputs;   /* of the format */
@@ -75,11 +81,16 @@ struct target {
     const char *codes;
     const char *folded;
     const char *units;
+    const char *readers; /* no layers, but their inputs are quantized; the output is not */
+    const char *joined;  /* what is quantized of inputs and output has one scale */
     const char *written; /* operators that passes write in the place of their spelled-out form */
+    struct rules *rules; /* the user's, of single nodes; NULL: none */
 };
 enum { N_TARGETS = 5 };
 extern const struct target target_table[N_TARGETS];
 const struct target *target_find(const char *name); /* NULL: none */
+/* The target of the table whose runtime the model is for. */
+const char *target_runtime(const struct target *t);
 
 /* What the target does about this node's operator. */
 enum target_op target_rule(const struct target *t, const struct node *n);
@@ -93,9 +104,11 @@ bool target_takes_channels(const struct target *t, const struct node *n);
 bool target_is_unit(const struct target *t, const struct node *n);
 /* The same where the command line asked for it. */
 bool target_computes_codes(const struct target *t, const struct node *n);
+bool target_is_reader(const struct target *t, const struct node *n);
+bool target_joins(const struct target *t, const struct node *n);
 bool target_has_format(const struct target *t, enum format f);
-/* Makes the rules those of a format, refuses types that the target does not compute with, and sets
- * the opset that the types need. */
+/* Makes the rules those of a format, refuses types that the target does not compute with, also in
+ * the user's rules, and sets the opset that the types need. */
 int target_settle(struct target *t, enum format f, struct err *err);
 
 #endif

@@ -213,11 +213,16 @@ class Quantize(cli.Case):
                 ("target tensorrt takes symmetric activations only",
                  "--target", "tensorrt", "--activations", "int8,asymmetric"),
                 ("unknown observer 'oracle'; see 'quern list observers'", "--observer", "oracle"),
+                ("unknown observer 'mse=1'; see 'quern list observers'", "--observer", "mse=1"),
+                ("unknown observer 'percentile=101'; see 'quern list observers'", "--observer",
+                 "percentile=101"),
                 ("--weights: unknown word 'int9'; known are int8, uint8, int4, uint4, "
                  "float8e4m3fn, float8e5m2, tensor, channel, block=N, symmetric, asymmetric",
                  "--weights", "int9"),
+                ("a scale a token is made at run time: --format dynamic", "--activations",
+                 "uint8,token"),
                 ("--activations: unknown word 'tensor'; known are uint8, int8, uint16, int16, "
-                 "float8e4m3fn, float8e5m2, symmetric, asymmetric",
+                 "float8e4m3fn, float8e5m2, token, symmetric, asymmetric",
                  "--activations", "int8,tensor")]:
             self.fails(2, message, "quantize", "model.onnx", "--data", "random", "-o", "o.onnx",
                        *options)

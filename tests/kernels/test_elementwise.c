@@ -202,12 +202,29 @@ static void test_round(void **state)
     }
 }
 
+static void test_greatest(void **state)
+{
+    (void)state;
+    struct random r = {5};
+    float x[ROOM];
+    for (int k = 0; k < 200; k++) {
+        int64_t n = random_int(&r, 0, ROOM);
+        float most = 0;
+        for (int64_t i = 0; i < n; i++) {
+            x[i] = i == n / 2 && k % 3 == 0 ? NAN : random_float(&r);
+            most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+        }
+        assert_true(k_greatest_f32(x, n) == most);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unary),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_binary),  cmocka_unit_test(test_integers),
         cmocka_unit_test(test_convert), cmocka_unit_test(test_round),
+        cmocka_unit_test(test_greatest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

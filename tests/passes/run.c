@@ -12,8 +12,10 @@
  * The comment in front is the name of the case. `run` takes names of passes up to the end of the
  * line. `target NAME` may follow, and behind it in this order `tensor`: weights have one scale;
  * `elementwise`: units compute on codes where their inputs are; `block 2`: int4 weights in blocks;
- * `as FORMAT`. Or `wants 21`: a target of that opset. Then `data 8`: so many random samples to
- * measure with. Then the model, see text.h. Then any number of
+ * `token`: activations have a scale a row;
+ * `wide "NAMES"`: nodes with these names, or outputs, have uint16 activations; `weights "NAMES"`:
+ * of these only the weight is rounded; `as FORMAT`. Or `wants 21`: a target of that opset. Then
+ * `data 8`: so many random samples to measure with. Then the model, see text.h. Then any number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's
@@ -29,6 +31,7 @@
 #include "outcome.h"
 #include "pass.h"
 #include "print.h"
+#include "rule.h"
 #include "spell.h"
 #include "target.h"
 #include "text.h"
@@ -70,6 +73,21 @@ static const char *read_title(struct file *f)
     return title + strspn(title, " ");
 }
 
+/* A rule for nodes that are named next. */
+static void read_rule(struct file *f, struct target *t, struct rule how)
+{
+    struct err err = {0};
+    if (!t->rules) {
+        t->rules = NEW(&f->arena, struct rules);
+        t->rules->at = NEW_ARRAY(&f->arena, 2, struct rule);
+    }
+    how.where = "a rule";
+    how.nodes = scan_string(&f->at, &f->arena);
+    t->rules->at[t->rules->n++] = how;
+    if (target_settle(t, FORMAT_QDQ, &err) < 0)
+        scan_fail(&f->at, err.text);
+}
+
 static void read_passes(struct file *f, struct test_case *c)
 {
     scan_expect(&f->at, "run");
@@ -95,6 +113,12 @@ static void read_passes(struct file *f, struct test_case *c)
         if (scan_take(&f->at, "block"))
             t->weight = (struct qtype){.dtype = DTYPE_I4, .grain = GRAIN_BLOCK, .symmetric = true,
                                        .block = scan_integer(&f->at)};
+        if (scan_take(&f->at, "token"))
+            t->activation.rows = true;
+        if (scan_take(&f->at, "wide"))
+            read_rule(f, t, (struct rule){.activations = "uint16"});
+        if (scan_take(&f->at, "weights"))
+            read_rule(f, t, (struct rule){.extent = RULE_WEIGHTS});
         struct err err = {0};
         if (scan_take(&f->at, "as")
             && target_settle(t, format_find(scan_name(&f->at, &f->arena)), &err) < 0)

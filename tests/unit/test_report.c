@@ -23,7 +23,8 @@ static void fill(struct report *r)
     report_begin(r);
     r->input = (struct report_file){"a b.onnx", 2000000};
     r->output = (struct report_file){"out.onnx", 512000};
-    r->target = "onnxruntime";
+    r->target = r->runtime = "onnxruntime";
+    r->recipe = "target: onnxruntime\n";
     r->format = "qdq";
     r->data = "data";
     r->data_summary = "20 .npz files";
@@ -47,6 +48,7 @@ static void test_json(void **state)
         "\"output\":{\"path\":\"out.onnx\",\"bytes\":512000},"
         "\"target\":\"onnxruntime\",\"format\":\"qdq\","
         "\"settings\":{\"observer\":\"min-max\"},"
+        "\"recipe\":\"target: onnxruntime\\n\","
         "\"data\":{\"path\":\"data\",\"image\":null,\"summary\":\"20 .npz files\","
         "\"samples\":20,\"random\":false},"
         "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"

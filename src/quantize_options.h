@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quantize_options: what the user asks of `quantize`, on the command line and in a recipe. One
+ * table has the options of both.
+ */
+#ifndef QUANTIZE_OPTIONS_H
+#define QUANTIZE_OPTIONS_H
+
+#include "command.h"
+#include "qtype_words.h"
+#include "recipe.h"
+
+struct quantize_options {
+    struct common_options common;
+    const char *model, *out, *report, *recipe;
+    struct dataset_options data;
+    const char *target, *format, *weights, *activations, *observer, *recurrent;
+    struct option_list skip_node;
+    const char *skip, *print_after;
+    bool verify, check_result, requantize_rest, external, elementwise, print_recipe;
+};
+
+/* What that makes of the tables. */
+struct quantize_choice {
+    struct target target;
+    enum format format;
+    const struct pass_setting *setting;
+    int n_setting;
+    struct str recipe; /* a recipe that says all of it */
+};
+
+/* Options of the command line over those of its recipe over the defaults. 1: go on; 0: the help was
+ * printed; -1: error. */
+int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char **argv,
+                   struct err *err);
+/* c->recipe is the caller's to release, also after an error. */
+int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantize_choice *c,
+                    struct err *err);
+/* Passes in the order of the table, but for the lowerings to other formats, and without data those
+ * that measure; how many. */
+int quantize_passes(enum format format, bool data, const struct pass **list);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * quantize_report: what `quantize` did becomes the fields and rows of a report.
+ */
+#include "quantize_report.h"
+
+#include "infer.h"
+#include "measure.h"
+#include "place_why.h"
+#include "predict.h"
+#include "recurrent.h"
+#include "rule.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+void quantize_record(void *data, const struct pass *p, int changes, double seconds,
+                     const char *notes)
+{
+    struct report *r = data;
+    *vec_add(&r->pass, &r->arena) = (struct report_pass){
+        p->name, changes, seconds, arena_strdup(&r->arena, notes)};
+}
+
+static const char *type_text(struct report *r, const struct qtype *t)
+{
+    return arena_strdup(&r->arena, qtype_text(t, (char[QTYPE_TEXT]){0}));
+}
+
+static void report_graph(struct report *r, const struct graph *g, const struct placement *p,
+                         const char *const *why)
+{
+    for (const struct node *n = g->first; n; n = n->next) {
+        if (why[n->id])
+            *vec_add(&r->why, &r->arena) = (struct report_why){node_name(n), n->type, why[n->id]};
+        struct report_layer row = {.node = node_name(n), .op = n->type, .at = n};
+        struct qtype type;
+        bool known = recurrent_weights(n, &type, &row.scales);
+        if (known)
+            row.weight = type_text(r, &type);
+        for (int i = 0; i < p->n_layer && !known; i++)
+            if (p->layer[i].node == n) {
+                const struct quant *q = qlayer_weight(&p->layer[i])->quant;
+                row.weight = type_text(r, &q->type);
+                row.scales = q->n;
+                known = true;
+            }
+        for (int i = 0; i < p->n_left && !known; i++)
+            if (p->left[i].node == n) {
+                row.left = arena_strdup(&r->arena, p->left[i].reason);
+                known = true;
+            }
+        if (known)
+            *vec_add(&r->layer, &r->arena) = row;
+    }
+}
+
+void quantize_report_layers(struct report *r, const struct model *m, const struct target *t,
+                            const struct placement *p)
+{
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &r->arena, &n_graphs);
+    const char **why = place_explain(m, t, p, &r->arena);
+    for (int i = 0; i < n_graphs; i++)
+        report_graph(r, graph[i], p, why);
+}
+
+int quantize_report_outputs(struct report *r, const struct model *m, const struct pass_ctx *ctx,
+                            struct err *err)
+{
+    int n = m->graph->result->n_in, known = 0;
+    double *db = NEW_ARRAY(&r->arena, n, double), total = 0, least = INFINITY;
+    TRY(measure_outputs(ctx->measure, m, ctx->jobs, db, err));
+    struct report_output *all = vec_add(&r->result, &r->arena);
+    for (int i = 0; i < n; i++)
+        if (!isnan(db[i])) {
+            known++;
+            total += fmin(db[i], 100);
+            least = fmin(db[i], least);
+        }
+    *all = (struct report_output){"all outputs", known ? total / known : ctx->sqnr};
+    if (known && isinf(least))
+        all->sqnr = INFINITY;
+    for (int i = 0; i < n && known > 1; i++)
+        if (!isnan(db[i]))
+            *vec_add(&r->result, &r->arena) = (struct report_output){m->graph->output_name[i],
+                                                                     db[i]};
+    return 0;
+}
+
+int quantize_report_prediction(struct report *r, struct model *m, struct err *err)
+{
+    struct prediction p;
+    if (!predict_knows(r->runtime))
+        return 0;
+    TRY(graph_infer(m->graph, err));
+    TRY(predict_model(m, r->runtime, &r->arena, &p, err));
+    for (int i = 0; i < p.node.n; i++)
+        for (int k = 0; k < r->layer.n; k++)
+            if (r->layer.at[k].at == p.node.at[i].node) {
+                r->layer.at[k].runs = verdict_names[p.node.at[i].is.verdict];
+                r->layer.at[k].runs_why = p.node.at[i].is.reason;
+                r->layer.at[k].macs = p.node.at[i].macs;
+            }
+    r->predicted = true;
+    r->integer_percent = predict_share(&p);
+    r->advice = predict_advice(&p, r->runtime, &r->arena);
+    return 0;
+}
+
+int64_t quantize_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) ? 0 : (int64_t)st.st_size;
+}
+
+void quantize_report_options(struct report *r, const struct quantize_options *o,
+                             const struct quantize_choice *c, const struct dataset *d)
+{
+    r->input = (struct report_file){o->model, quantize_bytes(o->model)};
+    const struct target *t = &c->target;
+    r->target = t->name;
+    r->runtime = target_runtime(t);
+    r->format = format_table[c->format].name;
+    r->recipe = c->recipe.text;
+    r->data = o->data.path;
+    r->image = o->data.image;
+    if (d) {
+        r->data_summary = dataset_summary(d);
+        r->samples = dataset_count(d);
+        r->random_data = dataset_is_random(d);
+    }
+    const struct report_setting row[] = {
+        {"weights", type_text(r, &t->weight)},
+        {"activations", t->inputs == INPUTS_FLOAT ? "float" : type_text(r, &t->activation)},
+        {"observer", o->observer},
+        {"recurrent", o->recurrent},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        *vec_add(&r->setting, &r->arena) = row[i];
+    const struct option_list *carry = &o->data.carry;
+    const char *carried = carry->n ? carry->at[0] : NULL;
+    for (int i = 1; i < carry->n; i++)
+        carried = arena_printf(&r->arena, "%s %s", carried, carry->at[i]);
+    if (carried)
+        *vec_add(&r->setting, &r->arena) = (struct report_setting){"carry", carried};
+}

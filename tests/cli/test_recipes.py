@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes: what they say is done, what is given on the command line wins, what is printed of them
+says the same, and what is wrong in them is named with its line."""
+import json
+import unittest
+
+import cli
+from cli import np, onnx
+
+FULL = """\
+target: board
+format: qdq
+samples: 2
+observer: min-max
+skip: [equalize, correct-bias]
+passes:
+  quantize-recurrent: {near: 40, cost: 0.5}
+skip-node: ['/tail/*']
+targets:
+  board:
+    base: onnxruntime
+    summary: 'ONNX Runtime: a small board'
+    weights: int8,tensor
+    layers: [-Gemm]
+    written: []
+rules:
+  - nodes: [first, 'nowhere*']
+    quantize: none
+  - operators: MatMul
+    from: first
+    weights: uint8,asymmetric
+"""
+
+
+def three_layers():
+    """first, second and third: MatMul, MatMul, Gemm."""
+    random = np.random.RandomState(1)
+    nodes = [onnx.helper.make_node("MatMul", ["x", "u"], ["a"], "first"),
+             onnx.helper.make_node("MatMul", ["a", "v"], ["b"], "second"),
+             onnx.helper.make_node("Gemm", ["b", "w"], ["y"], "third")]
+    constants = {name: random.normal(0, 1, (4, 4)).astype(np.float32) for name in "uvw"}
+    return {"nodes": nodes, "constants": constants, "inputs": [cli.value("x", [2, 4])],
+            "outputs": [cli.value("y", [2, 4])]}
+
+
+class Recipes(cli.Case):
+    def setUp(self):
+        super().setUp()
+        self.model(**three_layers())
+        self.samples(x=np.random.RandomState(2).normal(0, 1, (4, 2, 4)))
+
+    def quantize(self, *options, out="o.onnx"):
+        self.quern("quantize", "model.onnx", "--data", "data", "-o", out, "--report", "r.json",
+                   *options, out=None, err=None)
+        report = json.loads((self.directory / "r.json").read_text())
+        layers = {layer["node"]: layer.get("weight", layer.get("reason"))
+                  for layer in report["layers"]}
+        return report, layers, (self.directory / out).read_bytes()
+
+    def recipe(self, text, name="recipe.yaml"):
+        return "--recipe", self.write(name, text)
+
+    def test_everything(self):
+        report, layers, _ = self.quantize(*self.recipe(FULL))
+        self.assertEqual(layers, {
+            "first": "excluded by recipe.yaml:17", "second": "uint8",
+            "third": "the target has no integer kernel for this operator"})
+        self.assertEqual((report["target"], report["data"]["samples"]), ("board", 2))
+        passes = [p["name"] for p in report["passes"]]
+        self.assertNotIn("equalize", passes)
+        self.assertIn("round-weights", passes)
+
+    def test_command_line_wins(self):
+        recipe = self.recipe(FULL)
+        report, layers, _ = self.quantize(*recipe, "--target", "generic", "--samples", "3",
+                                          "--weights", "int8,channel", "--skip", "correct-bias",
+                                          "--skip-node", "second")
+        self.assertEqual(layers["second"], "excluded by --skip-node")
+        self.assertEqual(layers["third"], "int8 per channel (axis 1) symmetric")
+        self.assertEqual((report["target"], report["data"]["samples"]), ("generic", 3))
+        self.assertIn("equalize", [p["name"] for p in report["passes"]])
+
+    def check_round_trip(self, *options):
+        report, _, model = self.quantize(*options)
+        text, _ = self.quern("quantize", "model.onnx", *options, "--print-recipe", out=None,
+                             err=None)
+        self.assertEqual(report["recipe"], text)
+        again, _ = self.quern("quantize", "model.onnx", *self.recipe(text, "again.yaml"),
+                              "--print-recipe", out=None, err=None)
+        self.assertEqual(again, text)
+        _, _, same = self.quantize("--recipe", "again.yaml", out="again.onnx")
+        self.assertEqual(model, same)
+
+    def test_round_trip(self):
+        for options in [self.recipe(FULL), (), ("--target", "openvino"),
+                        ("--target", "tensorrt", "--skip-node", "second"),
+                        ("--target", "qnn", "--activations", "uint16", "--observer",
+                         "percentile=99"),
+                        ("--format", "dq", "--weights", "int4,block=2"),
+                        ("--format", "dynamic", "--weights", "uint8,asymmetric,tensor"),
+                        ("--target", "generic", "--activations", "float8e4m3fn"),
+                        ("--elementwise", "--format", "qoperator", "--external-data")]:
+            with self.subTest(" ".join(options)):
+                self.check_round_trip(*options)
+
+    def test_regions(self):
+        for rule, float_ones in [("nodes: '*'", "first second third"),
+                                 ("from: second", "second third"), ("to: second", "first second"),
+                                 ("{from: second, to: second}", "second"),
+                                 ("{from: first, operators: Gemm}", "third"),
+                                 ("nodes: [first, third]", "first third"),
+                                 ("{from: third, to: first}", "")]:
+            with self.subTest(rule):
+                rule = rule.strip("{}")
+                text = f"rules: [{{{rule}, quantize: none}}]\n"
+                if float_ones == "first second third":
+                    text += "recurrent: float\n"
+                    self.fails(1, "model.onnx: no layer can be quantized for target onnxruntime: "
+                               "node 'first' (MatMul): excluded by recipe.yaml:1; 'quern check' "
+                               "tells of the others", "quantize", "model.onnx", "--data", "data",
+                               "-o", "o.onnx", *self.recipe(text))
+                    continue
+                _, layers, _ = self.quantize(*self.recipe(text))
+                self.assertEqual(" ".join(n for n, w in layers.items() if "excluded" in w),
+                                 float_ones)
+
+    def test_last_rule_wins(self):
+        _, layers, _ = self.quantize(*self.recipe(
+            "rules:\n- {nodes: '*', quantize: none}\n- {nodes: s*, quantize: all}\n"))
+        self.assertEqual([n for n, w in layers.items() if "excluded" in w], ["first", "third"])
+
+    def test_weights_only(self):
+        """The input of that layer is no longer quantized; what others read still is."""
+        self.quantize(*self.recipe("rules: [{nodes: second, quantize: weights}]"))
+        nodes = {n.name: n for n in onnx.load(self.directory / "o.onnx").graph.node}
+        made = {name: n.op_type for n in nodes.values() for name in n.output}
+        inputs = {name: [made.get(i) for i in nodes[name].input[:2]]
+                  for name in ("first", "second", "third")}
+        self.assertEqual(inputs, {"first": ["DequantizeLinear"] * 2,
+                                  "second": ["MatMul", "DequantizeLinear"],
+                                  "third": ["DequantizeLinear"] * 2})
+
+    def test_options_of_passes(self):
+        """What is to gain 100 dB is not kept."""
+        notes = {}
+        for gain in 0, 100:
+            recipe = self.recipe(f"weights: int8,tensor\nsamples: 20\nobserver: min-max\n"
+                                 f"passes: {{equalize: {{gain: {gain}}}}}\n")
+            self.quern("quantize", cli.DIGITS / "digits_torchscript.onnx", "--data",
+                       cli.DIGITS / "calibration", "--image", cli.IMAGE, "-o", "o.onnx",
+                       "--report", "r.json", *recipe, out=None, err=None)
+            report = json.loads((self.directory / "r.json").read_text())
+            notes[gain] = [p["notes"] for p in report["passes"] if p["name"] == "equalize"][0]
+            self.assertIn(f"passes:\n  equalize:\n    gain: {gain}\n", report["recipe"])
+        self.assertEqual(notes[0][:-1], notes[100])
+        self.assertIn("kept for", notes[0][-1])
+
+    def test_rule_for_nothing(self):
+        _, err = self.quern("quantize", "model.onnx", "--data", "data", "-o", "o.onnx",
+                            *self.recipe("rules:\n- {nodes: x, quantize: none}\n"), out=None,
+                            err=None)
+        self.assertIn("note: recipe.yaml:2: this rule fits no node\n", err)
+
+    def test_errors(self):
+        for text, line, message in [
+                ("observr: mse", 1, "unknown key 'observr'; did you mean 'observer'?"),
+                ("output: o.onnx", 1, "unknown key 'output'"),
+                ("samples: 0", 1, "samples: 0 is not between 1 and 1e+09"),
+                ("\nsamples: [1, 2]", 2, "samples: '1,2' is not a whole number"),
+                ("elementwise: yes", 1, "elementwise: 'yes' is neither true nor false"),
+                ("target: qnn\ntarget: qnn", 2, "'target' is given twice"),
+                ("targets: {m: {base: onx}}", 1,
+                 "base: unknown target 'onx'; see 'quern list targets'"),
+                ("targets: {qnn: {base: qnn}}", 1, "there is a target 'qnn' already"),
+                ("targets:\n  m:\n    layers: []", 3,
+                 "target 'm' needs a base: base: onnxruntime"),
+                ("targets: {m: {base: qnn, layrs: []}}", 1,
+                 "unknown key 'layrs'; did you mean 'layers'?"),
+                ("targets:\n  m:\n    base: qnn\n    layers:\n    - Conv\n    - Gem", 6,
+                 "layers: unknown operator 'Gem'; did you mean 'Gemm'?"),
+                ("targets: {m: {base: qnn, weight-types: int9}}", 1,
+                 "weight-types: unknown type 'int9'"),
+                ("targets: {m: {base: qnn, on-codes-when: no}}", 1,
+                 "on-codes-when: 'no' is none of: never, follow, always"),
+                ("rules:\n- {node: x, quantize: none}", 2,
+                 "unknown key 'node'; did you mean 'nodes'?"),
+                ("rules:\n- {operators: MatMl, quantize: none}", 2,
+                 "operators: unknown operator 'MatMl'; did you mean 'MatMul'?"),
+                ("rules:\n- {quantize: none}", 2, "a rule needs nodes, operators, from or to"),
+                ("rules:\n- {nodes: x}", 2, "a rule needs quantize, weights or activations"),
+                ("rules:\n- {nodes: x, quantize: some}", 2,
+                 "quantize: 'some' is none of: all, weights, none"),
+                ("rules:\n- {nodes: x, activations: uint16}", 2,
+                 "target onnxruntime takes no uint16 activations: its integer kernels are for 8 "
+                 "bits; anything else runs in float (it takes uint8,int8)"),
+                ("target: qnn\nrules:\n- {nodes: x, quantize: weights}", 3,
+                 "target qnn runs no layer whose input is float"),
+                ("format: dynamic\nrules:\n- {nodes: x, activations: int8}", 3,
+                 "format dynamic has no calibrated activations"),
+                ("passes: {equalise: {gain: 1}}", 1,
+                 "passes: unknown pass 'equalise'; did you mean 'equalize'?"),
+                ("passes: {equalize: {gian: 1}}", 1,
+                 "pass equalize: unknown option 'gian'; did you mean 'gain'?"),
+                ("passes:\n  equalize:\n    gain: x", 3,
+                 "pass equalize: gain: 'x' is not a number"),
+                ("passes: {equalize: {gain: 101}}", 1,
+                 "pass equalize: gain: 101 is not between 0 and 100"),
+                ("passes: {solve: {gain: 1}}", 1, "pass solve: unknown option 'gain'"),
+                ("passes: {solve: 1}", 1, "'solve' is a text; a mapping is expected"),
+                ("a: *b", 1, "aliases are not understood"),
+                ("a: &b c", 1, "anchors and tags are not understood"),
+                ("a: [\n", 2, "did not find expected node content"),
+                ("- a", 1, "this is a list; a mapping is expected"),
+                ("[" * 100, 1, "nested too deeply"),
+                ("a: b\n---\na: b", 2, "more than one document")]:
+            with self.subTest(text):
+                self.fails(1, f"recipe.yaml:{line}: {message}", "quantize", "model.onnx",
+                           *self.recipe(text), "--print-recipe")
+        self.fails(1, "recipe.yaml: larger than 256 KiB", "quantize", "model.onnx",
+                   *self.recipe("#" * 300000), "--print-recipe")
+
+    def test_no_file(self):
+        self.fails(1, "none.yaml: cannot open: No such file or directory", "quantize", "model.onnx",
+                   "--recipe", "none.yaml", "--print-recipe")
+
+
+if __name__ == "__main__":
+    unittest.main()
