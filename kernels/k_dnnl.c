@@ -85,6 +85,23 @@ static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool 
     return !dnnl_memory_desc_init_by_tag(md, n, dim, type, dnnl_format_tag_any);
 }
 
+static int append_activation(dnnl_post_ops_t ops, const struct tail *t)
+{
+    switch (t->kind) {
+    case TAIL_NONE: return 0;
+    case TAIL_CLIP:
+        if (t->lo == 0 && isinf(t->hi))
+            return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+        return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_clip, t->lo, t->hi);
+    case TAIL_LEAKY: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, t->lo, 0);
+    case TAIL_SWISH: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, t->lo, 0);
+    case TAIL_HARD_SWISH:
+        return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_hardswish, 0, 0);
+    case TAIL_GELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_gelu_erf, 0, 0);
+    }
+    return -1;
+}
+
 static dnnl_primitive_attr_t tail_attr(const struct tail *t)
 {
     dnnl_primitive_attr_t attr;
@@ -98,12 +115,7 @@ static dnnl_primitive_attr_t tail_attr(const struct tail *t)
     int bad = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
     if (t->add)
         bad |= dnnl_post_ops_append_sum(ops, 1);
-    if (t->kind == TAIL_LEAKY)
-        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, t->lo, 0);
-    else if (t->kind == TAIL_CLIP && t->lo == 0 && isinf(t->hi))
-        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-    else if (t->kind == TAIL_CLIP)
-        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_clip, t->lo, t->hi);
+    bad |= append_activation(ops, t);
     bad |= dnnl_primitive_attr_set_post_ops(attr, ops);
     dnnl_post_ops_destroy(ops);
     if (!bad)

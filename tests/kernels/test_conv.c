@@ -65,7 +65,7 @@ static struct conv_dims random_dims(struct random *r, bool transposed, int axes,
 
 static struct tail random_tail(struct random *r, struct arena *a, const struct conv_dims *d)
 {
-    struct tail t = {.kind = (enum tail_kind)random_int(r, 0, 2), .lo = 0.1f};
+    struct tail t = {.kind = (enum tail_kind)random_int(r, 0, TAIL_GELU), .lo = 0.1f};
     if (t.kind == TAIL_CLIP) {
         t.lo = random_int(r, 0, 1) ? 0 : -0.5f;
         t.hi = random_int(r, 0, 1) ? INFINITY : 0.75f;
