@@ -11,7 +11,7 @@
 
 #define T float
 #define NAME(fn) fn##_f32
-#define EXP(x) k_exp(x)
+#define EXP(x) k_exp_fall(x)
 #define LOG(x) logf(x)
 #include "k_softmax_tmpl.h"
 #undef T

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_softmax_tmpl: written once for float and double. Before including it: T, NAME(f), EXP, LOG.
+ * k_softmax_tmpl: written once for float and double. Before including it: T, NAME(f), LOG, and EXP,
+ * which is only asked for numbers up to 0.
  */
 
 enum { NAME(BLOCK) = 64, NAME(LANES) = 16 };
@@ -51,9 +52,9 @@ K_CLONES static void NAME(softmax_row)(const T *x, T *y, int64_t n, bool logs)
             y[i] = x[i] - m - sum;
         return;
     }
-    T sum = NAME(terms)(x, y, n, m);
+    T factor = 1 / NAME(terms)(x, y, n, m);
     for (int64_t i = 0; i < n; i++)
-        y[i] /= sum;
+        y[i] *= factor;
 }
 
 /* w neighbouring columns of n rows that are `inner` apart. */
