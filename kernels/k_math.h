@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_math: exp, tanh and erf of floats as straight-line code, which compilers turn into vector loops.
+ * k_math: exp, tanh and erf of floats as straight-line code, which compilers make vector loops of.
  * Errors are below 4 units in the last place (exp: 2); infinities, NaN, overflow and subnormal
  * results are as in libm.
  */

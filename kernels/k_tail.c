@@ -23,12 +23,23 @@ void k_tail(const struct tail *t, float *y, int64_t rows, int64_t channels)
         limit_row(t, y, rows * channels);
         return;
     }
-    for (int64_t r = 0; r < rows; r++) {
+    enum { WIDE = 512 };
+    float wide[WIDE];
+    const float *bias = t->bias;
+    int64_t together = 1; /* rows: short ones are not worth a call each */
+    if (channels > 0 && channels <= WIDE / 2) {
+        together = WIDE / channels;
+        for (int64_t i = 0; bias && i < together * channels; i++)
+            wide[i] = bias[i % channels];
+        bias = bias ? wide : NULL;
+    }
+    for (int64_t r = 0; r < rows; r += together) {
+        int64_t n = (rows - r < together ? rows - r : together) * channels;
         float *row = y + r * channels;
-        if (t->bias)
-            k_binary_f32(K_ADD, row, 1, t->bias, 1, row, channels);
+        if (bias)
+            k_binary_f32(K_ADD, row, 1, bias, 1, row, n);
         if (t->add)
-            k_binary_f32(K_ADD, row, 1, t->add + r * channels, 1, row, channels);
-        limit_row(t, row, channels);
+            k_binary_f32(K_ADD, row, 1, t->add + r * channels, 1, row, n);
+        limit_row(t, row, n);
     }
 }
