@@ -85,11 +85,11 @@ class Run(cli.Case):
                    outputs=[value("y", [1, 4, 20, 5])],
                    constants={"w": random.randn(4, 3, 1, 1).astype(np.float32),
                               "half": np.float32(0.5), **dict(zip("sbmv", c))})
-        self.samples(x=[random.randn(1, 3, 20, 5)])
+        self.samples(x=random.randn(3, 1, 3, 20, 5))
         outputs = []
-        for options, rows in (["--as-written"], 7), ([], 2):
+        for options, rows in (["--as-written"], 9), ([], 2):
             self.run_model("-o", "out", "--profile-report", "p.json", *options,
-                           out="wrote 1 sample to out\n")
+                           out="wrote 3 samples to out\n")
             outputs.append(np.load(self.directory / "out/00000.npz")["y"])
             report = json.loads((self.directory / "p.json").read_text())
             self.assertEqual(len(report["nodes"]), rows)
