@@ -6,6 +6,7 @@
 #include "command.h"
 #include "exec.h"
 #include "file.h"
+#include "k_stats.h"
 #include "labels.h"
 #include "log.h"
 #include "npz.h"
@@ -88,15 +89,37 @@ struct run_results {
     struct err err;     /* the first in the order of the samples */
 };
 
+/* The same as below for finite floats, several times as fast; false: they are not. */
+static bool sum_floats(struct output *o, const float *x)
+{
+    enum { LANES = 8 };
+    double lane[LANES] = {0};
+    float min, max;
+    int64_t i = 0;
+    if (k_extremes(x, o->n, &min, &max))
+        return false;
+    for (; i + LANES <= o->n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)x[i + k];
+    for (; i < o->n; i++)
+        lane[0] += (double)x[i];
+    for (int k = 0; k < LANES; k++)
+        o->sum += lane[k];
+    o->min = (double)min;
+    o->max = (double)max;
+    return true;
+}
+
 static void sum_tensor(struct output *o, const struct tensor *t)
 {
     *o = (struct output){.type = {.dtype = t->dtype, .shape = t->shape}, INFINITY, -INFINITY, 0, 0};
     if (!dtype_info(t->dtype)->bits || t->dtype == DTYPE_C64 || t->dtype == DTYPE_C128)
         return; /* these have no range */
     o->n = tensor_count(t);
-    const float *real = t->dtype == DTYPE_F32 ? tensor_f32(t) : NULL;
+    if (t->dtype == DTYPE_F32 && o->n && sum_floats(o, tensor_f32(t)))
+        return;
     for (int64_t i = 0; i < o->n; i++) {
-        double v = real ? (double)real[i] : tensor_get(t, i);
+        double v = tensor_get(t, i);
         o->min = v < o->min ? v : o->min;
         o->max = v > o->max ? v : o->max;
         o->sum += v;
