@@ -4,10 +4,10 @@
     python tools/bench/executor.py [--only PATTERN] [--repeat N] [--seconds S] [--json FILE]
 
 Both get the same random samples, one at a time, and take turns. The time of quern is CPU time of
-`quern run -j1` on many samples less that on few, so its start does not count but reading samples
-does; that of ONNX Runtime is CPU time of the process while it infers. Medians over the rounds.
-The last column is the largest difference of the outputs, relative to the largest output (which
-counts as 0.001 at least).
+`quern run -j1` on many samples less that on few, so its start does not count, but mapping samples
+and the ranges of outputs do; that of ONNX Runtime is CPU time of the process while it infers.
+Medians over the rounds. The last column is the largest difference of the outputs, relative to the
+largest output (which counts as 0.001 at least).
 """
 import argparse
 import fnmatch
@@ -49,25 +49,24 @@ def model_of(name, directory):
 
 
 def make_feeds(session, name, count):
+    """Random samples for the model's only input."""
     random = np.random.default_rng(2)
     feeds = []
+    value, = session.get_inputs()
+    shape = SIZES.get(name) or [d if isinstance(d, int) else 1 for d in value.shape]
     for _ in range(count):
-        feed = {}
-        for value in session.get_inputs():
-            shape = SIZES.get(name) or [d if isinstance(d, int) else 1 for d in value.shape]
+        if name in CODES:
+            data = np.floor(random.random(shape, np.float32) * 5)
+        else:
             data = random.standard_normal(shape).astype(np.float32)
-            feed[value.name] = np.floor(random.random(shape, np.float32) * 5) \
-                if name in CODES else data
-        feeds.append(feed)
+        feeds.append({value.name: data})
     return feeds
 
 
 class Quern:
     def __init__(self, model, directory, feeds):
-        self.model, self.samples = model, directory / "samples"
-        self.samples.mkdir()
-        for i, feed in enumerate(feeds):
-            np.savez(self.samples / f"{i:03d}.npz", **feed)
+        self.model, self.samples = model, directory / "samples.npy"
+        np.save(self.samples, np.concatenate([data for feed in feeds for data in feed.values()]))
 
     def command(self, count, *more):
         return [QUERN, "run", self.model, "--data", self.samples, "-j1", "-q", "-n", str(count),
