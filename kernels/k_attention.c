@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * k_attention: of each block only the keys that some row of it sees are multiplied, so a causal
- * mask saves half of the work.
+ * mask saves half of the work. Keys are turned once, since products with a turned matrix are slow
+ * where rows are short; and the result is divided by the sums of weights, not the weights, which
+ * are more.
  */
 #include "k_attention.h"
 
@@ -14,7 +16,7 @@
 #include <string.h>
 
 /* A block's scores fit a processor's second cache, but give the product enough rows. */
-enum { BLOCK_SCORES = 1 << 17, MIN_ROWS = 16, MAX_ROWS = 256 };
+enum { BLOCK_SCORES = 1 << 17, MIN_ROWS = 16, MAX_ROWS = 256, LINE = 16 };
 
 struct block { /* rows first .. first + n - 1, keys from .. to - 1 */
     int64_t first, n, from, to;
@@ -28,9 +30,22 @@ static int64_t block_rows(const struct k_attention *a)
     return n < a->rows ? n : a->rows;
 }
 
+/* Elements from row to row of scores of n keys: room for the sink, and whole cache lines. */
+static int64_t score_step(int64_t n)
+{
+    return (n + LINE) / LINE * LINE;
+}
+
+/* Few rows do not pay for it. */
+static bool turns_keys(const struct k_attention *a)
+{
+    return a->rows >= MIN_ROWS;
+}
+
 size_t k_attention_scratch(const struct k_attention *a)
 {
-    return (size_t)block_rows(a) * (size_t)(a->keys + 1);
+    int64_t turned = turns_keys(a) ? a->d * a->keys : 0;
+    return (size_t)(block_rows(a) * (score_step(a->keys) + 1) + turned);
 }
 
 static int64_t limited(int64_t at, int64_t most)
@@ -77,9 +92,11 @@ static void hide(float *s, int64_t from, int64_t to, float with)
         s[j] = with;
 }
 
-/* From biased scores to weights of the keys; s[0] belongs to key b->from. */
-static void weigh_row(const struct k_attention *a, const struct block *b, int64_t i, float *s)
+/* From biased scores to weights of the keys, which are still to be multiplied with what is
+ * returned; s[0] belongs to key b->from. */
+static float weigh_row(const struct k_attention *a, const struct block *b, int64_t i, float *s)
 {
+    float factor = 1;
     int64_t from, to, n = b->to - b->from;
     row_window(a, i, &from, &to);
     from = limited(from - b->from, n);
@@ -88,11 +105,18 @@ static void weigh_row(const struct k_attention *a, const struct block *b, int64_
         s[to] = *a->sink;
     int64_t terms = to - from + (a->sink != NULL);
     if (terms && !all_hidden(s + from, terms))
-        k_softmax_f32(s + from, s + from, 1, terms, 1, false);
+        factor = k_softmax_terms_f32(s + from, s + from, terms);
     else
         hide(s, from, to, 0);
     hide(s, 0, from, 0);
     hide(s, to, n, 0);
+    return factor;
+}
+
+K_CLONES static void scale_row(float *x, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= factor;
 }
 
 static void bias_rows(const struct k_attention *a, const struct block *b, float *scores)
@@ -111,13 +135,29 @@ static void bias_rows(const struct k_attention *a, const struct block *b, float 
     }
 }
 
+/* k[keys][d] as turned[d][keys]. */
+static void turn_keys(const struct k_attention *a, const float *k, float *turned)
+{
+    for (int64_t j0 = 0; j0 < a->keys; j0 += LINE) {
+        int64_t j1 = j0 + LINE < a->keys ? j0 + LINE : a->keys;
+        for (int64_t c = 0; c < a->d; c++)
+            for (int64_t j = j0; j < j1; j++)
+                turned[c * a->keys + j] = k[j * a->k_step + c];
+    }
+}
+
+/* Weights of the keys, and what each row of them is still to be multiplied with. k is turned where
+ * turns_keys() says so. */
 static void block_scores(const struct k_attention *a, const struct block *b, const float *q,
-                         const float *k, float *scores)
+                         const float *k, float *scores, float *factor)
 {
     int64_t n = b->to - b->from;
-    struct gemm g = {.m = b->n, .n = n, .k = a->d, .tb = true, .lda = a->q_step,
+    struct gemm g = {.m = b->n, .n = n, .k = a->d, .tb = !turns_keys(a), .lda = a->q_step,
                      .ldb = a->k_step, .ldc = b->step, .alpha = a->scale};
-    k_gemm_f32(&g, q + b->first * a->q_step, k + b->from * a->k_step, scores);
+    if (turns_keys(a))
+        g.ldb = a->keys;
+    k_gemm_f32(&g, q + b->first * a->q_step,
+               k + b->from * (turns_keys(a) ? 1 : a->k_step), scores);
     keep_scores(a, b, scores, K_SCORES_RAW);
     if (a->softcap > 0)
         for (int64_t i = 0; i < b->n; i++) {
@@ -130,7 +170,13 @@ static void block_scores(const struct k_attention *a, const struct block *b, con
     bias_rows(a, b, scores);
     keep_scores(a, b, scores, K_SCORES_BIASED);
     for (int64_t i = 0; i < b->n; i++)
-        weigh_row(a, b, b->first + i, scores + i * b->step);
+        factor[i] = weigh_row(a, b, b->first + i, scores + i * b->step);
+    if (!a->scores || a->stage != K_SCORES_SOFTMAX)
+        return;
+    for (int64_t i = 0; i < b->n; i++) {
+        scale_row(scores + i * b->step, n, factor[i]);
+        factor[i] = 1;
+    }
     keep_scores(a, b, scores, K_SCORES_SOFTMAX);
 }
 
@@ -146,20 +192,27 @@ static void block_window(const struct k_attention *a, struct block *b)
         row_window(a, b->first + b->n - 1, &unused, &b->to);
     }
     b->from = b->from < b->to ? b->from : b->to;
-    b->step = b->to - b->from + 1;
+    b->step = score_step(b->to - b->from);
 }
 
 void k_attention(const struct k_attention *a, const float *q, const float *k, const float *v,
                  float *y, float *scratch)
 {
     int64_t most = block_rows(a);
+    float *scores = scratch, *factor = scores + most * score_step(a->keys), *turned = factor + most;
     struct block b = {0};
+    if (turns_keys(a)) {
+        turn_keys(a, k, turned);
+        k = turned;
+    }
     for (; b.first < a->rows; b.first += most) {
         b.n = a->rows - b.first < most ? a->rows - b.first : most;
         block_window(a, &b);
-        block_scores(a, &b, q, k, scratch);
+        block_scores(a, &b, q, k, scores, factor);
         struct gemm g = {.m = b.n, .n = a->dv, .k = b.to - b.from, .lda = b.step,
                          .ldb = a->v_step, .ldc = a->y_step, .alpha = 1};
-        k_gemm_f32(&g, scratch, v + b.from * a->v_step, y + b.first * a->y_step);
+        k_gemm_f32(&g, scores, v + b.from * a->v_step, y + b.first * a->y_step);
+        for (int64_t i = 0; i < b.n; i++)
+            scale_row(y + (b.first + i) * a->y_step, a->dv, factor[i]);
     }
 }

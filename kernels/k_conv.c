@@ -39,6 +39,15 @@ static bool is_depthwise(const struct conv_dims *d)
     return !d->transposed && d->groups == d->c && d->groups == d->m;
 }
 
+bool k_conv_is_apart(const struct conv_dims *d)
+{
+    bool apart = d->transposed;
+    for (int a = 0; a < CONV_AXES; a++)
+        apart = apart && d->dilation[a] == 1 && d->kernel[a] == d->stride[a] && d->pad[a] == 0
+             && d->out[a] == d->in[a] * d->stride[a];
+    return apart;
+}
+
 size_t k_conv_packed(const struct conv_dims *d)
 {
     return (size_t)(d->c / d->groups * d->m * conv_taps(d));
@@ -149,6 +158,28 @@ static void scatter(const struct conv_dims *d, const float *rows, int64_t first,
     }
 }
 
+/* The same where windows do not touch: each element of y is written once. */
+static void place_rows(const struct conv_dims *d, const float *rows, int64_t first, int64_t n,
+                       float *y)
+{
+    const int64_t *k = d->kernel, *out = d->out;
+    int64_t m = d->m / d->groups, at[CONV_AXES];
+    int64_t pieces = d->groups == 1 ? 1 : k[2], piece = d->groups == 1 ? k[2] * m : m;
+    split(first, d->in, at);
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t t0 = 0; t0 < k[0]; t0++)
+            for (int64_t t1 = 0; t1 < k[1]; t1++) {
+                float *to = y + (((at[0] * k[0] + t0) * out[1] + at[1] * k[1] + t1) * out[2]
+                                 + at[2] * k[2]) * d->m;
+                for (int64_t t2 = 0; t2 < pieces; t2++, rows += piece, to += d->m)
+                    for (int64_t j = 0; j < piece; j++)
+                        to[j] = rows[j];
+            }
+        for (int a = CONV_AXES - 1; a >= 0 && ++at[a] == d->in[a] && a; a--)
+            at[a] = 0;
+    }
+}
+
 static void forward(const struct conv_dims *d, const float *x, const float *w, float *y,
                     float *rows)
 {
@@ -165,8 +196,8 @@ static void forward(const struct conv_dims *d, const float *x, const float *w, f
     }
 }
 
-static void backward(const struct conv_dims *d, const float *x, const float *w, float *y,
-                     float *rows)
+static void backward(const struct conv_dims *d, const float *x, const float *w, bool fresh,
+                     float *y, float *rows)
 {
     int64_t c = d->c / d->groups, m = d->m / d->groups, k = m * conv_taps(d);
     int64_t n_in = conv_in_span(d);
@@ -175,7 +206,10 @@ static void backward(const struct conv_dims *d, const float *x, const float *w, 
             int64_t n = n_in - first < BLOCK ? n_in - first : BLOCK;
             struct gemm p = {.m = n, .n = k, .k = c, .lda = d->c, .ldb = k, .ldc = k, .alpha = 1};
             k_gemm_f32(&p, x + first * d->c + g * c, w + g * c * k, rows);
-            scatter(d, rows, first, n, y + g * m);
+            if (fresh)
+                place_rows(d, rows, first, n, y + g * m);
+            else
+                scatter(d, rows, first, n, y + g * m);
         }
     }
 }
@@ -187,13 +221,14 @@ void k_conv(const struct conv_dims *d, const float *x, const float *packed, cons
     size_t size = sizeof *y * (size_t)(d->batch * n_out);
     struct tail rest = *t;
     rest.add = NULL;
-    if (!t->add)
+    bool fresh = !t->add && k_conv_is_apart(d);
+    if (!t->add && !fresh)
         memset(y, 0, size);
-    else if (t->add != y)
+    else if (t->add && t->add != y)
         memcpy(y, t->add, size);
     for (int64_t b = 0; b < d->batch; b++, x += n_in, y += n_out) {
         if (d->transposed)
-            backward(d, x, packed, y, scratch);
+            backward(d, x, packed, fresh, y, scratch);
         else if (is_depthwise(d))
             depthwise(d, x, packed, y);
         else

@@ -32,6 +32,9 @@ int64_t conv_taps(const struct conv_dims *d);
 int64_t conv_in_span(const struct conv_dims *d);
 int64_t conv_out_span(const struct conv_dims *d);
 
+/* A transposed convolution whose windows do not touch: each product has a place of its own. */
+bool k_conv_is_apart(const struct conv_dims *d);
+
 /* Elements of a repacked weight, and the repacking, from ONNX's order: [m][c / groups][taps], or
  * [c][m / groups][taps] where transposed. */
 size_t k_conv_packed(const struct conv_dims *d);

@@ -7,6 +7,9 @@
 
 #include "k_gemm.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <dlfcn.h>
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -18,8 +21,26 @@ static dnnl_engine_t engine;
 static void (*omp_threads)(int);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static bool splits_wide; /* the processor executes an operation on 512 bits as two */
+
+/* Zen 3 and 4, of which Zen 4 has AVX-512. */
+static bool is_zen4(void)
+{
+#ifdef __x86_64__
+    unsigned a, b, c, d;
+    enum { FAMILY = 0xf, ZEN4 = 0x19 };
+    return __get_cpuid(0, &a, &b, &c, &d) && c == signature_AMD_ecx
+        && __get_cpuid(1, &a, &b, &c, &d) && (a >> 8 & FAMILY) + (a >> 20 & 0xff) == ZEN4;
+#else
+    return false;
+#endif
+}
+
 static void library_open(void)
 {
+    splits_wide = is_zen4();
+    /* With its cache the library's iterator gives what is cached, in the place of other code. */
+    dnnl_set_primitive_cache_capacity(0);
     if (dnnl_engine_create(&engine, dnnl_cpu, 0))
         engine = NULL;
     /* The OpenMP runtime that oneDNN was linked with, if any; POSIX makes this conversion legal. */
@@ -85,6 +106,29 @@ static bool weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool 
     return !dnnl_memory_desc_init_by_tag(md, n, dim, type, dnnl_format_tag_any);
 }
 
+/* The library's code for these is slower than a walk of ours over the result. */
+static bool is_apart(enum tail_kind kind)
+{
+    return kind == TAIL_SWISH || kind == TAIL_GELU;
+}
+
+static int append_activation(dnnl_post_ops_t ops, const struct tail *t)
+{
+    switch (t->kind) {
+    case TAIL_NONE: return 0;
+    case TAIL_CLIP:
+        if (t->lo == 0 && isinf(t->hi))
+            return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+        return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_clip, t->lo, t->hi);
+    case TAIL_LEAKY: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, t->lo, 0);
+    case TAIL_HARD_SWISH:
+        return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_hardswish, 0, 0);
+    case TAIL_SWISH:
+    case TAIL_GELU: return 0;
+    }
+    return -1;
+}
+
 static dnnl_primitive_attr_t tail_attr(const struct tail *t)
 {
     dnnl_primitive_attr_t attr;
@@ -98,12 +142,7 @@ static dnnl_primitive_attr_t tail_attr(const struct tail *t)
     int bad = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
     if (t->add)
         bad |= dnnl_post_ops_append_sum(ops, 1);
-    if (t->kind == TAIL_LEAKY)
-        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, t->lo, 0);
-    else if (t->kind == TAIL_CLIP && t->lo == 0 && isinf(t->hi))
-        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-    else if (t->kind == TAIL_CLIP)
-        bad |= dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_clip, t->lo, t->hi);
+    bad |= append_activation(ops, t);
     bad |= dnnl_primitive_attr_set_post_ops(attr, ops);
     dnnl_post_ops_destroy(ops);
     if (!bad)
@@ -126,6 +165,67 @@ static dnnl_primitive_attr_t codes_attr(void)
     return NULL;
 }
 
+/* The code that is fastest for a float convolution, where it is known not to be the library's first
+ * choice: measured with oneDNN 2.6.3 on Zen 4, whose 512 bits are no faster than 256 but leave more
+ * of a block of channels empty. NULL: the first choice. */
+static const char *best_code(const struct conv_dims *d)
+{
+    int64_t rest = d->m % 16;
+    bool narrow = rest >= 1 && rest <= 8;
+    if (!splits_wide || d->transposed || d->axes != 2)
+        return NULL;
+    if (d->groups == d->c && d->groups == d->m)
+        return d->m == 8 ? "jit_dw:avx2" : "jit_dw:avx512_core";
+    if (d->groups > 1 || !narrow)
+        return NULL;
+    if (conv_taps(d) == 1)
+        return "jit_1x1:avx2";
+    return d->m > 16 && d->m <= 32 && d->c <= 64 ? "jit:avx2" : "jit:avx512_core";
+}
+
+static const char *code_of(const_dnnl_primitive_desc_t desc)
+{
+    const char *name = NULL;
+    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+    return name;
+}
+
+/* Generated code, not the library's loops for the rest, which are slower than k_conv. Its code for
+ * SSE 4.1 (2.6.3, jit_dw) reads past odd numbers of channels. Integers are summed without
+ * saturation by the code for VNNI and newer only. */
+static bool is_fit(const_dnnl_primitive_desc_t desc, bool codes)
+{
+    const char *name = code_of(desc);
+    if (!name || strstr(name, "ref") || strstr(name, "gemm:") || strstr(name, "sse41"))
+        return false;
+    return !codes || strstr(name, "vnni") || strstr(name, "amx");
+}
+
+static bool is_named(const_dnnl_primitive_desc_t desc, const char *wanted)
+{
+    const char *name = code_of(desc);
+    return name && !strcmp(name, wanted);
+}
+
+/* The library's first choice, or the code that is wanted (NULL: none) where it has that. */
+static dnnl_primitive_desc_t choose(const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr,
+                                    const char *wanted)
+{
+    dnnl_primitive_desc_iterator_t i;
+    if (dnnl_primitive_desc_iterator_create(&i, op, attr, engine, NULL))
+        return NULL;
+    dnnl_primitive_desc_t chosen = dnnl_primitive_desc_iterator_fetch(i);
+    bool found = !wanted || !chosen || is_named(chosen, wanted);
+    while (!found && !dnnl_primitive_desc_iterator_next(i)) {
+        dnnl_primitive_desc_t other = dnnl_primitive_desc_iterator_fetch(i);
+        found = other && is_named(other, wanted);
+        dnnl_primitive_desc_destroy(found ? chosen : other);
+        chosen = found ? other : chosen;
+    }
+    dnnl_primitive_desc_iterator_destroy(i);
+    return chosen;
+}
+
 static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, struct types type, bool bias,
                                        dnnl_primitive_attr_t attr)
 {
@@ -142,35 +242,22 @@ static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, struct types t
         || !weight_desc(&w, d, false, type.w)
         || dnnl_memory_desc_init_by_tag(&b, 1, bias_dim, dnnl_f32, dnnl_x))
         return NULL;
-    dnnl_primitive_desc_t desc = NULL;
     if (d->transposed) {
+        dnnl_primitive_desc_t desc = NULL;
         dnnl_deconvolution_desc_t op;
         if (dnnl_dilated_deconvolution_forward_desc_init(
                 &op, dnnl_forward_inference, dnnl_deconvolution_direct, &x, &w, bias ? &b : NULL,
                 &y, stride, dilation, pad, pad_end)
             || dnnl_primitive_desc_create(&desc, &op, attr, engine, NULL))
             return NULL;
-    } else {
-        dnnl_convolution_desc_t op;
-        if (dnnl_dilated_convolution_forward_desc_init(
-                &op, dnnl_forward_inference, dnnl_convolution_direct, &x, &w, bias ? &b : NULL, &y,
-                stride, dilation, pad, pad_end)
-            || dnnl_primitive_desc_create(&desc, &op, attr, engine, NULL))
-            return NULL;
+        return desc;
     }
-    return desc;
-}
-
-/* Generated code, not the library's loops for the rest, which are slower than k_conv. Its code for
- * SSE 4.1 (2.6.3, jit_dw) reads past odd numbers of channels. Integers are summed without
- * saturation by the code for VNNI and newer only. */
-static bool is_fit(dnnl_primitive_desc_t desc, bool codes)
-{
-    const char *name = NULL;
-    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
-    if (!name || strstr(name, "ref") || strstr(name, "gemm:") || strstr(name, "sse41"))
-        return false;
-    return !codes || strstr(name, "vnni") || strstr(name, "amx");
+    dnnl_convolution_desc_t op;
+    if (dnnl_dilated_convolution_forward_desc_init(
+            &op, dnnl_forward_inference, dnnl_convolution_direct, &x, &w, bias ? &b : NULL, &y,
+            stride, dilation, pad, pad_end))
+        return NULL;
+    return choose(&op, attr, type.x == dnnl_f32 ? best_code(d) : NULL);
 }
 
 static const dnnl_memory_desc_t *desc_of(const struct k_dnnl_conv *p, dnnl_query_t what)
@@ -209,8 +296,15 @@ static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct
 
 bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t)
 {
-    *p = (struct k_dnnl_conv){.has_bias = t->bias, .has_add = t->add};
-    return is_served(d) && conv_create(p, d, float_types, t->bias, tail_attr(t));
+    *p = (struct k_dnnl_conv){.has_bias = t->bias, .has_add = t->add, .apart = is_apart(t->kind)};
+    if (!is_served(d) || k_conv_is_apart(d))
+        return false;
+    if (conv_create(p, d, float_types, t->bias, tail_attr(t)))
+        return true;
+    if (!t->add && t->kind == TAIL_NONE)
+        return false;
+    *p = (struct k_dnnl_conv){.has_bias = t->bias, .adds = t->add, .apart = true};
+    return conv_create(p, d, float_types, t->bias, tail_attr(&(struct tail){.bias = t->bias}));
 }
 
 bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, enum dtype x)
@@ -296,6 +390,12 @@ void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *pa
         argument(arg, &n, DNNL_ARG_BIAS,
                  dnnl_primitive_desc_query_md(p->desc, dnnl_query_weights_md, 1), t->bias);
     execute(p->primitive, arg, n);
+    if (p->apart) {
+        struct tail rest = *t;
+        rest.bias = NULL;
+        rest.add = p->adds ? t->add : NULL;
+        k_tail(&rest, y, 1, (int64_t)(dnnl_memory_desc_get_size(out) / sizeof *y));
+    }
 }
 
 void k_dnnl_conv_run_codes(const struct k_dnnl_conv *p, const void *x, const void *packed,

@@ -16,6 +16,7 @@ struct k_dnnl_conv {
     size_t packed;          /* bytes of the weight in the order that the code wants */
     size_t scratch;         /* bytes of scratch, aligned to 64 */
     bool has_bias, has_add;
+    bool apart, adds;       /* the activation, and the sum, are done after the generated code */
     bool codes;             /* sums of products of integers, see k_dnnl_conv_init_codes() */
 };
 

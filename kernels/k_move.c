@@ -42,6 +42,25 @@ static void move_row(void *dst, const void *src, size_t item, int64_t n, int64_t
     }
 }
 
+/* One axis of rows. Short ones, the channels of a pixel, are not worth a call of memcpy each. */
+static void move_rows(char *dst, const char *src, size_t item, int64_t rows, int64_t to_next,
+                      int64_t from_next, int64_t n, int64_t ds, int64_t ss)
+{
+    enum { WORD = 4, LINE = 16, SHORT = 256 };
+    size_t bytes = (size_t)n * item;
+    bool dense = ds == 1 && ss == 1 && bytes <= SHORT && bytes % WORD == 0;
+    for (int64_t r = 0; r < rows; r++, dst += to_next, src += from_next) {
+        if (!dense)
+            move_row(dst, src, item, n, ds, ss);
+        else if (bytes % LINE == 0)
+            for (size_t i = 0; i < bytes; i += LINE)
+                memcpy(dst + i, src + i, LINE);
+        else
+            for (size_t i = 0; i < bytes; i += WORD)
+                memcpy(dst + i, src + i, WORD);
+    }
+}
+
 enum { TILE = 16 };
 
 #define SQUARE(type)                                                                               \
@@ -97,15 +116,22 @@ void k_move(void *dst, const void *src, size_t item, int rank, const int64_t *di
     int64_t rows = 1, ds = 0, n = l.dim[l.rank - 1];
     int64_t step = (int64_t)item, to = l.stride[0][l.rank - 1], from = l.stride[1][l.rank - 1];
     bool planes = take_crossing_axis(&l, &rows, &ds);
+    int64_t to_next = 0, from_next = 0;
     if (!k_loop_first(&l))
         return;
+    if (!planes && l.rank > 1) {
+        rows = l.dim[l.rank - 2];
+        to_next = l.stride[0][l.rank - 2] * step;
+        from_next = l.stride[1][l.rank - 2] * step;
+        l.dim[l.rank - 2] = 1;
+    }
     do {
         char *d = (char *)dst + l.at[0] * step;
         const char *s = (const char *)src + l.at[1] * step;
         if (planes)
             move_plane(d, s, item, rows, n, ds, from);
         else
-            move_row(d, s, item, n, to, from);
+            move_rows(d, s, item, rows, to_next, from_next, n, to, from);
     } while (k_loop_next(&l));
 }
 

@@ -11,9 +11,14 @@
 
 #define T float
 #define NAME(fn) fn##_f32
-#define EXP(x) k_exp(x)
+#define EXP(x) k_exp_fall(x)
 #define LOG(x) logf(x)
 #include "k_softmax_tmpl.h"
+
+K_CLONES float k_softmax_terms_f32(const float *x, float *y, int64_t n)
+{
+    return 1 / terms_f32(x, y, n, largest_f32(x, n));
+}
 #undef T
 #undef NAME
 #undef EXP

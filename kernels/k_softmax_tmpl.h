@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_softmax_tmpl: written once for float and double. Before including it: T, NAME(f), EXP, LOG.
+ * k_softmax_tmpl: written once for float and double. Before including it: T, NAME(f), LOG, and EXP,
+ * which is only asked for numbers up to 0.
  */
 
-enum { NAME(BLOCK) = 64, NAME(LANES) = 16 };
+enum { NAME(BLOCK) = 64, NAME(LANES) = 32 };
 
 K_INLINE T NAME(largest)(const T *x, int64_t n)
 {
@@ -26,12 +27,17 @@ K_INLINE T NAME(terms)(const T *x, T *y, int64_t n, T m)
 {
     T lane[NAME(LANES)] = {0}, sum = 0;
     int64_t i = 0;
+    for (; i + NAME(LANES) <= n; i += NAME(LANES)) {
+        K_NO_CARRY
+        for (int k = 0; k < NAME(LANES); k++) {
+            T e = EXP(x[i + k] - m);
+            y[i + k] = e;
+            lane[k] += e;
+        }
+    }
     K_NO_CARRY
-    for (int64_t k = 0; k < n; k++)
+    for (int64_t k = i; k < n; k++)
         y[k] = EXP(x[k] - m);
-    for (; i + NAME(LANES) <= n; i += NAME(LANES))
-        for (int k = 0; k < NAME(LANES); k++)
-            lane[k] += y[i + k];
     for (; i < n; i++)
         sum += y[i];
     for (int k = 0; k < NAME(LANES); k++)
@@ -51,9 +57,9 @@ K_CLONES static void NAME(softmax_row)(const T *x, T *y, int64_t n, bool logs)
             y[i] = x[i] - m - sum;
         return;
     }
-    T sum = NAME(terms)(x, y, n, m);
+    T factor = 1 / NAME(terms)(x, y, n, m);
     for (int64_t i = 0; i < n; i++)
-        y[i] /= sum;
+        y[i] *= factor;
 }
 
 /* w neighbouring columns of n rows that are `inner` apart. */

@@ -13,6 +13,9 @@ enum tail_kind {
     TAIL_NONE,
     TAIL_CLIP,  /* min(max(y, lo), hi); Relu is lo = 0, hi = infinity */
     TAIL_LEAKY, /* y where y >= 0, lo * y below */
+    TAIL_SWISH, /* y * sigmoid(lo * y) */
+    TAIL_HARD_SWISH,
+    TAIL_GELU,
 };
 
 struct tail {

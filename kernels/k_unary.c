@@ -16,6 +16,7 @@
 #define EXP(x) k_exp(x)
 #define SIGMOID(x) k_sigmoid(x)
 #define TANH(x) k_tanh(x)
+#define ERF(x) k_erf(x)
 #include "k_unary_tmpl.h"
 #undef T
 #undef M
@@ -24,6 +25,7 @@
 #undef EXP
 #undef SIGMOID
 #undef TANH
+#undef ERF
 
 #define T double
 #define M(fn) fn
@@ -32,6 +34,7 @@
 #define EXP(x) exp(x)
 #define SIGMOID(x) (1.0 / (1.0 + exp(-(x))))
 #define TANH(x) tanh(x)
+#define ERF(x) erf(x)
 #include "k_unary_tmpl.h"
 
 #define EACH(value)                                                                                \

@@ -2,7 +2,7 @@
  *
  * k_unary_tmpl: the functions of one number, written once for float and double. Before including
  * it: T the type, M(f) the libm function f of that type, NAME(f) and KERNEL function names of
- * this type, EXP, SIGMOID and TANH.
+ * this type, EXP, SIGMOID, TANH and ERF.
  */
 
 /* The loop of one operator: y[i] = value, an expression in x. */
@@ -37,10 +37,10 @@ K_CLONES void KERNEL(enum k_unary op, const T *in, T *y, int64_t n, T a, T b)
     case K_COS: EACH(M(cos)(x));
     case K_COSH: EACH(M(cosh)(x));
     case K_ELU: EACH(x > 0 ? x : a * M(expm1)(x));
-    case K_ERF: EACH(M(erf)(x));
+    case K_ERF: EACH(ERF(x));
     case K_EXP: EACH(EXP(x));
     case K_FLOOR: EACH(M(floor)(x));
-    case K_GELU: EACH(half * x * (one + M(erf)(x * (T)0.70710678118654752440)));
+    case K_GELU: EACH(half * x * (one + ERF(x * (T)0.70710678118654752440)));
     case K_GELU_TANH:
         EACH(half * x * (one + TANH((T)0.79788456080286535588 * (x + (T)0.044715 * x * x * x))));
     case K_HARD_SIGMOID: EACH(a * x + b < 0 ? 0 : a * x + b > 1 ? 1 : a * x + b);

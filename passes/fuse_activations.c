@@ -152,6 +152,7 @@ static struct node *put(struct fuse *f, enum op op, struct value *x)
 {
     struct build at = build_before(f->n);
     struct node *made = build_node(&at, op, 1, &x, 1);
+    pass_made(made);
     match_put(f->n, made->out[0]);
     return made;
 }
@@ -311,7 +312,7 @@ static int fuse_node(struct node *n, void *data)
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
-    struct fuse f = {.target = ctx->target, .opset = model_opset(m, "")};
+    struct fuse f = {.target = ctx->target, .opset = pass_opset(ctx, m)};
     int changes = match_each(m->graph, fuse_node, &f);
     graph_sweep(m->graph);
     return changes;

@@ -188,6 +188,7 @@ static int fuse_node(struct node *n, void *data)
     struct node *made = build_node(&at, op, y.bias ? 3 : 2, in, 1);
     node_set_int(made, "axis", y.axis - y.x->type.shape.rank);
     node_set_float(made, "epsilon", (float)y.epsilon);
+    pass_made(made);
     made->out[0]->type = last->out[0]->type;
     value_swap_names(last->out[0], made->out[0]);
     value_replace(last->out[0], made->out[0]);
@@ -197,7 +198,7 @@ static int fuse_node(struct node *n, void *data)
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
-    struct fuse f = {ctx->target, model_opset(m, "")};
+    struct fuse f = {ctx->target, pass_opset(ctx, m)};
     int changes = match_each(m->graph, fuse_node, &f);
     graph_sweep(m->graph);
     return changes;

@@ -2,7 +2,10 @@
  *
  * exec_fuse: what a convolution or matrix product does to its result along the way.
  *
- *     head -> Add constant per channel -> Add value -> Relu | Clip | LeakyRelu
+ *     head -> Add constant per channel -> Add value -> activation
+ *
+ * The activation is Relu, Clip, LeakyRelu, HardSwish, Swish or Gelu; HardSwish and Swish may be
+ * spelled as the product of the value and its HardSigmoid or Sigmoid.
  *
  * Each follower is optional. A value between two of them must have one use, which sees it as it was
  * computed, and nobody may want to watch it. These are properties of the graph that do not change
@@ -45,19 +48,39 @@ static bool tail_limits(const struct exec *x, const struct step *s, struct tail 
         t->lo = node_float(s->node, "min", -INFINITY);
         t->hi = node_float(s->node, "max", INFINITY);
         return fixed_scalar(x, s, 1, &t->lo) && fixed_scalar(x, s, 2, &t->hi);
+    case OP_HardSwish:
+        t->kind = TAIL_HARD_SWISH;
+        return true;
+    case OP_Swish:
+        t->kind = TAIL_SWISH;
+        t->lo = node_float(s->node, "alpha", 1);
+        return true;
+    case OP_QuickGelu:
+        t->kind = TAIL_SWISH;
+        t->lo = node_float(s->node, "alpha", 1.702f);
+        return true;
+    case OP_MsGelu:
+    case OP_Gelu:
+        t->kind = TAIL_GELU;
+        return node_string_is(s->node, "approximate", "none", "none");
     default:
         return false;
     }
 }
 
-/* May the only reader of output 0 take it over? */
-static bool passes_on(const struct exec *x, const struct step *s)
+/* Do the readers of output 0 see it as it was computed, and nobody else? */
+static bool is_inner(const struct exec *x, const struct step *s)
 {
     if (s->n_out < 1 || s->out[0] < 0)
         return false;
     const struct place *p = &x->place[s->out[0]];
-    return !p->wanted && !p->read[FACE_ROUNDED] && !p->read[FACE_CODES]
-        && value_used_once(p->value);
+    return !p->wanted && !p->read[FACE_ROUNDED] && !p->read[FACE_CODES];
+}
+
+/* May the only reader of output 0 take it over? */
+static bool passes_on(const struct exec *x, const struct step *s)
+{
+    return is_inner(x, s) && value_used_once(x->place[s->out[0]].value);
 }
 
 static bool has_bias(const struct step *head)
@@ -101,31 +124,94 @@ static bool take(const struct exec *x, struct step *s, const struct step *f, int
     return true;
 }
 
+enum { MAX_PARTS = 5 };
+
+/* The followers of one step, while they are gathered. */
+struct chain {
+    struct step *step; /* of the block */
+    const int *step_of;
+    const bool *gone;
+    struct step head;
+    int part[MAX_PARTS], n_parts;
+};
+
+/* The step that reads a value, if it can be joined; -1: none. */
+static int free_user(const struct chain *c, const struct use *u)
+{
+    int i = u && u->user ? c->step_of[u->user->id] : -1;
+    return i < 0 || c->gone[i] || c->step[i].n_parts ? -1 : i;
+}
+
+static bool take_only_user(const struct exec *x, struct chain *c)
+{
+    const struct step *last = &c->step[c->part[c->n_parts - 1]];
+    if (c->n_parts == MAX_PARTS || !passes_on(x, last))
+        return false;
+    int next = free_user(c, x->place[last->out[0]].value->uses);
+    if (next < 0 || !take(x, &c->head, &c->step[next], last->out[0]))
+        return false;
+    c->part[c->n_parts++] = next;
+    return true;
+}
+
+/* Is the gate a number for each element that makes `product` an activation? */
+static bool take_gate(struct step *s, const struct step *gate, const struct step *product,
+                      int chain)
+{
+    bool soft = gate->node->op == OP_Sigmoid;
+    if (product->node->op != OP_Mul || gate->in[0].value != chain
+        || (product->in[0].value != chain && product->in[1].value != chain))
+        return false;
+    if (!soft && (gate->node->op != OP_HardSigmoid
+                  || fabsf(node_float(gate->node, "alpha", 0.2f) - 1.0f / 6) > 1e-6f
+                  || node_float(gate->node, "beta", 0.5f) != 0.5f))
+        return false;
+    s->tail.kind = soft ? TAIL_SWISH : TAIL_HARD_SWISH;
+    s->tail.lo = 1;
+    return true;
+}
+
+/* The value is read twice: by a gate, and by the product with that. */
+static bool take_gated(const struct exec *x, struct chain *c)
+{
+    const struct step *last = &c->step[c->part[c->n_parts - 1]];
+    if (c->n_parts + 2 > MAX_PARTS || c->head.tail.kind != TAIL_NONE || !is_inner(x, last))
+        return false;
+    const struct use *u = x->place[last->out[0]].value->uses;
+    if (!u || !u->next || u->next->next)
+        return false;
+    int a = free_user(c, u), b = free_user(c, u->next);
+    if (a < 0 || b < 0)
+        return false;
+    int gate = a < b ? a : b, product = a < b ? b : a; /* steps are in order */
+    const struct step *g = &c->step[gate];
+    if (!passes_on(x, g) || free_user(c, x->place[g->out[0]].value->uses) != product
+        || !take_gate(&c->head, g, &c->step[product], last->out[0]))
+        return false;
+    c->part[c->n_parts++] = gate;
+    c->part[c->n_parts++] = product;
+    return true;
+}
+
 /* Gathers the followers of step i; the whole takes the place of the last of them. */
 static void fuse_step(struct exec *x, struct step *step, int i, const int *step_of, bool *gone)
 {
-    enum { MAX_PARTS = 4 };
-    int part[MAX_PARTS] = {i}, n_parts = 1;
-    struct step s = step[i];
-    while (n_parts < MAX_PARTS && passes_on(x, &step[part[n_parts - 1]])) {
-        int chain = step[part[n_parts - 1]].out[0];
-        int next = step_of[value_only_user(x->place[chain].value)->id];
-        if (next < 0 || gone[next] || step[next].n_parts || !take(x, &s, &step[next], chain))
-            break;
-        part[n_parts++] = next;
-    }
-    if (n_parts == 1)
+    struct chain c = {step, step_of, gone, step[i], {i}, 1};
+    while (take_only_user(x, &c) || take_gated(x, &c))
+        continue;
+    if (c.n_parts == 1)
         return;
-    s.part = NEW_ARRAY(&x->arena, n_parts, struct step);
-    s.n_parts = n_parts;
-    for (int k = 0; k < n_parts; k++) {
-        s.part[k] = step[part[k]];
-        gone[part[k]] = true;
+    struct step *s = &c.head;
+    s->part = NEW_ARRAY(&x->arena, c.n_parts, struct step);
+    s->n_parts = c.n_parts;
+    for (int k = 0; k < c.n_parts; k++) {
+        s->part[k] = step[c.part[k]];
+        gone[c.part[k]] = true;
     }
-    int last = part[n_parts - 1];
-    s.out = step[last].out;
-    s.index = x->n_all++;
-    step[last] = s;
+    int last = c.part[c.n_parts - 1];
+    s->out = step[last].out;
+    s->index = x->n_all++;
+    step[last] = *s;
     gone[last] = false;
 }
 

@@ -39,6 +39,11 @@ struct run {
 
 struct run *run_new(struct exec *x, struct pool *pool);
 int run_execute(struct run *r, struct step *s, struct err *err);
+/* exec_infer.c: the types of the outputs of the step's node, into r->type; r->in are its inputs. */
+int run_infer(struct run *r, const struct step *s, struct err *err);
+bool run_same_type(const struct tensor *a, const struct tensor *b);
+/* The step's node applied to these, with outputs r->out. */
+struct call run_call(struct run *r, const struct step *s, const struct tensor *const *in);
 /* exec_cost.c: what the step computes and moves; r->in and r->type are those of its node. Then, to
  * the one who measures. */
 struct work cost_work(struct run *r, const struct step *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_step: the execution of one step: infer, bring inputs to the layout that the operator wants,
- * find memory for outputs, call the operator, round.
+ * exec_step: the execution of one step: infer (exec_infer.c), bring inputs to the layout that the
+ * operator wants, find memory for outputs, call the operator, round.
  *
  * Between steps a value has at least one form (exec_cell.h) of each face that is read; forms in the
  * other layout are made when a step needs them, and kept until the value dies.
@@ -35,117 +35,6 @@ struct cell *run_form_in(struct run *r, struct operand o, enum layout layout)
     if (c->t.layout == layout)
         return c;
     return cell_layout(r->pool, &r->forms[o.value], c, layout);
-}
-
-static bool same_type(const struct tensor *a, const struct tensor *b)
-{
-    return a->dtype == b->dtype && shape_equal(&a->shape, &b->shape);
-}
-
-static struct call call_of(struct run *r, const struct step *s, const struct tensor *const *in)
-{
-    return (struct call){.node = s->node, .opset = s->opset, .n_in = s->n_in,
-                         .n_out = s->node->n_out, .in = in, .out = r->out, .scratch = &r->scratch,
-                         .constant = s->constant};
-}
-
-/* Calls infer; *known: it could tell everything. */
-static int infer(struct run *r, const struct step *s, const struct tensor *const *in, bool *known,
-                 struct err *err)
-{
-    for (int i = 0; i < s->node->n_out; i++) {
-        r->type[i] = (struct tensor){.shape.rank = -1};
-        r->out[i] = s->node->out[i] ? &r->type[i] : NULL;
-    }
-    struct call c = call_of(r, s, in);
-    int result = op_infer(&c, err);
-    arena_reset(&r->scratch);
-    *known = true;
-    for (int i = 0; i < s->node->n_out; i++)
-        if (r->out[i] && (!r->type[i].dtype || !shape_known(&r->type[i].shape)))
-            *known = false;
-    return result;
-}
-
-static bool memo_serves(const struct run *r, const struct step *s, const struct memo *m)
-{
-    if (!m->valid)
-        return false;
-    for (int i = 0; i < s->n_in; i++)
-        if (r->in[i] && !same_type(r->in[i], &m->in[i]))
-            return false;
-    return true;
-}
-
-static void memo_keep(struct run *r, const struct step *s, struct memo *m)
-{
-    if (!m->in) {
-        m->in = NEW_ARRAY(&r->arena, s->n_in, struct tensor);
-        m->out = NEW_ARRAY(&r->arena, s->node->n_out, struct tensor);
-    }
-    for (int i = 0; i < s->n_in; i++)
-        if (r->in[i])
-            m->in[i] = *r->in[i];
-    memcpy(m->out, r->type, (size_t)s->node->n_out * sizeof *m->out);
-    m->valid = true;
-}
-
-/* Nobody computes a tensor of so many elements, but a model can ask for it. */
-static int check_sizes(const struct run *r, const struct step *s, struct err *err)
-{
-    for (int i = 0; i < s->node->n_out; i++) {
-        int64_t n = 16; /* bytes of the largest element */
-        bool huge = false;
-        for (int k = 0; s->node->out[i] && k < r->type[i].shape.rank; k++)
-            huge |= __builtin_mul_overflow(n, r->type[i].shape.dim[k], &n);
-        char text[SHAPE_TEXT];
-        if (huge)
-            return err_set(err, ERR_INPUT, "an output of shape %s is too large",
-                           shape_text(&r->type[i].shape, text));
-    }
-    return 0;
-}
-
-/* Is the input a tensor of codes? The operator's types are those of real values. */
-static bool is_coded(const struct step *s, int i)
-{
-    return s->codes.x && (s->codes.each || i < 2 || (i == 2 && s->codes.bias));
-}
-
-/* The types of the outputs of the step's node, into r->type. First without the data of inputs that
- * are not fixed: what can be told so is true for every run with these types. */
-static int infer_step(struct run *r, const struct step *s, struct err *err)
-{
-    struct memo *m = &r->memo[s->index];
-    bool known;
-    if (memo_serves(r, s, m)) {
-        memcpy(r->type, m->out, (size_t)s->node->n_out * sizeof *r->type);
-        return 0;
-    }
-    m->valid = false;
-    if (!m->by_data) {
-        for (int i = 0; i < s->n_in; i++) {
-            r->hidden_in[i] = r->in[i] ? &r->hidden[i] : NULL;
-            if (!r->in[i])
-                continue;
-            r->hidden[i] = *r->in[i];
-            if (!r->exec->place[s->in[i].value].fixed)
-                r->hidden[i].data = NULL;
-            if (is_coded(s, i))
-                r->hidden[i] = (struct tensor){.dtype = DTYPE_F32, .shape = r->in[i]->shape};
-        }
-        TRY(infer(r, s, r->hidden_in, &known, err));
-        if (known) {
-            TRY(check_sizes(r, s, err));
-            memo_keep(r, s, m);
-            return 0;
-        }
-        m->by_data = true;
-    }
-    TRY(infer(r, s, r->in, &known, err));
-    if (!known)
-        return err_set(err, ERR_INPUT, "the shape of an output cannot be told");
-    return check_sizes(r, s, err);
 }
 
 static bool has_layouts(const struct tensor *t)
@@ -237,7 +126,7 @@ static struct cell *spent_operand(const struct run *r, const struct step *s, enu
         if (!r->in[i])
             continue;
         struct cell *c = run_form(r, s->in[i], layout);
-        if (c->t.layout == layout && same_type(&c->t, &r->type[0])
+        if (c->t.layout == layout && run_same_type(&c->t, &r->type[0])
             && is_spent(r, s, s->in[i], c, 1))
             return c;
     }
@@ -264,7 +153,7 @@ static bool tail_fits(const struct run *r, const struct step *s)
     const struct tensor *y = &r->type[0];
     if (y->dtype != DTYPE_F32)
         return false;
-    if (s->add.value >= 0 && !same_type(&run_form(r, s->add, LAYOUT_PLAIN)->t, y))
+    if (s->add.value >= 0 && !run_same_type(&run_form(r, s->add, LAYOUT_PLAIN)->t, y))
         return false;
     if (s->bias.value < 0)
         return true;
@@ -398,7 +287,7 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
                                       : cell_new(r->pool, forms, face, &t);
         r->out[i] = &r->cell[i]->t;
     }
-    struct call c = call_of(r, s, r->in);
+    struct call c = run_call(r, s, r->in);
     c.state = &s->state;
     c.tail = s->n_parts ? &tail : NULL;
     c.codes = s->codes.x ? &s->codes : NULL;
@@ -452,7 +341,7 @@ int run_execute(struct run *r, struct step *s, struct err *err)
         return execute_control(r, s, err) ? err_at(err, "%s", node_title(s->node)) : 0;
     for (int i = 0; i < s->n_in; i++)
         r->in[i] = s->in[i].value < 0 ? NULL : &run_form(r, s->in[i], LAYOUT_PLAIN)->t;
-    if (refuse_sequences(r, s, err) || infer_step(r, s, err))
+    if (refuse_sequences(r, s, err) || run_infer(r, s, err))
         return err_at(err, "%s", node_title(s->node));
     if (s->n_parts && !tail_fits(r, s)) {
         for (int i = 0; i < s->n_parts; i++)

@@ -9,6 +9,7 @@
 
 #include "infer.h"
 #include "log.h"
+#include "op.h"
 #include "outcome.h"
 #include "print.h"
 #include "verify.h"
@@ -184,6 +185,17 @@ static int pipeline_verify_input(const struct model *m, struct err *err)
                 n > 1 ? "s" : "", (int)strcspn(complaints.text, "\n"), complaints.text);
     str_release(&complaints);
     return n ? -1 : 0;
+}
+
+int64_t pass_opset(const struct pass_ctx *ctx, const struct model *m)
+{
+    return ctx->only_run ? INT64_MAX : model_opset(m, "");
+}
+
+void pass_made(struct node *n)
+{
+    if (op_table[n->op].since > node_opset(n))
+        n->opset = op_table[n->op].since;
 }
 
 int pass_run_all(const struct pass *const *passes, int n, struct model *m, struct pass_ctx *ctx,

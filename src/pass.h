@@ -26,6 +26,7 @@ enum fact { /* what may be relied on: model.facts */
 enum pass_flag {
     PASS_SAME_RESULT = 1 << 0, /* float outputs do not change: --check-result measures it */
     PASS_REFINES = 1 << 1,     /* measures on data; left out where a format needs none */
+    PASS_ON_REQUEST = 1 << 2,  /* runs only where it is asked for */
 };
 
 struct target;    /* target.h */
@@ -45,6 +46,8 @@ struct pass_ctx {
     const struct target *target;   /* NULL: none chosen (convert) */
     const struct dataset *data;    /* NULL: no data given */
     int64_t opset;                 /* raise-opset: at least this; 0: what the target needs */
+    bool only_run;                 /* the model will be executed and never written: nodes may be
+                                      newer than its opset */
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
@@ -82,6 +85,11 @@ const struct pass *pass_find(const char *name); /* NULL: none */
 void pass_take_settings(const struct pass *p, const struct pass_ctx *ctx, void *into);
 /* 0: the setting is right; an error otherwise. */
 int pass_check_setting(const struct pass *p, const struct pass_setting *s, struct err *err);
+
+/* For passes that write operators which the model's opset may lack: the newest opset whose
+ * operators they may write, and a mark on the nodes that they made. */
+int64_t pass_opset(const struct pass_ctx *ctx, const struct model *m);
+void pass_made(struct node *n);
 
 struct pass_options {
     const char *skip;        /* comma-separated names, or NULL */

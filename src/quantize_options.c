@@ -209,7 +209,8 @@ int quantize_passes(enum format format, bool data, const struct pass **list)
 {
     int n = 0;
     for (int i = 0; i < pass_count; i++) {
-        bool other = false, can = data || !(pass_table[i]->flags & PASS_REFINES);
+        unsigned flags = pass_table[i]->flags;
+        bool other = false, can = !(flags & PASS_ON_REQUEST) && (data || !(flags & PASS_REFINES));
         for (int f = 0; f < N_FORMATS; f++)
             other = other || !strcmp(pass_table[i]->name, format_table[f].pass);
         other = other && strcmp(pass_table[i]->name, format_table[format].pass);

@@ -71,6 +71,31 @@ class Run(cli.Case):
         self.quern("-q", "-j2", "run", "model.onnx", "--data", "data", "-o", "out",
                    out="wrote 3 samples to out\n")
 
+    def test_as_written(self):
+        """A normalization, a gate and attention, which run as fewer nodes unless told otherwise."""
+        random = np.random.RandomState(1)
+        node, c = helper.make_node, np.abs(random.rand(4, 4)).astype(np.float32)
+        nodes = [node("Conv", ["x", "w"], ["c"], "conv"),
+                 node("BatchNormalization", ["c", "s", "b", "m", "v"], ["n"], "norm"),
+                 node("Sigmoid", ["n"], ["g"], "gate"), node("Mul", ["n", "g"], ["a"], "product"),
+                 node("Transpose", ["a"], ["k"], perm=[0, 1, 3, 2]),
+                 node("MatMul", ["a", "k"], ["q"]), node("Mul", ["q", "half"], ["h"]),
+                 node("Softmax", ["h"], ["p"]), node("MatMul", ["p", "a"], ["y"], "attention")]
+        self.model(nodes=nodes, inputs=[value("x", [1, 3, 20, 5])],
+                   outputs=[value("y", [1, 4, 20, 5])],
+                   constants={"w": random.randn(4, 3, 1, 1).astype(np.float32),
+                              "half": np.float32(0.5), **dict(zip("sbmv", c))})
+        self.samples(x=random.randn(3, 1, 3, 20, 5))
+        outputs = []
+        for options, rows in (["--as-written"], 9), ([], 2):
+            self.run_model("-o", "out", "--profile-report", "p.json", *options,
+                           out="wrote 3 samples to out\n")
+            outputs.append(np.load(self.directory / "out/00000.npz")["y"])
+            report = json.loads((self.directory / "p.json").read_text())
+            self.assertEqual(len(report["nodes"]), rows)
+        np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-5)
+        self.assertTrue(outputs[0].any())
+
     def test_digits(self):
         out, _ = self.quern("run", cli.DIGITS / "digits_torchscript.onnx", "-q", "--data",
                             cli.DIGITS / "evaluation", "--image", cli.IMAGE, "--labels",

@@ -72,9 +72,14 @@ static int64_t source(const struct conv_dims *d, int64_t o, int64_t tap)
 
 float ref_limit(const struct tail *t, float y)
 {
-    if (t->kind == TAIL_CLIP)
-        return fminf(fmaxf(y, t->lo), t->hi);
-    return t->kind == TAIL_LEAKY && y < 0 ? t->lo * y : y;
+    switch (t->kind) {
+    case TAIL_CLIP: return fminf(fmaxf(y, t->lo), t->hi);
+    case TAIL_LEAKY: return y < 0 ? t->lo * y : y;
+    case TAIL_SWISH: return y / (1 + expf(-t->lo * y));
+    case TAIL_HARD_SWISH: return y * fminf(fmaxf(y / 6 + 0.5f, 0), 1);
+    case TAIL_GELU: return y / 2 * (1 + erff(y * sqrtf(0.5f)));
+    default: return y;
+    }
 }
 
 /* The sum that output channel m of one sample has at flat output position o. */

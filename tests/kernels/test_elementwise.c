@@ -29,6 +29,7 @@ static double plain_unary(enum k_unary op, double x, double a, double b)
     case K_SWISH: return x / (1 + exp(-a * x));
     case K_SOFTPLUS: return log(1 + exp(x));
     case K_MISH: return x * tanh(log(1 + exp(x)));
+    case K_ERF: return erf(x);
     case K_GELU: return x / 2 * (1 + erf(x / sqrt(2)));
     case K_GELU_TANH:
         return x / 2 * (1 + tanh(sqrt(2 / 3.14159265358979) * (x + 0.044715 * x * x * x)));
@@ -49,7 +50,7 @@ static void test_unary(void **state)
     static const enum k_unary ops[] = {K_EXP,  K_TANH,      K_SIGMOID, K_SWISH,      K_SOFTPLUS,
                                        K_MISH, K_GELU,      K_RELU,    K_CLIP,       K_LEAKY_RELU,
                                        K_ELU,  K_GELU_TANH, K_ROUND,   K_HARD_SWISH,
-                                       K_HARD_SIGMOID};
+                                       K_HARD_SIGMOID, K_ERF};
     struct random r = {1};
     float x[ROOM], y[ROOM];
     double x64[ROOM], y64[ROOM];
@@ -82,6 +83,9 @@ static void test_limits(void **state)
     for (int i = 0; i < 19; i++)
         assert_true(i % 3 == 0 ? isnan(y[i]) : y[i] == (i % 3 == 1 ? INFINITY : 0.0f));
     k_unary_f32(K_TANH, x, y, 19, 0, 0);
+    for (int i = 0; i < 19; i++)
+        assert_true(i % 3 == 0 ? isnan(y[i]) : y[i] == (i % 3 == 1 ? 1.0f : -1.0f));
+    k_unary_f32(K_ERF, x, y, 19, 0, 0);
     for (int i = 0; i < 19; i++)
         assert_true(i % 3 == 0 ? isnan(y[i]) : y[i] == (i % 3 == 1 ? 1.0f : -1.0f));
     k_unary_f32(K_RELU, x, y, 19, 0, 0);

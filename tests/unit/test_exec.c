@@ -94,10 +94,9 @@ static void count_value(void *data, const struct value *v, const struct tensor *
     ++((int *)data)[v->id];
 }
 
-static void fused_gives_what_unfused_gives(void **state)
+static void assert_fused_as_unfused(const char *text)
 {
-    (void)state;
-    struct fixture f = fixture_new(block);
+    struct fixture f = fixture_new(text);
     const struct tensor *x = image(&f.arena, 3, 9);
     struct exec *fused = open_exec(&f, NULL);
     struct exec *plain = open_exec(&f, exec_want_all(&f.arena, f.m));
@@ -111,6 +110,30 @@ static void fused_gives_what_unfused_gives(void **state)
     exec_close(fused);
     exec_close(plain);
     fixture_free(&f);
+}
+
+static void fused_gives_what_unfused_gives(void **state)
+{
+    (void)state;
+    assert_fused_as_unfused(block);
+}
+
+/* Both gates, in both orders of the factors; a gate of another value; a value that is read thrice;
+ * a HardSigmoid of other numbers. */
+static void gates_are_fused(void **state)
+{
+    (void)state;
+    assert_fused_as_unfused(
+        "opset 20\n"
+        "g (float[1,3,N,N] x) => (float[1,8,N,N] y, float[1,8,N,N] z)\n"
+        "<float[8,3,1,1] w = random(1), float[8,8,1,1] v = random(2)>\n"
+        "{ c1 = Conv(x, w)  s1 = Sigmoid(c1)  a1 = Mul(s1, c1)\n"
+        "  c2 = Conv(a1, v)  h2 = HardSigmoid(c2) <alpha = 0.16666667, beta = 0.5>\n"
+        "  a2 = Mul(c2, h2)  c3 = Conv(a2, v)  s3 = Sigmoid(c3)  a3 = Mul(s3, a2)\n"
+        "  c4 = Conv(a3, v)  s4 = Sigmoid(c4)  a4 = Mul(s4, c4)  y = Add(a4, c4)\n"
+        "  c5 = Conv(y, v)  h5 = HardSigmoid(c5)  a5 = Mul(c5, h5)\n"
+        "  c6 = Conv(a5, v)  d6 = Add(c6, a2)  a6 = HardSwish(d6)\n"
+        "  c7 = Conv(a6, v)  z = Gelu(c7) }");
 }
 
 static void followers_run_with_their_head(void **state)
@@ -556,6 +579,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fused_gives_what_unfused_gives),
+        cmocka_unit_test(gates_are_fused),
         cmocka_unit_test(followers_run_with_their_head),
         cmocka_unit_test(the_watcher_sees_each_wanted_value_once),
         cmocka_unit_test(steps_in_turns_give_what_a_whole_run_gives),
