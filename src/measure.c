@@ -12,9 +12,12 @@
 
 #include <math.h>
 
+enum { GROUP = 4 }; /* one of so many samples is in the first round */
+
 struct measure {
     const struct dataset *data;
     int *index, n;
+    bool races;                 /* there is a second round */
     int *value, n_value;        /* ids of the measured values */
     int n_front;                /* the first of them serve measure_sqnr() */
     int *output, n_output;      /* slots of the graph's outputs; -1: a constant, or of other type */
@@ -193,12 +196,17 @@ static bool *wanted(const struct measure *s, const struct model *m, int n, struc
     return want;
 }
 
-int measure_enough(const struct model *m)
+static bool is_costly(const struct model *m)
 {
     double macs = 0;
-    int64_t elements = 0;
     graph_each(m->graph, n)
         macs += fmax(predict_macs(n), 0);
+    return macs >= MEASURE_COSTLY;
+}
+
+int measure_enough(const struct model *m)
+{
+    int64_t elements = 0;
     for (int i = 0; i < m->graph->result->n_in; i++) {
         const struct value *v = measured_value(node_input(m->graph->result, i));
         int64_t n = 1;
@@ -206,8 +214,7 @@ int measure_enough(const struct model *m)
             n *= v->type.shape.dim[k] > 0 ? v->type.shape.dim[k] : 1;
         elements += n;
     }
-    bool few = macs >= MEASURE_COSTLY && elements >= MEASURE_MANY;
-    return few ? MEASURE_SAMPLES / 2 : MEASURE_SAMPLES;
+    return is_costly(m) && elements >= MEASURE_MANY ? MEASURE_SAMPLES / 2 : MEASURE_SAMPLES;
 }
 
 struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
@@ -216,6 +223,7 @@ struct measure *measure_watch(const struct model *m, const struct dataset *d, in
     struct measure *s = NEW(a, struct measure);
     s->data = d;
     s->n = samples_spread(a, dataset_count(d), n, &s->index);
+    s->races = is_costly(m) && s->n >= 2 * GROUP;
     find_values(s, m->graph, a);
     size_t cells = (size_t)s->n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
@@ -267,19 +275,13 @@ static int session_run(struct session *s, const struct model *m, enum exec_mode 
     return r;
 }
 
-/* A round takes the samples from..to of each group of so many. */
-enum { GROUP = 4 };
-static const struct {
-    int from, to;
-} round_part[MEASURE_ROUNDS] = {{0, 1}, {1, GROUP}};
-
 int measure_round(const struct measure *s, const struct model *m, int round, int jobs,
                   struct tally *tally, struct err *err)
 {
     struct arena a = {0};
     int *sample = NEW_ARRAY(&a, s->n, int), n = 0;
     for (int i = 0; i < s->n; i++)
-        if (i % GROUP >= round_part[round].from && i % GROUP < round_part[round].to)
+        if (round == (s->races && i % GROUP))
             sample[n++] = i;
     struct session session = {s, sample, tally};
     int r = n && s->n_front ? session_run(&session, m, EXEC_SIMULATE, n, jobs, err) : 0;

@@ -32,10 +32,10 @@ enum { MEASURE_COSTLY = 100000000, MEASURE_MANY = 500 };
 int measure_enough(const struct model *m);
 /* How many samples it has. */
 int measure_samples(const struct measure *s);
-/* The same in two rounds, for who wants to know early which candidates are not worth the second:
- * each simulates its part of the samples and adds it to the tally, in the arena. */
+/* The same in two rounds, 0 and 1, for who wants to know early which candidates are not worth the
+ * second: each simulates its part of the samples, a quarter and the rest, and adds it to the tally,
+ * in the arena. Where a run costs little or there are few samples all are in the first. */
 struct tally;
-enum { MEASURE_ROUNDS = 2 }; /* a quarter of the samples, the rest */
 struct tally *tally_new(const struct measure *s, struct arena *a);
 int measure_round(const struct measure *s, const struct model *m, int round, int jobs,
                   struct tally *tally, struct err *err);
