@@ -147,7 +147,7 @@ static bool inputs_small(const struct call *c, unsigned flags)
     for (int i = 0; i < c->n_in; i++) {
         const struct tensor *t = c->in[i];
         if (i == 0 && flags & OP_SHAPE_ONLY) {
-            if (!shape_known(&t->shape))
+            if (t && !shape_known(&t->shape))
                 return false;
         } else if (t && (!t->data || !dtype_info(t->dtype)->bits || tensor_count(t) > SMALL)) {
             return false;
