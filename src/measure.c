@@ -152,12 +152,11 @@ static void keep_references(struct measure *m, struct session *s, struct arena *
     }
 }
 
-struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
-                             struct arena *a, struct err *err)
+struct measure *measure_open_at(const struct model *m, const struct dataset *d, int *index, int n,
+                                int jobs, struct arena *a, struct err *err)
 {
     struct measure *s = NEW(a, struct measure);
-    s->data = d;
-    s->n = samples_spread(a, dataset_count(d), n, &s->index);
+    *s = (struct measure){.data = d, .index = index, .n = n};
     find_values(s, m->graph, a);
     size_t cells = (size_t)s->n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
@@ -170,27 +169,55 @@ struct measure *measure_open(const struct model *m, const struct dataset *d, int
     return r < 0 ? NULL : s;
 }
 
-int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
+struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
+                             struct arena *a, struct err *err)
+{
+    int *index;
+    n = samples_spread(a, dataset_count(d), n, &index);
+    return measure_open_at(m, d, index, n, jobs, a, err);
+}
+
+int measure_outputs(const struct measure *s)
+{
+    return s->n_value;
+}
+
+static double decibels(const struct sums *s)
+{
+    if (!isfinite(s->noise))
+        return -100;
+    if (s->noise <= s->signal * 1e-10)
+        return 100;
+    return 10 * log10(fmax(s->signal, 1e-30) / s->noise);
+}
+
+int measure_each(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err)
 {
     struct arena a = {0};
     struct session session = {.m = s};
     session.sum = NEW_ARRAY(&a, s->n * s->n_value, struct sums);
     int r = session_run(&session, m, EXEC_SIMULATE, jobs, err);
-    double total = 0;
     for (int v = 0; v < s->n_value; v++) {
         struct sums pooled = {0};
         for (int i = 0; i < s->n; i++) {
             pooled.signal += session.sum[i * s->n_value + v].signal;
             pooled.noise += session.sum[i * s->n_value + v].noise;
         }
-        if (!isfinite(pooled.noise))
-            total += -100;
-        else if (pooled.noise <= pooled.signal * 1e-10)
-            total += 100;
-        else
-            total += 10 * log10(fmax(pooled.signal, 1e-30) / pooled.noise);
+        db[v] = decibels(&pooled);
     }
+    arena_release(&a);
+    return r;
+}
+
+int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
+                 struct err *err)
+{
+    struct arena a = {0};
+    double *each = NEW_ARRAY(&a, s->n_value, double), total = 0;
+    int r = measure_each(s, m, jobs, each, err);
+    for (int v = 0; v < s->n_value; v++)
+        total += each[v];
     *db = s->n_value ? total / s->n_value : 100;
     arena_release(&a);
     return r;

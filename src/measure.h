@@ -21,8 +21,15 @@ struct measure;
 /* Runs the float model on n samples spread over the dataset and keeps what it gives, in `a`. */
 struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
                              struct arena *a, struct err *err);
+/* On the n samples index[], which ascend. */
+struct measure *measure_open_at(const struct model *m, const struct dataset *d, int *index, int n,
+                                int jobs, struct arena *a, struct err *err);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
+                 struct err *err);
+/* The same for each output by itself: db[i] for i below measure_outputs(). */
+int measure_outputs(const struct measure *s);
+int measure_each(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err);
 
 #endif
