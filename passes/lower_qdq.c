@@ -9,6 +9,7 @@
  * tensor are scalars of rank 0; activations that share a quant share the initializers. An int32
  * bias has no zero point.
  */
+#include "apart.h"
 #include "lower.h"
 #include "pass.h"
 
@@ -24,6 +25,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
     struct value **list;
+    if (ctx->target)
+        apart_floats(m, ctx->target);
     int n = lower_collect(m, ctx->scratch, &list), changes = 0;
     struct lower_parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct lower_parameters);
     for (int i = 0; i < n; i++) {

@@ -13,6 +13,7 @@
  * rounded value as float gets a DequantizeLinear. Nodes that do not fit stay as they are between
  * the two.
  */
+#include "apart.h"
 #include "lower.h"
 #include "op.h"
 #include "pass.h"
@@ -294,6 +295,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
     struct lowering l = {.m = m, .target = ctx->target};
+    apart_floats(m, ctx->target);
     int n_nodes = m->n_nodes; /* the others are made here */
     struct placement p;
     struct value **list;

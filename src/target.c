@@ -51,6 +51,7 @@ const struct target target_table[N_TARGETS] = {
         .integer_bias = true,
         .recurrent_weights = true,
         .add_is_bias = true,
+        .rounds_float = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",
         .integer = LAYERS " LSTM",

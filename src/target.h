@@ -62,6 +62,7 @@ struct target {
     bool integer_bias;        /* int32 with scale input * weight; otherwise the bias stays float */
     bool recurrent_weights;   /* loads LSTM, GRU and RNN with DequantizeLinear on their weights */
     bool add_is_bias;         /* a constant vector added behind a MatMul is its bias */
+    bool rounds_float;        /* also layers without quants that stand between codes */
     bool skip_branch;         /* of a residual Add the branch beside the layer is quantized */
     enum unit_rule unit_rule; /* may be raised from never to follow where there are units */
     enum input_rule inputs;   /* of the format */
