@@ -24,6 +24,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     TRY(calibrate_model(m, ctx->placement, ctx->data, 0, ctx->observer, ctx->measure, ctx->jobs, &c,
                         err));
     ctx->sqnr = c.sqnr;
+    ctx->ranges_by = c.observer;
     if (!c.observer)
         return 0;
     str_printf(&ctx->notes, "ranges by %s", c.observer);

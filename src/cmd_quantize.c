@@ -28,12 +28,13 @@ struct quantize_options {
     const char *model, *out, *report;
     struct dataset_options data;
     const char *target, *format, *weights, *activations, *observer, *recurrent;
+    double min_sqnr;
     struct option_list skip_node;
     const char *skip, *print_after;
     bool verify, check_result, requantize_rest, external, elementwise;
 };
 
-enum { DEFAULT_SAMPLES = 300 };
+enum { DEFAULT_SAMPLES = 300, MIN_SQNR = 20, NEAR_SQNR = 5 };
 
 static const struct option quantize_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct quantize_options, model, NULL, "a float ONNX model"),
@@ -69,6 +70,10 @@ static const struct option quantize_rows[] = {
     OPTION(OPT_STRING, 0, "recurrent", struct quantize_options, recurrent, "HOW",
            "LSTM, GRU, RNN: auto (integers where the target runs them faster and the outputs stay "
            "near; default), weights (int8 with DequantizeLinear: smaller, slower), float"),
+    OPTION(OPT_FLOAT, 0, "min-sqnr", struct quantize_options, min_sqnr, "DB",
+           "where the outputs are further from float than this on the data, the layers at fault "
+           "stay float; the worst output counts most (0: never; default: 20, and from 15 on no "
+           "more than 5 % of the multiply-adds for it)", .min = 0, .max = 100),
     OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
            "keep nodes with this name in float; * and ? match; may be given many times"),
     OPTION(OPT_FLAG, 0, "elementwise", struct quantize_options, elementwise, NULL,
@@ -343,6 +348,8 @@ static int quantize_model(const struct quantize_options *o, const struct target 
     struct pass_ctx ctx = {.jobs = o->common.jobs, .target = t, .data = d,
                            .observer = o->observer, .recurrent = o->recurrent,
                            .skip_nodes = skip.text, .sqnr = NAN,
+                           .min_sqnr = isnan(o->min_sqnr) ? MIN_SQNR : o->min_sqnr,
+                           .near_sqnr = isnan(o->min_sqnr) ? NEAR_SQNR : 0,
                            .arena = &arena, .scratch = &scratch};
     report_options(r, o, t, format, d);
     int status = run_passes(o, m, &ctx, format, r, err);
@@ -404,7 +411,7 @@ static int check_skipped(const char *names, struct err *err)
 int cmd_quantize(int argc, char **argv, struct err *err)
 {
     struct quantize_options o = {
-        .target = "onnxruntime", .observer = "auto", .recurrent = "auto",
+        .target = "onnxruntime", .observer = "auto", .recurrent = "auto", .min_sqnr = NAN,
         .data.samples = DEFAULT_SAMPLES};
     int go = command_parse(&quantize_page, quantize_rows, &o, argc, argv, err);
     if (go <= 0)

@@ -38,8 +38,10 @@ struct pass_ctx {
     int64_t opset;                 /* raise-opset: at least this; 0: what the target needs */
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
+    double min_sqnr, near_sqnr;    /* settle: struct region_goal */
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
     struct placement *placement;   /* place: the layers; NULL before it */
+    const char *ranges_by;         /* calibrate: the observer that was chosen; NULL: none */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
     double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */
     struct arena *arena;           /* lives as long as the pipeline */

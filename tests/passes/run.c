@@ -13,7 +13,8 @@
  * line. `target NAME` may follow, and behind it in this order `tensor`: weights have one scale;
  * `elementwise`: units compute on codes where their inputs are; `block 2`: int4 weights in blocks;
  * `as FORMAT`. Or `wants 21`: a target of that opset. Then `data 8`: so many random samples to
- * measure with. Then the model, see text.h. Then any number of
+ * measure with; and `keeps 20`: dB that the outputs must keep. Then the model, see text.h. Then any
+ * number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's
@@ -107,6 +108,8 @@ static void read_passes(struct file *f, struct test_case *c)
     }
     if (scan_take(&f->at, "data"))
         c->n_data = (int)scan_integer(&f->at);
+    if (scan_take(&f->at, "keeps"))
+        c->ctx.min_sqnr = (double)scan_integer(&f->at);
 }
 
 static struct model *read_model(const struct scan *start, struct scan *end)
