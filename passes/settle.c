@@ -18,6 +18,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { NAMED = 3 };
+
 struct settling {
     struct model *m;
     struct pass_ctx *ctx;
@@ -25,6 +27,8 @@ struct settling {
     struct mask *mask;
     bool *off; /* by layer */
     struct regions found;
+    struct str names; /* of the first layers that become float */
+    double before;    /* dB, of the model as it came */
 };
 
 static int find(struct settling *s, struct regions *r, struct err *err)
@@ -108,8 +112,12 @@ static int drop_all(struct settling *s)
                                           r->n > 1 ? "with its neighbours it" : "it alone",
                                           r->alone);
         for (int k = r->first; k < r->first + r->n; k++, n++) {
+            const struct node *node = s->all.layer[k].node;
+            if (n < NAMED)
+                str_printf(&s->names, "%s%s", n ? ", " : "",
+                           *node->name ? node->name : node->out[0]->name);
             str_printf(&s->ctx->notes, "%s stays float: alone %.1f dB, %.2f %% of the "
-                       "multiply-adds\n", node_title(s->all.layer[k].node), r->alone, r->share);
+                       "multiply-adds\n", node_title(node), r->alone, r->share);
             drop(s, k, reason);
         }
     }
@@ -117,39 +125,54 @@ static int drop_all(struct settling *s)
     return n;
 }
 
+/* What came of it, as it is measured, in one line. */
+static int tell(struct settling *s, int n, struct err *err)
+{
+    struct pass_ctx *ctx = s->ctx;
+    double after;
+    TRY(regions_judge(ctx->measure, s->m, ctx->jobs, &after, err));
+    str_printf(&ctx->notes, "%d layers float, %.1f %% of the multiply-adds: %.1f -> %.1f dB\n", n,
+               s->found.off_share, s->before, after);
+    log_info("settle: %d layer%s float (%s%s), %.1f %% of the multiply-adds: %.1f -> %.1f dB", n,
+             n == 1 ? " stays" : "s stay", s->names.text, n > NAMED ? ", ..." : "",
+             s->found.off_share, s->before, after);
+    return n;
+}
+
+/* Looks for the layers at fault and lets them be float; how many there are. */
+static int settle(struct settling *s, struct err *err)
+{
+    struct pass_ctx *ctx = s->ctx;
+    int other = 0;
+    s->mask = mask_open(s->m, &s->all, ctx->target, ctx->scratch);
+    s->off = NEW_ARRAY(ctx->scratch, s->all.n_layer, bool);
+    TRY(find(s, &s->found, err));
+    if (!switch_off(s, false))
+        return 0;
+    if (!s->found.serves && ctx->ranges_by && !strcmp(ctx->observer, "auto"))
+        other = observe(s, err);
+    TRY(other);
+    if (other)
+        TRY(find_again(s, err));
+    int n = drop_all(s);
+    solve_model(s->m, ctx->placement);
+    TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &ctx->sqnr, err));
+    return n ? tell(s, n, err) : other;
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass settle needs pass calibrate before it");
-    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement};
+    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement, .before = ctx->sqnr};
     if (!s.all.n_layer || ctx->min_sqnr <= 0)
         return 0;
-    double db = ctx->sqnr; /* of one output it is the same */
-    if (isnan(db) || measure_outputs(ctx->measure) != 1)
-        TRY(regions_judge(ctx->measure, m, ctx->jobs, &db, err));
-    if (db >= ctx->min_sqnr)
+    if (isnan(s.before) || measure_outputs(ctx->measure) != 1) /* else it is the same figure */
+        TRY(regions_judge(ctx->measure, m, ctx->jobs, &s.before, err));
+    if (s.before >= ctx->min_sqnr)
         return 0;
-    s.mask = mask_open(m, &s.all, ctx->target, ctx->scratch);
-    s.off = NEW_ARRAY(ctx->scratch, s.all.n_layer, bool);
-    TRY(find(&s, &s.found, err));
-    if (!switch_off(&s, false))
-        return 0;
-    int other = 0;
-    if (!s.found.serves && ctx->ranges_by && !strcmp(ctx->observer, "auto"))
-        other = observe(&s, err);
-    TRY(other);
-    if (other)
-        TRY(find_again(&s, err));
-    int n = drop_all(&s);
-    solve_model(m, ctx->placement);
-    TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
-    if (!n)
-        return other;
-    str_printf(&ctx->notes, "%d layers float, %.1f %% of the multiply-adds: %.1f -> %.1f dB\n", n,
-               s.found.off_share, s.found.before, s.found.after);
-    log_info("settle: %d layer%s stay%s float, %.1f %% of the multiply-adds: %.1f -> %.1f dB", n,
-             n == 1 ? "" : "s", n == 1 ? "s" : "", s.found.off_share, s.found.before,
-             s.found.after);
+    int n = settle(&s, err);
+    str_release(&s.names);
     return n;
 }
 
