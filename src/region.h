@@ -20,7 +20,7 @@
 #include "measure.h"
 #include "place.h"
 
-enum { REGIONS = 64 }; /* at most */
+enum { REGIONS = 128 }; /* at most */
 
 struct region {
     int first, n;  /* layers of the placement */
