@@ -29,15 +29,12 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!ctx->placement)
         return err_set(err, ERR_USAGE, "pass calibrate needs pass place before it");
     struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 2, struct tap);
-    struct calibration *c = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs,
-                                              &tap[0]);
+    ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
     struct ranges ranges;
-    int r = gather(m, ctx, tap, 1, err);
-    if (r >= 0)
-        r = calibration_settle(c, ctx->observer, ctx->measure, &ranges, err);
-    calibration_close(c);
-    TRY(r);
+    TRY(gather(m, ctx, tap, 1, err));
+    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, &ranges, err));
     ctx->sqnr = ranges.sqnr;
+    ctx->ranges_by = ranges.observer;
     if (!ranges.observer)
         return 0;
     str_printf(&ctx->notes, "ranges by %s", ranges.observer);

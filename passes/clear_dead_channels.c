@@ -112,18 +112,31 @@ static struct rest clear_layer(const struct dead *d, struct linear *l)
     return rest;
 }
 
-static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+static struct rest clear_graph(struct graph *g, struct arena *scratch)
 {
-    (void)err;
-    struct dead d = {.scratch = ctx->scratch};
-    d.channels = channels_find(m->graph, ctx->scratch);
-    d.bounds = bounds_find(m->graph, d.channels, ctx->scratch);
+    struct dead d = {.scratch = scratch};
+    d.channels = channels_find(g, scratch);
+    d.bounds = bounds_find(g, d.channels, scratch);
     struct rest sum = {0, 0};
-    graph_each(m->graph, n) {
+    graph_each(g, n) {
         struct linear l;
         if (!linear_find(n, &l))
             continue;
         struct rest rest = clear_layer(&d, &l);
+        sum.rows += rest.rows;
+        sum.columns += rest.columns;
+    }
+    return sum;
+}
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    (void)err;
+    struct rest sum = {0, 0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++) {
+        struct rest rest = clear_graph(graph[i], ctx->scratch);
         sum.rows += rest.rows;
         sum.columns += rest.columns;
     }

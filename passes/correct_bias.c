@@ -29,6 +29,17 @@ static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
     return true;
 }
 
+/* correct_biases() stops between steps of the main graph only. */
+static void note_bodies(struct pass_ctx *ctx, const struct model *m)
+{
+    int n = 0;
+    for (int i = 0; i < ctx->placement->n_layer; i++)
+        n += ctx->placement->layer[i].node->graph != m->graph;
+    if (n)
+        str_printf(&ctx->notes, "%d layer%s in bodies of If, Loop or Scan not corrected\n", n,
+                   n == 1 ? "" : "s");
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     struct placement *p = ctx->placement;
@@ -38,6 +49,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     const struct tensor **bias = NEW_ARRAY(ctx->scratch, p->n_layer, const struct tensor *);
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
+    note_bodies(ctx, m);
     TRY(correct_biases(m, p, ctx->targets, ctx->data, ctx->jobs, m->arena, bias, err));
     exchange_biases(p, bias);
     solve_model(m, p);

@@ -16,6 +16,7 @@
 #include "equalize.h"
 
 #include "channel.h"
+#include "linear.h"
 #include "pass.h"
 #include "peaks.h"
 #include "target.h"
@@ -86,11 +87,26 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     return contest_try(c, m, peaks, err);
 }
 
+/* Channels are followed through the main graph only. */
+static void note_bodies(struct pass_ctx *ctx, const struct model *m)
+{
+    int n_graphs, count = 0;
+    struct linear l;
+    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    for (int i = 1; i < n_graphs; i++)
+        graph_each(graph[i], n)
+            count += linear_find(n, &l);
+    if (count)
+        str_printf(&ctx->notes, "%d layer%s in bodies of If, Loop or Scan not equalized\n", count,
+                   count == 1 ? "" : "s");
+}
+
 extern const struct pass pass_equalize;
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     bool one_scale = !ctx->target || ctx->target->weight.grain == GRAIN_TENSOR;
+    note_bodies(ctx, m);
     if (!ctx->data || !ctx->target)
         return one_scale ? equalize_weights(m, ctx->scratch) : 0;
     struct contest c = {.ctx = ctx, .options = {0.5}};

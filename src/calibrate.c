@@ -229,6 +229,8 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
 
 void calibration_close(struct calibration *g)
 {
+    if (!g)
+        return;
     for (int i = 0; i < g->jobs; i++)
         arena_release(&g->part_arena[i]);
     struct arena arena = g->arena;

@@ -25,8 +25,9 @@ struct ranges {
                              time, or not at all */
     double sqnr;          /* of the last simulation; NAN: nothing was simulated */
 };
+/* May be called again, when layers have been switched off. */
 int calibration_settle(struct calibration *c, const char *observer, const struct measure *measure,
                        struct ranges *result, struct err *err);
-void calibration_close(struct calibration *c);
+void calibration_close(struct calibration *c); /* NULL: nothing happens */
 
 #endif

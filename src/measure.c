@@ -217,15 +217,14 @@ int measure_enough(const struct model *m)
     return is_costly(m) && elements >= MEASURE_MANY ? MEASURE_SAMPLES / 2 : MEASURE_SAMPLES;
 }
 
-struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
-                              struct arena *a, struct tap *tap)
+static struct measure *watch_at(const struct model *m, const struct dataset *d, int *index, int n,
+                                struct arena *a, struct tap *tap)
 {
     struct measure *s = NEW(a, struct measure);
-    s->data = d;
-    s->n = samples_spread(a, dataset_count(d), n, &s->index);
-    s->races = is_costly(m) && s->n >= 2 * GROUP;
+    *s = (struct measure){.data = d, .index = index, .n = n};
+    s->races = is_costly(m) && n >= 2 * GROUP;
     find_values(s, m->graph, a);
-    size_t cells = (size_t)s->n * (size_t)s->n_value;
+    size_t cells = (size_t)n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
     s->count = NEW_ARRAY(a, cells, int64_t);
     struct recording *r = NEW(a, struct recording);
@@ -235,12 +234,34 @@ struct measure *measure_watch(const struct model *m, const struct dataset *d, in
     return s;
 }
 
+struct measure *measure_watch(const struct model *m, const struct dataset *d, int n,
+                              struct arena *a, struct tap *tap)
+{
+    int *index;
+    n = samples_spread(a, dataset_count(d), n, &index);
+    return watch_at(m, d, index, n, a, tap);
+}
+
 struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
                              struct arena *a, struct err *err)
 {
     struct tap tap;
     struct measure *s = measure_watch(m, d, n, a, &tap);
     return taps_run(m, &tap, 1, d, jobs, NULL, err) < 0 ? NULL : s;
+}
+
+struct measure *measure_open_at(const struct model *m, const struct dataset *d, int *index, int n,
+                                int jobs, struct arena *a, struct err *err)
+{
+    struct tap tap;
+    struct measure *s = watch_at(m, d, index, n, a, &tap);
+    struct exec_options options = {EXEC_FLOAT, tap.want, true};
+    struct exec *x = exec_open(m->graph, &options, err);
+    struct samples_hooks hooks = {.watch = record};
+    int r = x ? samples_run(x, d, index, n, jobs, &hooks, tap.data, err) : -1;
+    exec_close(x);
+    keep_references(tap.data, r >= 0, err);
+    return r < 0 ? NULL : s;
 }
 
 int measure_samples(const struct measure *s)
@@ -305,13 +326,18 @@ static double pooled_db(const struct measure *s, const struct tally *tally, int 
                                 : fmin(10 * log10(fmax(all.signal, 1e-30) / all.noise), 100);
 }
 
+/* As a figure that can be averaged. */
+static double bounded_db(const struct measure *s, const struct tally *tally, int slot)
+{
+    double db = pooled_db(s, tally, slot);
+    return isnan(db) ? 100 : fmin(db, 100);
+}
+
 double tally_sqnr(const struct measure *s, const struct tally *tally)
 {
     double total = 0;
-    for (int v = 0; v < s->n_front; v++) {
-        double one = pooled_db(s, tally, v);
-        total += isnan(one) ? 100 : fmin(one, 100);
-    }
+    for (int v = 0; v < s->n_front; v++)
+        total += bounded_db(s, tally, v);
     return s->n_front ? total / s->n_front : 100;
 }
 
@@ -335,6 +361,23 @@ int measure_sqnr(const struct measure *s, const struct model *m, int jobs, doubl
     struct tally *tally = tally_new(s, &a);
     int r = s->n_front ? measure_all(s, m, EXEC_SIMULATE, jobs, tally, err) : 0;
     *db = tally_sqnr(s, tally);
+    arena_release(&a);
+    return r;
+}
+
+int measure_values(const struct measure *s)
+{
+    return s->n_front;
+}
+
+int measure_each(const struct measure *s, const struct model *m, int jobs, double *db,
+                 struct err *err)
+{
+    struct arena a = {0};
+    struct tally *tally = tally_new(s, &a);
+    int r = s->n_front ? measure_all(s, m, EXEC_SIMULATE, jobs, tally, err) : 0;
+    for (int v = 0; v < s->n_front; v++)
+        db[v] = bounded_db(s, tally, v);
     arena_release(&a);
     return r;
 }

@@ -26,6 +26,9 @@ struct measure *measure_watch(const struct model *m, const struct dataset *d, in
 /* The same in a run of its own. NULL: it failed. */
 struct measure *measure_open(const struct model *m, const struct dataset *d, int n, int jobs,
                              struct arena *a, struct err *err);
+/* On the n samples index[], which ascend and live as long. */
+struct measure *measure_open_at(const struct model *m, const struct dataset *d, int *index, int n,
+                                int jobs, struct arena *a, struct err *err);
 /* MEASURE_SAMPLES; half as many where a run takes MEASURE_COSTLY multiply-adds or more and gives
  * MEASURE_MANY elements or more: errors average out within a sample then. */
 enum { MEASURE_COSTLY = 100000000, MEASURE_MANY = 500 };
@@ -42,6 +45,10 @@ int measure_round(const struct measure *s, const struct model *m, int round, int
 double tally_sqnr(const struct measure *s, const struct tally *tally);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
+                 struct err *err);
+/* The same for each measured value by itself: db[i] for i below measure_values(). */
+int measure_values(const struct measure *s);
+int measure_each(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err);
 /* What a user of the lowered model will get: db[i] is the figure of graph output i itself, with its
  * own rounding and behind Softmax and the like. INFINITY where nothing differs, NAN where it is no

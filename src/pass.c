@@ -5,6 +5,7 @@
  */
 #include "pass.h"
 
+#include "calibrate.h"
 #include "gram.h"
 
 #include "infer.h"
@@ -221,10 +222,10 @@ int pass_run_all(const struct pass *const *passes, int n, struct model *m, struc
         ctx->n_later = kept - i - 1;
         status = pipeline_run(&g, list[i], err);
     }
-    if (status < 0) { /* nobody comes to fetch them */
-        grams_close(ctx->grams);
-        ctx->grams = NULL;
-    }
+    grams_close(ctx->grams); /* of a pass that did not come to fetch them */
+    calibration_close(ctx->calibration);
+    ctx->grams = NULL;
+    ctx->calibration = NULL;
     ctx->n_later = 0;
     arena_release(&arena);
     sample_release(&g.sample);

@@ -32,6 +32,7 @@ enum pass_flag {
 struct target;    /* target.h */
 struct placement; /* place.h */
 struct measure;   /* measure.h */
+struct calibration; /* calibrate.h */
 struct grams;     /* gram.h */
 struct targets;   /* correct.h */
 struct tap;       /* tap.h */
@@ -50,11 +51,14 @@ struct pass_ctx {
                                       newer than its opset */
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
+    double min_sqnr, near_sqnr;    /* settle: struct region_goal */
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
     const struct pass_setting *setting; /* of any passes, checked */
     int n_setting;
     struct placement *placement;   /* place: the layers; NULL before it */
+    const char *ranges_by;         /* calibrate: the observer that was chosen; NULL: none */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
+    struct calibration *calibration; /* calibrate: its statistics, until the last pass has run */
     struct grams *grams;           /* what round-weights watched; NULL: nothing. It closes them */
     struct targets *targets;       /* what correct-bias watched; NULL: nothing */
     const struct pass *const *later; /* the passes that come behind the one that runs */

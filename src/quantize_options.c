@@ -7,9 +7,10 @@
 #include "log.h"
 #include "observe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_SAMPLES = 300 };
+enum { DEFAULT_SAMPLES = 300, MIN_SQNR = 20, NEAR_SQNR = 5 };
 
 static const struct option quantize_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct quantize_options, model, NULL, "a float ONNX model"),
@@ -52,6 +53,10 @@ static const struct option quantize_rows[] = {
            "LSTM, GRU, RNN: auto (integers where the target runs them faster and the outputs stay "
            "near; default), weights (int8 with DequantizeLinear: smaller, slower), float",
            .recipe = true),
+    OPTION(OPT_STRING, 0, "min-sqnr", struct quantize_options, min_sqnr, "DB",
+           "where the outputs are further from float than this on the data, the layers at fault "
+           "stay float; the worst output counts most (0: never; default auto: 20, and from 15 on "
+           "no more than 5 % of the multiply-adds for it)", .recipe = true),
     OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
            "keep nodes with this name in float; * and ? match; may be given many times",
            .recipe = true),
@@ -91,7 +96,7 @@ static const struct option_page quantize_page = {
 };
 
 static const struct quantize_options defaults = {
-    .target = "onnxruntime", .observer = "auto", .recurrent = "auto",
+    .target = "onnxruntime", .observer = "auto", .recurrent = "auto", .min_sqnr = "auto",
     .data.samples = DEFAULT_SAMPLES};
 
 /* Passes that others build on cannot be left out: there would be no quantized model to write. */
@@ -176,6 +181,22 @@ static int choose_format(const struct quantize_options *o, const struct target *
     return 0;
 }
 
+static int choose_min_sqnr(const struct quantize_options *o, struct quantize_choice *c,
+                           struct err *err)
+{
+    char *end;
+    c->min_sqnr = MIN_SQNR;
+    c->near_sqnr = NEAR_SQNR;
+    if (!strcmp(o->min_sqnr, "auto"))
+        return 0;
+    c->min_sqnr = strtod(o->min_sqnr, &end);
+    c->near_sqnr = 0;
+    if (end == o->min_sqnr || *end || !(c->min_sqnr >= 0 && c->min_sqnr <= 100))
+        return err_set(err, ERR_USAGE,
+                       "--min-sqnr: '%s' is neither auto nor a number from 0 to 100", o->min_sqnr);
+    return 0;
+}
+
 int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantize_choice *c,
                     struct err *err)
 {
@@ -202,6 +223,7 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
     TRY(target_settle(t, c->format, err));
     if (t->caution && (t->opset > found->opset))
         log_info("note: %s", t->caution);
+    TRY(choose_min_sqnr(o, c, err));
     return check_words(o, err);
 }
 

@@ -14,7 +14,7 @@ struct quantize_options {
     struct common_options common;
     const char *model, *out, *report, *recipe;
     struct dataset_options data;
-    const char *target, *format, *weights, *activations, *observer, *recurrent;
+    const char *target, *format, *weights, *activations, *observer, *recurrent, *min_sqnr;
     struct option_list skip_node;
     const char *skip, *print_after;
     bool verify, check_result, requantize_rest, external, elementwise, print_recipe;
@@ -26,6 +26,7 @@ struct quantize_choice {
     enum format format;
     const struct pass_setting *setting;
     int n_setting;
+    double min_sqnr, near_sqnr; /* struct region_goal */
     struct str recipe; /* a recipe that says all of it */
 };
 

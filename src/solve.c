@@ -183,6 +183,21 @@ void solve_model(struct model *m, const struct placement *p)
     arena_release(&scratch);
 }
 
+void solve_finer(const struct placement *p)
+{
+    for (int i = 0; i < p->n_layer; i++) {
+        struct quant *q = qlayer_weight(&p->layer[i])->quant;
+        if (q->type.grain == GRAIN_TENSOR || qtype_is_float(&q->type)
+            || q->type.dtype == DTYPE_I16) /* a shared weight */
+            continue;
+        for (int64_t k = 0; k < q->n; k++) {
+            q->scale[k] /= 2;
+            q->zero[k] *= 2;
+        }
+        q->type.dtype = DTYPE_I16;
+    }
+}
+
 static void clear_value(struct value *v)
 {
     if (v && v->quant)

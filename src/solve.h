@@ -13,6 +13,9 @@
  * and a channel without weights takes the scale that keeps its bias exact. May be called again
  * after ranges or weights have changed. */
 void solve_model(struct model *m, const struct placement *p);
+/* Weights get one bit more, unless a whole weight has one scale: as finely as passes that choose
+ * the codes will make them, for trials. */
+void solve_finer(const struct placement *p);
 /* Forgets scales and zero points (ranges of activations stay). */
 void solve_clear(struct model *m);
 

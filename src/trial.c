@@ -14,20 +14,6 @@
 #include "shift.h"
 #include "solve.h"
 
-static void refine_weights(const struct placement *p)
-{
-    for (int i = 0; i < p->n_layer; i++) {
-        struct quant *q = qlayer_weight(&p->layer[i])->quant;
-        if (q->type.grain == GRAIN_TENSOR || q->type.dtype == DTYPE_I16) /* I16: a shared weight */
-            continue;
-        for (int64_t k = 0; k < q->n; k++) {
-            q->scale[k] /= 2;
-            q->zero[k] *= 2;
-        }
-        q->type.dtype = DTYPE_I16;
-    }
-}
-
 static int trial_run(struct model *clone, const struct measure *reference, const struct tap *tap,
                      int n, struct pass_ctx *ctx, struct arena *a, double *db, struct err *err)
 {
@@ -46,7 +32,7 @@ static int trial_run(struct model *clone, const struct measure *reference, const
     calibration_close(c);
     TRY(r);
     solve_model(clone, &p);
-    refine_weights(&p);
+    solve_finer(&p);
     shift_biases(clone, &p, means);
     return measure_sqnr(reference, clone, ctx->jobs, db, err);
 }

@@ -119,3 +119,12 @@ g (float[1,1,2,2] x) => (float y)
 <float[2,1,1,1] w = {0, 1}, float[2] b = {-1, -2}, float[1,2,1,1] v = fill(1)>
 { c = Conv(x, w, b) d = LeakyRelu(c) y = Conv(d, v) }
 expect unchanged
+
+# in a branch
+run clear-dead-channels
+g (bool p, float[1,1,2,2] x) => (float y)
+<float[2,1,1,1] w = {1e-12, 1e-18}, float[2] b = {-1, -2}>
+{ y = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
+             else_branch = e () => (float e2) { e1 = Conv(x, w, b) e2 = Relu(e1) }> }
+expect same-result
+expect note "1 channels are zero"

@@ -152,3 +152,11 @@ g (float[2,3,2] x) => (float y)
 { c = MatMul(x, w) d = Add(c, b) e = Relu(d) f = MatMul(e, v) y = Add(f, vb) }
 expect same-result
 expect { c = MatMul(x, w1) d = Add(c, b1) e = Relu(d) f = MatMul(e, v1) y = Add(f, vb) }
+
+# layers in bodies are told of
+run equalize
+g (bool p, float[1,2,2,2] x) => (float y) <float[2,2,1,1] w = {1, 0.5, -1, 0.25}>
+{ y = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
+             else_branch = e () => (float e1) { e1 = Conv(x, w) }> }
+expect note "1 layer in bodies"
+expect unchanged

@@ -15,7 +15,8 @@
  * `token`: activations have a scale a row;
  * `wide "NAMES"`: nodes with these names, or outputs, have uint16 activations; `weights "NAMES"`:
  * of these only the weight is rounded; `as FORMAT`. Or `wants 21`: a target of that opset. Then
- * `data 8`: so many random samples to measure with. Then the model, see text.h. Then any number of
+ * `data 8`: so many random samples to measure with; and `keeps 20`: dB that the outputs must keep.
+ * Then the model, see text.h. Then any number of
  *
  *     expect unchanged          the graph is as it was
  *     expect <...> { ... }      the graph is this; its signature and initializers are the case's
@@ -131,6 +132,8 @@ static void read_passes(struct file *f, struct test_case *c)
     }
     if (scan_take(&f->at, "data"))
         c->n_data = (int)scan_integer(&f->at);
+    if (scan_take(&f->at, "keeps"))
+        c->ctx.min_sqnr = (double)scan_integer(&f->at);
 }
 
 static struct model *read_model(const struct scan *start, struct scan *end)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settle: layers whose rounding the outputs do not bear become float again (region.h says how they
+ * are found). Where the outputs are near enough nothing is measured, or once.
+ *
+ * The observer that served best with the worst of them often is another one without: its choice is
+ * looked at again, and with new ranges what is at fault as well, since less may be then. (Not where
+ * the model served as it was.)
+ */
+#include "calibrate.h"
+#include "log.h"
+#include "mask.h"
+#include "measure.h"
+#include "pass.h"
+#include "region.h"
+#include "solve.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NAMED = 3 };
+
+struct settling {
+    struct model *m;
+    struct pass_ctx *ctx;
+    struct placement all;
+    struct mask *mask;
+    bool *off; /* by layer */
+    struct regions found;
+    struct str names; /* of the first layers that become float */
+    double before;    /* dB, of the model as it came */
+};
+
+static int find(struct settling *s, struct regions *r, struct err *err)
+{
+    struct pass_ctx *ctx = s->ctx;
+    struct region_goal goal = {ctx->min_sqnr, ctx->near_sqnr};
+    return regions_settle(s->m, ctx->target, ctx->data, ctx->measure, &goal, ctx->jobs,
+                          ctx->scratch, r, err);
+}
+
+static void switch_on(struct settling *s)
+{
+    for (int i = 0; i < s->all.n_layer; i++)
+        s->off[i] = false;
+    mask_set(s->mask, s->off);
+}
+
+/* Of what was found all, or the worst only. */
+static int switch_off(struct settling *s, bool worst)
+{
+    int n = 0;
+    for (int i = 0; i < s->found.n; i++) {
+        const struct region *r = &s->found.region[i];
+        for (int k = r->first; k < r->first + r->n; k++)
+            n += s->off[k] = worst ? r->worst : r->off;
+    }
+    mask_set(s->mask, s->off);
+    return n;
+}
+
+static int observe(struct settling *s, struct err *err)
+{
+    struct pass_ctx *ctx = s->ctx;
+    struct ranges ranges;
+    switch_off(s, true);
+    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, &ranges, err));
+    solve_model(s->m, &s->all);
+    if (!strcmp(ranges.observer, ctx->ranges_by))
+        return 0;
+    str_printf(&ctx->notes, "without the worst layers ranges by %s instead of %s\n",
+               ranges.observer, ctx->ranges_by);
+    ctx->ranges_by = ranges.observer;
+    return 1;
+}
+
+/* Once more, with the ranges of another observer. */
+static int find_again(struct settling *s, struct err *err)
+{
+    struct regions r;
+    double limit = s->ctx->min_sqnr;
+    switch_on(s);
+    TRY(find(s, &r, err));
+    bool better = r.after >= limit ? r.off_share < s->found.off_share || s->found.after < limit
+                                   : r.after > s->found.after;
+    r.before = s->found.before;
+    if (better)
+        s->found = r;
+    return 0;
+}
+
+/* The layer becomes float, as place_drop() has it. */
+static void drop(struct settling *s, int layer, const char *reason)
+{
+    struct placement *p = s->ctx->placement;
+    bool *drop = NEW_ARRAY(s->ctx->scratch, p->n_layer, bool);
+    for (int i = 0; i < p->n_layer; i++)
+        drop[i] = p->layer[i].node == s->all.layer[layer].node;
+    place_drop(s->m, p, drop, reason);
+}
+
+static int drop_all(struct settling *s)
+{
+    int n = 0;
+    switch_on(s);
+    for (int i = 0; i < s->found.n; i++) {
+        const struct region *r = &s->found.region[i];
+        if (!r->off)
+            continue;
+        const char *reason = arena_printf(s->m->arena, "%s brings the outputs down to %.0f dB",
+                                          r->n > 1 ? "with its neighbours it" : "it alone",
+                                          r->alone);
+        for (int k = r->first; k < r->first + r->n; k++, n++) {
+            const struct node *node = s->all.layer[k].node;
+            if (n < NAMED)
+                str_printf(&s->names, "%s%s", n ? ", " : "",
+                           *node->name ? node->name : node->out[0]->name);
+            str_printf(&s->ctx->notes, "%s stays float: alone %.1f dB, %.2f %% of the "
+                       "multiply-adds\n", node_title(node), r->alone, r->share);
+            drop(s, k, reason);
+        }
+    }
+    switch_off(s, false);
+    return n;
+}
+
+/* What came of it, as it is measured, in one line. */
+static int tell(struct settling *s, int n, struct err *err)
+{
+    struct pass_ctx *ctx = s->ctx;
+    double after;
+    TRY(regions_judge(ctx->measure, s->m, ctx->jobs, &after, err));
+    str_printf(&ctx->notes, "%d layers float, %.1f %% of the multiply-adds: %.1f -> %.1f dB\n", n,
+               s->found.off_share, s->before, after);
+    log_info("settle: %d layer%s float (%s%s), %.1f %% of the multiply-adds: %.1f -> %.1f dB", n,
+             n == 1 ? " stays" : "s stay", s->names.text, n > NAMED ? ", ..." : "",
+             s->found.off_share, s->before, after);
+    return n;
+}
+
+/* Looks for the layers at fault and lets them be float; how many there are. */
+static int settle(struct settling *s, struct err *err)
+{
+    struct pass_ctx *ctx = s->ctx;
+    int other = 0;
+    s->mask = mask_open(s->m, &s->all, ctx->target, ctx->scratch);
+    s->off = NEW_ARRAY(ctx->scratch, s->all.n_layer, bool);
+    TRY(find(s, &s->found, err));
+    if (!switch_off(s, false))
+        return 0;
+    if (!s->found.serves && ctx->calibration && ctx->ranges_by && !strcmp(ctx->observer, "auto"))
+        other = observe(s, err);
+    TRY(other);
+    if (other)
+        TRY(find_again(s, err));
+    int n = drop_all(s);
+    solve_model(s->m, ctx->placement);
+    TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &ctx->sqnr, err));
+    return n ? tell(s, n, err) : other;
+}
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    if (!ctx->measure)
+        return err_set(err, ERR_USAGE, "pass settle needs pass calibrate before it");
+    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement, .before = ctx->sqnr};
+    if (!s.all.n_layer || ctx->min_sqnr <= 0)
+        return 0;
+    if (isnan(s.before) || measure_values(ctx->measure) != 1) /* else it is the same figure */
+        TRY(regions_judge(ctx->measure, m, ctx->jobs, &s.before, err));
+    if (s.before >= ctx->min_sqnr)
+        return 0;
+    int n = settle(&s, err);
+    str_release(&s.names);
+    return n;
+}
+
+const struct pass pass_settle = {
+    .name = "settle",
+    .summary = "layers that the outputs do not bear stay float, found by measurement",
+    .needs = FACT_SOLVED,
+    .flags = PASS_REFINES,
+    .run = run,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * region: which layers must stay float for the outputs to stay near, found by measurement.
+ *
+ * A region is a layer, or in large networks a few neighbours. Each is simulated alone, all others
+ * in float; that gives what it adds to the noise of the outputs. Noises of regions add up nearly.
+ * So regions are taken back, those first that add most for their multiply-adds, until the whole is
+ * quiet enough; that is measured, and what turns out to be needless is given back.
+ *
+ * The noise of a model is the mean over its outputs of noise to signal, so the worst output counts
+ * most; in dB, -10 log10 of that. Weights are rounded with one bit more than they will have: that
+ * is about what passes behind it, which choose their codes, gain; what rounding does to the means
+ * goes into the biases.
+ */
+#ifndef REGION_H
+#define REGION_H
+
+#include "dataset.h"
+#include "err.h"
+#include "measure.h"
+#include "place.h"
+
+enum { REGIONS = 128 }; /* at most */
+
+struct region {
+    int first, n;  /* layers of the placement */
+    double share;  /* of the model's multiply-adds, percent */
+    double alone;  /* dB of the outputs if only this region is quantized */
+    bool off;      /* it is to stay float */
+    bool worst;    /* it was among the first, which made up half of the way in dB */
+};
+struct regions {
+    struct region *region; /* of the layers; none where the model is near enough as it is */
+    int n;
+    double before, after; /* dB of the model with no region off, and as proposed */
+    double off_share;     /* of the multiply-adds in regions that are off, percent */
+    bool serves;          /* it does its work: few were taken back */
+};
+
+/* The figure by which models are judged here, in dB, of an annotated and solved model. */
+int regions_judge(const struct measure *s, const struct model *m, int jobs, double *db,
+                  struct err *err);
+/* What is asked for. A model that has db - near as it is does its work, unless it is a step of a
+ * sequence, where errors add up: then regions are only taken back while they are SPEND percent of
+ * the multiply-adds together, and if that wins 2 dB. */
+struct region_goal {
+    double db, near;
+};
+enum { SPEND = 5 };
+
+/* m: annotated and solved; it is not changed. `measure`: of its float outputs. */
+int regions_settle(const struct model *m, const struct target *t, const struct dataset *d,
+                   const struct measure *measure, const struct region_goal *goal, int jobs,
+                   struct arena *a, struct regions *result, struct err *err);
+
+#endif
