@@ -5,6 +5,7 @@
  */
 #include "k_dnnl.h"
 
+#include "k_code_cache.h"
 #include "k_gemm.h"
 
 #ifdef __x86_64__
@@ -39,7 +40,8 @@ static bool is_zen4(void)
 static void library_open(void)
 {
     splits_wide = is_zen4();
-    /* With its cache the library's iterator gives what is cached, in the place of other code. */
+    /* With its cache the library's iterator gives what is cached, in the place of other code;
+     * k_code_cache does the same for us. */
     dnnl_set_primitive_cache_capacity(0);
     if (dnnl_engine_create(&engine, dnnl_cpu, 0))
         engine = NULL;
@@ -272,23 +274,68 @@ static bool is_served(const struct conv_dims *d)
     return engine && d->batch * d->c * conv_in_span(d) > 0;
 }
 
-/* Makes the primitive; attr is used up. */
-static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct types type,
-                        bool bias, dnnl_primitive_attr_t attr)
+static void destroy(const struct k_code *c)
 {
+    if (c->primitive)
+        dnnl_primitive_destroy(c->primitive);
+    if (c->desc)
+        dnnl_primitive_desc_destroy(c->desc);
+}
+
+static bool make_code(const struct conv_dims *d, struct types type, const struct tail *t,
+                      struct k_code *code)
+{
+    dnnl_primitive_attr_t attr = t ? tail_attr(t) : codes_attr();
     if (!attr)
         return false;
-    dnnl_primitive_desc_t desc = conv_desc(d, type, bias, attr);
+    dnnl_primitive_desc_t desc = conv_desc(d, type, t && t->bias, attr);
     dnnl_primitive_attr_destroy(attr);
     dnnl_primitive_t primitive;
     if (!desc)
         return false;
-    if (!is_fit(desc, p->codes) || dnnl_primitive_create(&primitive, desc)) {
+    if (!is_fit(desc, !t) || dnnl_primitive_create(&primitive, desc)) {
         dnnl_primitive_desc_destroy(desc);
         return false;
     }
-    p->desc = desc;
-    p->primitive = primitive;
+    *code = (struct k_code){primitive, desc};
+    return true;
+}
+
+/* All that code depends on, and nothing else: it is compared as bytes. */
+struct key {
+    struct conv_dims d;
+    struct types type;
+    bool has_tail, bias, add;
+    enum tail_kind kind;
+    float lo, hi;
+};
+
+/* Takes or makes the code; t NULL: for codes. */
+static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct types type,
+                        const struct tail *t)
+{
+    _Static_assert(sizeof(struct key) <= K_CODE_KEY, "a key fits");
+    struct key key;
+    struct k_code code;
+    memset(&key, 0, sizeof key);
+    memcpy(&key.d, d, sizeof *d);
+    key.type = type;
+    if (t) {
+        key.has_tail = true;
+        key.bias = t->bias != NULL;
+        key.add = t->add != NULL;
+        key.kind = t->kind;
+        key.lo = t->lo;
+        key.hi = t->hi;
+    }
+    if (!k_code_take(&key, sizeof key, &code)) {
+        if (!make_code(d, type, t, &code))
+            return false;
+        struct k_code gone = k_code_keep(&key, sizeof key, &code);
+        destroy(&gone);
+    }
+    p->desc = code.desc;
+    p->primitive = code.primitive;
     p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
     p->scratch = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_scratchpad_md));
     return true;
@@ -299,27 +346,26 @@ bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const st
     *p = (struct k_dnnl_conv){.has_bias = t->bias, .has_add = t->add, .apart = is_apart(t->kind)};
     if (!is_served(d) || k_conv_is_apart(d))
         return false;
-    if (conv_create(p, d, float_types, t->bias, tail_attr(t)))
+    if (conv_create(p, d, float_types, t))
         return true;
     if (!t->add && t->kind == TAIL_NONE)
         return false;
     *p = (struct k_dnnl_conv){.has_bias = t->bias, .adds = t->add, .apart = true};
-    return conv_create(p, d, float_types, t->bias, tail_attr(&(struct tail){.bias = t->bias}));
+    return conv_create(p, d, float_types, &(struct tail){.bias = t->bias});
 }
 
 bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, enum dtype x)
 {
     *p = (struct k_dnnl_conv){.codes = true};
     return is_served(d) && !d->transposed
-        && conv_create(p, d, code_types(x), false, codes_attr());
+        && conv_create(p, d, code_types(x), NULL);
 }
 
 void k_dnnl_conv_release(struct k_dnnl_conv *p)
 {
-    if (p->primitive)
-        dnnl_primitive_destroy(p->primitive);
-    if (p->desc)
-        dnnl_primitive_desc_destroy(p->desc);
+    struct k_code code = {p->primitive, p->desc};
+    if (code.primitive && k_code_leave(&code))
+        destroy(&code);
     memset(p, 0, sizeof *p);
 }
 
