@@ -274,10 +274,28 @@ static int shift(struct trial *t, const struct dataset *d, struct err *err)
     return 0;
 }
 
+/* One output, a row of several numbers for each sample. */
+static bool gives_scores(const struct model *m)
+{
+    const struct node *result = m->graph->result;
+    const struct shape *s = result->n_in == 1 ? &node_input(result, 0)->type.shape : NULL;
+    return s && s->rank == 2 && s->dim[1] > 1;
+}
+
+/* Is the model of use as it is? */
+static bool serves(const struct trial *t, const struct model *m, const struct dataset *d,
+                   const struct region_goal *goal)
+{
+    const struct dataset_carry *carry;
+    double least = goal->db - goal->near;
+    if (goal->near > 0 && gives_scores(m) && least > SCORES_DB)
+        least = SCORES_DB;
+    return t->out->before >= least && !dataset_carries(d, &carry);
+}
+
 static int settle(struct trial *t, const struct model *m, const struct dataset *d,
                   const struct region_goal *goal, struct err *err)
 {
-    const struct dataset_carry *carry;
     double limit = pow(10, -goal->db / 10);
     solve_finer(&t->p);
     TRY(shift(t, d, err));
@@ -285,7 +303,7 @@ static int settle(struct trial *t, const struct model *m, const struct dataset *
     t->out->before = t->out->after = decibels(t->now);
     if (t->now <= limit)
         return 0;
-    t->out->serves = t->out->before >= goal->db - goal->near && !dataset_carries(d, &carry);
+    t->out->serves = serves(t, m, d, goal);
     t->spend = t->out->serves ? SPEND : INFINITY;
     find_regions(t);
     t->noise = NEW_ARRAY(t->a, t->out->n, double);
