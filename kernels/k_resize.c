@@ -46,3 +46,30 @@ void k_resize_axis_f32(const float *x, float *y, int64_t outer, int64_t from, in
                 resize_row(x, y, inner, index, weight, t->n);
         }
 }
+
+/* from: the four elements; each is the first of `inner` that go the same way. */
+K_CLONES static void mix_four(const float *const *from, const float *w, int64_t inner,
+                              float *restrict y)
+{
+    const float *a = from[0], *b = from[1], *c = from[2], *d = from[3];
+    for (int64_t k = 0; k < inner; k++)
+        y[k] = w[0] * a[k] + w[1] * b[k] + w[2] * c[k] + w[3] * d[k];
+}
+
+void k_resize_bilinear_f32(const float *x, float *y, int64_t outer, int64_t rows, int64_t columns,
+                           int64_t inner, const struct k_pair *row, int64_t to_rows,
+                           const struct k_pair *column, int64_t to_columns)
+{
+    for (int64_t o = 0; o < outer; o++, x += rows * columns * inner)
+        for (int64_t i = 0; i < to_rows; i++)
+            for (int64_t j = 0; j < to_columns; j++, y += inner) {
+                const float *from[4];
+                float w[4];
+                for (int k = 0; k < 4; k++) {
+                    int64_t at = row[i].index[k / 2] * columns + column[j].index[k % 2];
+                    from[k] = x + at * inner;
+                    w[k] = column[j].weight[k % 2] * row[i].weight[k / 2];
+                }
+                mix_four(from, w, inner, y);
+            }
+}

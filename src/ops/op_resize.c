@@ -5,7 +5,8 @@
  * Before opset 11 there are only scales, coordinates are asymmetric, and the nearest element is the
  * one below where the axis grows and the one above where it shrinks (what ONNX Runtime does; the
  * text of that time leaves it open). Nearest elements are picked; linear and cubic interpolation go
- * one axis after the other, in float; a result that goes to integers is rounded.
+ * one axis after the other, in float, but for linear interpolation of planes; a result that goes to
+ * integers is rounded.
  */
 #include "ops.h"
 
@@ -39,6 +40,29 @@ static void storage_spans(const struct shape *s, const int *order, int axis, int
     }
 }
 
+static const struct k_pair *pairs_of(struct arena *a, const struct resize *r, int axis)
+{
+    struct k_pair *pair = NEW_ARRAY(a, r->to.dim[axis] + 1, struct k_pair);
+    for (int64_t i = 0; i < r->to.dim[axis]; i++)
+        pair[i] = resize_pair(r, axis, i);
+    return pair;
+}
+
+/* Two axes that lie side by side in the storage at once. */
+static const float *interpolate_plane(struct call *c, const struct resize *r, const int *order,
+                                      const int axis[2], const float *from)
+{
+    const struct shape *s = &c->in[0]->shape;
+    int64_t outer, inner, ignored;
+    storage_spans(s, order, axis[0], &outer, &ignored);
+    storage_spans(s, order, axis[1], &ignored, &inner);
+    float *to = NEW_BUFFER(c->scratch, tensor_count(c->out[0]) + 1, float);
+    k_resize_bilinear_f32(from, to, outer, s->dim[axis[0]], s->dim[axis[1]], inner,
+                          pairs_of(c->scratch, r, axis[0]), r->to.dim[axis[0]],
+                          pairs_of(c->scratch, r, axis[1]), r->to.dim[axis[1]]);
+    return to;
+}
+
 static int interpolate(struct call *c, const struct resize *r, struct err *err)
 {
     const struct tensor *x = c->in[0];
@@ -54,7 +78,11 @@ static int interpolate(struct call *c, const struct resize *r, struct err *err)
         return call_refuse_dtype(x->dtype, err);
     k_load_f32(x->dtype, x->data, 0, 1, tensor_count(x), buf);
     from = buf;
-    for (int i = 0; i < s.rank; i++) {
+    int axis[2];
+    bool plane = resize_is_bilinear(r, axis);
+    if (plane)
+        from = interpolate_plane(c, r, order, axis, from);
+    for (int i = 0; i < s.rank && !plane; i++) {
         int64_t outer, inner, dim = s.dim[i];
         if (!resize_axis_changes(r, i))
             continue;

@@ -273,3 +273,54 @@ int resize_taps(struct arena *a, const struct resize *r, int axis, struct k_taps
     }
     return 0;
 }
+
+/* Is the axis as long as its scale says, or was a fraction cut off, which ONNX counts as length? */
+static bool is_whole(const struct resize *r, int axis)
+{
+    return fabs(r->scale[axis] * (double)r->from.dim[axis] - (double)r->to.dim[axis]) < 1e-3;
+}
+
+bool resize_is_bilinear(const struct resize *r, int axis[2])
+{
+    int n = 0;
+    bool usual = r->coordinate == COORDINATE_HALF_PIXEL || r->coordinate == COORDINATE_ASYMMETRIC
+              || r->coordinate == COORDINATE_PYTORCH_HALF_PIXEL
+              || r->coordinate == COORDINATE_ALIGN_CORNERS;
+    if (r->mode != RESIZE_LINEAR || r->antialias || r->exclude_outside || !usual)
+        return false;
+    for (int i = 0; i < r->from.rank; i++)
+        if (resize_axis_changes(r, i)) {
+            if (n == 2 || !is_whole(r, i))
+                return false;
+            axis[n++] = i;
+        }
+    if (n == 1 && r->from.rank == 4 && axis[0] >= 2) { /* the other axis of the plane stays */
+        axis[0] = 2;
+        axis[1] = 3;
+        return true;
+    }
+    return n == 2 && axis[1] == axis[0] + 1;
+}
+
+static float coordinate_f32(const struct resize *r, int axis, int64_t i)
+{
+    float at = (float)i, scale = (float)r->scale[axis];
+    float from = (float)r->from.dim[axis], to = (float)r->to.dim[axis];
+    switch (r->coordinate) {
+    case COORDINATE_ALIGN_CORNERS: return to == 1 ? 0 : at * (from - 1) / (to - 1);
+    case COORDINATE_ASYMMETRIC: return at / scale;
+    case COORDINATE_PYTORCH_HALF_PIXEL: return to > 1 ? (at + 0.5f) / scale - 0.5f : 0;
+    default: return (at + 0.5f) / scale - 0.5f;
+    }
+}
+
+struct k_pair resize_pair(const struct resize *r, int axis, int64_t i)
+{
+    int64_t last = r->from.dim[axis] - 1;
+    float x = fmaxf(0, fminf(coordinate_f32(r, axis, i), (float)last));
+    int64_t below = (int64_t)x < last ? (int64_t)x : last;
+    int64_t above = below < last ? below + 1 : last;
+    if (below == above)
+        return (struct k_pair){{below, above}, {0.5f, 0.5f}};
+    return (struct k_pair){{below, above}, {fabsf(x - (float)above), fabsf(x - (float)below)}};
+}

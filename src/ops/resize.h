@@ -37,6 +37,10 @@ int resize_read(const struct call *c, struct resize *r, struct err *err);
 bool resize_axis_changes(const struct resize *r, int axis);
 /* The source of element i along an axis. */
 int64_t resize_nearest(const struct resize *r, int axis, int64_t i);
+/* Does the result come from linear interpolation in planes? Fills their two axes. */
+bool resize_is_bilinear(const struct resize *r, int axis[2]);
+/* Between which elements element i of such a result lies, reckoned in float as runtimes do. */
+struct k_pair resize_pair(const struct resize *r, int axis, int64_t i);
 int resize_taps(struct arena *a, const struct resize *r, int axis, struct k_taps *t,
                 struct err *err);
 

@@ -226,12 +226,50 @@ static void test_resize(void **state)
     }
 }
 
+static void random_pairs(struct random *r, struct k_pair *pair, int64_t n, int64_t from)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int k = 0; k < 2; k++) {
+            pair[i].index[k] = random_int(r, 0, from - 1);
+            pair[i].weight[k] = random_float(r);
+        }
+}
+
+static void test_bilinear(void **state)
+{
+    (void)state;
+    struct random r = {12};
+    static float x[ROOM], y[ROOM];
+    struct k_pair row[6], column[6];
+    random_fill(&r, x, ROOM);
+    for (int n = 0; n < 200; n++) {
+        int64_t outer = random_int(&r, 1, 3), rows = random_int(&r, 1, 6);
+        int64_t columns = random_int(&r, 1, 6), inner = random_int(&r, 1, 9);
+        int64_t to_rows = random_int(&r, 0, 6), to_columns = random_int(&r, 0, 6);
+        random_pairs(&r, row, to_rows, rows);
+        random_pairs(&r, column, to_columns, columns);
+        k_resize_bilinear_f32(x, y, outer, rows, columns, inner, row, to_rows, column, to_columns);
+        for (int64_t i = 0; i < outer * to_rows * to_columns * inner; i++) {
+            const struct k_pair *b = &column[i / inner % to_columns];
+            const struct k_pair *a = &row[i / inner / to_columns % to_rows];
+            int64_t o = i / inner / to_columns / to_rows;
+            double want = 0;
+            for (int k = 0; k < 4; k++)
+                want += (double)a->weight[k / 2] * (double)b->weight[k % 2]
+                      * (double)x[((o * rows + a->index[k / 2]) * columns + b->index[k % 2])
+                                  * inner + i % inner];
+            assert_true(fabs((double)y[i] - want) < 1e-6);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_strides), cmocka_unit_test(test_planes),
         cmocka_unit_test(test_pick),    cmocka_unit_test(test_reduce),
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_bilinear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
