@@ -56,7 +56,7 @@ static const struct option quantize_rows[] = {
     OPTION(OPT_STRING, 0, "min-sqnr", struct quantize_options, min_sqnr, "DB",
            "where the outputs are further from float than this on the data, the layers at fault "
            "stay float; the worst output counts most (0: never; default auto: 20, and from 15 on, "
-           "or 5 where a row of scores comes out, no more than 5 % of the multiply-adds for it)",
+           "or 5 where class scores come out, no more than 5 % of the multiply-adds for it)",
            .recipe = true),
     OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
            "keep nodes with this name in float; * and ? match; may be given many times",

@@ -5,6 +5,7 @@
 #include "region.h"
 
 #include "mask.h"
+#include "op.h"
 #include "samples.h"
 #include "shift.h"
 #include "solve.h"
@@ -274,12 +275,16 @@ static int shift(struct trial *t, const struct dataset *d, struct err *err)
     return 0;
 }
 
-/* One output, a row of several numbers for each sample. */
+/* One output, a row of class scores for each sample: behind a Softmax, or as many as regressions
+ * seldom have. */
 static bool gives_scores(const struct model *m)
 {
+    enum { MANY = 10 };
     const struct node *result = m->graph->result;
-    const struct shape *s = result->n_in == 1 ? &node_input(result, 0)->type.shape : NULL;
-    return s && s->rank == 2 && s->dim[1] > 1;
+    const struct value *v = result->n_in == 1 ? node_input(result, 0) : NULL;
+    if (!v || v->type.shape.rank != 2)
+        return false;
+    return v->type.shape.dim[1] >= MANY || value_def(v, OP_Softmax) || value_def(v, OP_LogSoftmax);
 }
 
 /* Is the model of use as it is? */

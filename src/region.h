@@ -42,8 +42,8 @@ int regions_judge(const struct measure *s, const struct model *m, int jobs, doub
                   struct err *err);
 /* What is asked for. A model that has db - near as it is does its work, unless it is a step of a
  * sequence, where errors add up: then regions are only taken back while they are SPEND percent of
- * the multiply-adds together, and if that wins 2 dB. Of a row of scores the order counts, which
- * bears more noise: such a model does its work from SCORES_DB on. near 0: none does. */
+ * the multiply-adds together, and if that wins 2 dB. Of class scores the order counts, which bears
+ * more noise: such a model does its work from SCORES_DB on. near 0: none does. */
 struct region_goal {
     double db, near;
 };
