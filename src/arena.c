@@ -6,6 +6,7 @@
 #include "arena.h"
 
 #include "err.h"
+#include "pages.h"
 
 #include <malloc.h>
 #include <stdarg.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10, SPARE = 4 };
 
@@ -21,19 +21,33 @@ struct arena_block {
     struct arena_block *next;
     size_t size; /* of the whole mapping, this head included */
     size_t fill;
-    size_t dirty; /* bytes that were handed out before a reset */
+    size_t dirty; /* bytes at the head that may not be zero */
 };
+
+/* An address sanitizer knows the bounds only of what the C library gives. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#endif
 
 _Static_assert(sizeof(struct arena_block) <= ALIGN, "the head of a block fits one line");
 
 static struct arena_block *block_new(size_t size)
 {
-    struct arena_block *b =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (b == MAP_FAILED)
-        die("out of memory (%zu more bytes wanted)", size);
+    bool clear;
+    struct arena_block *b = pages_take(&size, &clear);
+    *b = (struct arena_block){.size = size, .fill = ALIGN, .dirty = clear ? 0 : size};
+    return b;
+}
+
+static struct arena_block *block_new_clear(size_t size)
+{
+    struct arena_block *b = pages_take_clear(size);
     b->size = size;
-    b->fill = ALIGN;
     return b;
 }
 
@@ -41,7 +55,7 @@ static void blocks_free(struct arena_block *b)
 {
     while (b) {
         struct arena_block *next = b->next;
-        munmap(b, b->size);
+        pages_give(b, b->size);
         b = next;
     }
 }
@@ -65,7 +79,7 @@ void *arena_alloc(struct arena *a, size_t n)
     n = rounded(n);
     a->used += n;
     if (n >= LARGE) {
-        struct arena_block *b = block_new(ALIGN + n);
+        struct arena_block *b = block_new_clear(ALIGN + n);
         b->next = a->large;
         a->large = b;
         return (char *)b + ALIGN;
@@ -115,7 +129,7 @@ static void spare_cut(struct arena *a)
             return;
         struct arena_block *b = *least;
         *least = b->next;
-        munmap(b, b->size);
+        pages_give(b, b->size);
     }
 }
 
@@ -197,16 +211,32 @@ void mem_startup(void)
     mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 }
 
+/* In front of what mem_alloc() gives. */
+struct mem_head {
+    size_t size; /* of pages; 0: it is the C library's */
+};
+
 void *mem_alloc(size_t n)
 {
-    n = n ? (n + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
-    void *p = aligned_alloc(ALIGN, n);
-    if (!p)
+    size_t size = ALIGN + rounded(n);
+    bool clear, paged = size >= LARGE;
+#ifdef SANITIZED
+    paged = false;
+#endif
+    struct mem_head *h = paged ? pages_take(&size, &clear) : aligned_alloc(ALIGN, size);
+    if (!h)
         die("out of memory (%zu more bytes wanted)", n);
-    return p;
+    h->size = paged ? size : 0;
+    return (char *)h + ALIGN;
 }
 
 void mem_free(void *p)
 {
-    free(p);
+    if (!p)
+        return;
+    struct mem_head *h = (struct mem_head *)((char *)p - ALIGN);
+    if (h->size)
+        pages_give(h, h->size);
+    else
+        free(h);
 }

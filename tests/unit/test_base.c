@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arena, err, map, str, vec, threads: the layer that everything stands on.
+ * arena, pages, err, map, str, vec, threads: the layer that everything stands on.
  */
 #include "err.h"
 #include "map.h"
+#include "pages.h"
 #include "str.h"
 #include "threads.h"
 #include "unit.h"
@@ -48,6 +49,37 @@ static void arena_buffers_are_used_again(void **state)
     for (int i = 0; i < 1 << 20; i++)
         assert_int_equal(cleared[i], 0);
     arena_release(&a);
+}
+
+/* What was given back serves who wants about as much; what it holds is not taken for zero. */
+static void pages_are_used_again(void **state)
+{
+    (void)state;
+    bool clear;
+    size_t size = 3 << 20, less = (3 << 20) - 4096;
+    char *p = pages_take(&size, &clear);
+    memset(p, 1, size);
+    pages_give(p, size);
+    assert_ptr_equal(pages_take(&less, &clear), p);
+    assert_true(!clear && less == size);
+    pages_give(p, size);
+    char *other = pages_take_clear(size);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(other[i], 0);
+    pages_give(other, size);
+}
+
+/* From both sources, at the limit between them. */
+static void buffers_of_all_sizes_are_aligned(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < 4 << 20; n += n / 3 + 1) {
+        unsigned char *p = mem_alloc(n);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        memset(p, 1, n);
+        mem_free(p);
+    }
+    mem_free(NULL);
 }
 
 static void long_errors_are_cut(void **state)
@@ -142,6 +174,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_memory_is_zero_again_after_reset),
         cmocka_unit_test(arena_buffers_are_used_again),
+        cmocka_unit_test(pages_are_used_again),
+        cmocka_unit_test(buffers_of_all_sizes_are_aligned),
         cmocka_unit_test(long_errors_are_cut),
         cmocka_unit_test(maps_keep_their_keys),
         cmocka_unit_test(vectors_grow),
