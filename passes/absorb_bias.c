@@ -17,6 +17,7 @@
  * the simulated outputs come nearer to the float model's by GAIN decibels.
  */
 #include "bounds.h"
+#include "effort.h"
 #include "linear.h"
 #include "pass.h"
 #include "peaks.h"
@@ -148,7 +149,9 @@ static int keep_better(struct model *m, struct model *clone, int moved, struct p
 {
     double without, with;
     struct tap tap;
-    struct measure *reference = measure_watch(m, ctx->data, TRIAL_SAMPLES, ctx->scratch, &tap);
+    TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
+    struct measure *reference = measure_watch(m, ctx->data, trial_samples(ctx), ctx->scratch,
+                                              &tap);
     TRY(trial_sqnr(m, reference, &tap, 1, ctx, &without, err));
     TRY(trial_sqnr(clone, reference, NULL, 0, ctx, &with, err));
     bool kept = with >= without + GAIN;

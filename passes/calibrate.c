@@ -4,6 +4,7 @@
  */
 #include "calibrate.h"
 
+#include "effort.h"
 #include "pass.h"
 #include "target.h"
 
@@ -13,7 +14,9 @@
  * what the passes behind want to see. */
 static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n, struct err *err)
 {
-    ctx->measure = measure_watch(m, ctx->data, measure_enough(m), ctx->arena, &tap[n++]);
+    TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
+    int samples = measure_enough(m, ctx->run_ops);
+    ctx->measure = measure_watch(m, ctx->data, samples, ctx->arena, &tap[n++]);
     for (int i = 0; i < ctx->n_later; i++)
         if (ctx->later[i]->watch)
             n += ctx->later[i]->watch(m, ctx, &tap[n]);

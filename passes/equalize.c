@@ -16,13 +16,14 @@
 #include "equalize.h"
 
 #include "channel.h"
+#include "effort.h"
 #include "linear.h"
 #include "pass.h"
 #include "peaks.h"
 #include "target.h"
 #include "trial.h"
 
-enum { PEAK_SAMPLES = 24 };
+enum { PEAK_SAMPLES = 24, LEAST_PEAK_SAMPLES = 16 };
 
 struct equalize_options {
     double gain;
@@ -78,9 +79,11 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     struct pass_ctx *ctx = c->ctx;
     struct tap tap[2];
     const struct channels *channels = channels_find(m->graph, ctx->scratch);
-    const struct peaks *peaks = peaks_watch(m, channels, PEAK_SAMPLES, ctx->jobs, ctx->scratch,
+    TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
+    int samples = effort_samples(ctx->run_ops, PEAK_SAMPLES, LEAST_PEAK_SAMPLES);
+    const struct peaks *peaks = peaks_watch(m, channels, samples, ctx->jobs, ctx->scratch,
                                             &tap[0]);
-    c->reference = measure_watch(m, ctx->data, TRIAL_SAMPLES, ctx->scratch, &tap[1]);
+    c->reference = measure_watch(m, ctx->data, trial_samples(ctx), ctx->scratch, &tap[1]);
     TRY(trial_sqnr(m, c->reference, tap, 2, ctx, &c->without, err));
     if (ctx->target->weight.grain == GRAIN_TENSOR)
         TRY(contest_try(c, m, NULL, err));

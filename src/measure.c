@@ -5,9 +5,9 @@
  */
 #include "measure.h"
 
+#include "effort.h"
 #include "exec.h"
 #include "op.h"
-#include "predict.h"
 #include "samples.h"
 
 #include <math.h>
@@ -196,16 +196,9 @@ static bool *wanted(const struct measure *s, const struct model *m, int n, struc
     return want;
 }
 
-static bool is_costly(const struct model *m)
+int measure_enough(const struct model *m, double ops)
 {
-    double macs = 0;
-    graph_each(m->graph, n)
-        macs += fmax(predict_macs(n), 0);
-    return macs >= MEASURE_COSTLY;
-}
-
-int measure_enough(const struct model *m)
-{
+    enum { MOST = 16, LEAST = 4, MANY = 500 };
     int64_t elements = 0;
     for (int i = 0; i < m->graph->result->n_in; i++) {
         const struct value *v = measured_value(node_input(m->graph->result, i));
@@ -214,7 +207,7 @@ int measure_enough(const struct model *m)
             n *= v->type.shape.dim[k] > 0 ? v->type.shape.dim[k] : 1;
         elements += n;
     }
-    return is_costly(m) && elements >= MEASURE_MANY ? MEASURE_SAMPLES / 2 : MEASURE_SAMPLES;
+    return effort_samples(elements >= MANY ? ops : sqrt(ops * EFFORT_DEAR), MOST, LEAST);
 }
 
 static struct measure *watch_at(const struct model *m, const struct dataset *d, int *index, int n,
@@ -222,7 +215,7 @@ static struct measure *watch_at(const struct model *m, const struct dataset *d, 
 {
     struct measure *s = NEW(a, struct measure);
     *s = (struct measure){.data = d, .index = index, .n = n};
-    s->races = is_costly(m) && n >= 2 * GROUP;
+    s->races = n >= GROUP;
     find_values(s, m->graph, a);
     size_t cells = (size_t)n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);

@@ -15,8 +15,6 @@
 #include "graph.h"
 #include "tap.h"
 
-enum { MEASURE_SAMPLES = 16 };
-
 struct measure;
 
 /* Watches the float model on n samples spread over the dataset; what it gives is kept in `a`, and
@@ -29,15 +27,14 @@ struct measure *measure_open(const struct model *m, const struct dataset *d, int
 /* On the n samples index[], which ascend and live as long. */
 struct measure *measure_open_at(const struct model *m, const struct dataset *d, int *index, int n,
                                 int jobs, struct arena *a, struct err *err);
-/* MEASURE_SAMPLES; half as many where a run takes MEASURE_COSTLY multiply-adds or more and gives
- * MEASURE_MANY elements or more: errors average out within a sample then. */
-enum { MEASURE_COSTLY = 100000000, MEASURE_MANY = 500 };
-int measure_enough(const struct model *m);
+/* How many samples are enough for a model whose run takes so many operations: 16; fewer where a run
+ * costs much, above all where it gives many elements, since errors average out within a sample. */
+int measure_enough(const struct model *m, double ops);
 /* How many samples it has. */
 int measure_samples(const struct measure *s);
 /* The same in two rounds, 0 and 1, for who wants to know early which candidates are not worth the
  * second: each simulates its part of the samples, a quarter and the rest, and adds it to the tally,
- * in the arena. Where a run costs little or there are few samples all are in the first. */
+ * in the arena. Where there are few samples all are in the first. */
 struct tally;
 struct tally *tally_new(const struct measure *s, struct arena *a);
 int measure_round(const struct measure *s, const struct model *m, int round, int jobs,

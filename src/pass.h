@@ -63,6 +63,7 @@ struct pass_ctx {
     struct targets *targets;       /* what correct-bias watched; NULL: nothing */
     const struct pass *const *later; /* the passes that come behind the one that runs */
     int n_later;
+    double run_ops;                /* effort_once() */
     double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */
     struct arena *arena;           /* lives as long as the pipeline */
     struct arena *scratch;         /* emptied after the pass */

@@ -11,8 +11,15 @@
 #include "trial.h"
 
 #include "calibrate.h"
+#include "effort.h"
 #include "shift.h"
 #include "solve.h"
+
+int trial_samples(const struct pass_ctx *ctx)
+{
+    enum { MOST = 8, LEAST = 2 };
+    return effort_samples(ctx->run_ops, MOST, LEAST);
+}
 
 static int trial_run(struct model *clone, const struct measure *reference, const struct tap *tap,
                      int n, struct pass_ctx *ctx, struct arena *a, double *db, struct err *err)

@@ -9,11 +9,11 @@
 #include "measure.h"
 #include "pass.h"
 
-enum { TRIAL_SAMPLES = 8 };
-
+/* How many samples a trial takes: 8, fewer where a run costs much. */
+int trial_samples(const struct pass_ctx *ctx);
 /* Quantizes a clone of `m` for the target in ctx on a few samples (ranges by min-max, weights as
  * finely as refining passes will make them) and measures its outputs against `reference`: those of
- * the float model, by measure_watch() on TRIAL_SAMPLES; the trial takes the same samples. The n
+ * the float model, by measure_watch() on trial_samples(); the trial takes the same samples. The n
  * taps watch the run of the float clone, whose values have the ids of m's; the reference may be one
  * of them. ctx->data and ctx->target must be set. */
 int trial_sqnr(const struct model *m, const struct measure *reference, const struct tap *tap, int n,
