@@ -19,6 +19,7 @@
 #include <string.h>
 
 enum { NAMED = 3 };
+static const double OBSERVED = 1; /* dB that another observer must win */
 
 struct settling {
     struct model *m;
@@ -59,14 +60,20 @@ static int switch_off(struct settling *s, bool worst)
     return n;
 }
 
+/* Another observer, if without the worst layers it serves better by some dB. */
 static int observe(struct settling *s, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
     struct ranges ranges;
+    double as_it_is;
     switch_off(s, true);
+    TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &as_it_is, err));
     TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, &ranges, err));
+    bool better = strcmp(ranges.observer, ctx->ranges_by) && ranges.sqnr >= as_it_is + OBSERVED;
+    if (!better)
+        TRY(calibration_settle(ctx->calibration, ctx->ranges_by, NULL, &ranges, err));
     solve_model(s->m, &s->all);
-    if (!strcmp(ranges.observer, ctx->ranges_by))
+    if (!better)
         return 0;
     str_printf(&ctx->notes, "without the worst layers ranges by %s instead of %s\n",
                ranges.observer, ctx->ranges_by);
@@ -77,7 +84,7 @@ static int observe(struct settling *s, struct err *err)
 /* Once more, with the ranges of another observer. */
 static int find_again(struct settling *s, struct err *err)
 {
-    struct regions r;
+    struct regions r = s->found;
     double limit = s->ctx->min_sqnr;
     switch_on(s);
     TRY(find(s, &r, err));
@@ -109,14 +116,14 @@ static int drop_all(struct settling *s)
             continue;
         const char *reason = arena_printf(s->m->arena, "%s brings the outputs down to %.0f dB",
                                           r->n > 1 ? "with its neighbours it" : "it alone",
-                                          r->alone);
+                                          region_alone(r));
         for (int k = r->first; k < r->first + r->n; k++, n++) {
             const struct node *node = s->all.layer[k].node;
             if (n < NAMED)
                 str_printf(&s->names, "%s%s", n ? ", " : "",
                            *node->name ? node->name : node->out[0]->name);
             str_printf(&s->ctx->notes, "%s stays float: alone %.1f dB, %.2f %% of the "
-                       "multiply-adds\n", node_title(node), r->alone, r->share);
+                       "multiply-adds\n", node_title(node), region_alone(r), r->share);
             drop(s, k, reason);
         }
     }
@@ -129,7 +136,7 @@ static int tell(struct settling *s, int n, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
     double after;
-    TRY(regions_judge(ctx->measure, s->m, ctx->jobs, &after, err));
+    TRY(regions_judge(ctx->measure, s->m, ctx->jobs, &after, &ctx->sqnr, err));
     str_printf(&ctx->notes, "%d layers float, %.1f %% of the multiply-adds: %.1f -> %.1f dB\n", n,
                s->found.off_share, s->before, after);
     log_info("settle: %d layer%s float (%s%s), %.1f %% of the multiply-adds: %.1f -> %.1f dB", n,
@@ -155,8 +162,10 @@ static int settle(struct settling *s, struct err *err)
         TRY(find_again(s, err));
     int n = drop_all(s);
     solve_model(s->m, ctx->placement);
+    if (n)
+        return tell(s, n, err);
     TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &ctx->sqnr, err));
-    return n ? tell(s, n, err) : other;
+    return other;
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
@@ -167,7 +176,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!s.all.n_layer || ctx->min_sqnr <= 0)
         return 0;
     if (isnan(s.before) || measure_values(ctx->measure) != 1) /* else it is the same figure */
-        TRY(regions_judge(ctx->measure, m, ctx->jobs, &s.before, err));
+        TRY(regions_judge(ctx->measure, m, ctx->jobs, &s.before, &ctx->sqnr, err));
     if (s.before >= ctx->min_sqnr)
         return 0;
     int n = settle(&s, err);

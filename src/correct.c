@@ -8,6 +8,7 @@
 #include "correct.h"
 
 #include "activation.h"
+#include "effort.h"
 #include "exec.h"
 #include "samples.h"
 #include "threads.h"
@@ -15,7 +16,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 16 << 20 };
+/* So many samples that their live activations take so much memory; a few less where a run costs
+ * much: what one channel of a small map gives does not average out within a sample. */
+enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, LEAST_SAMPLES = 4, MEMORY = 16 << 20 };
 static const double lowest_slope = 0.1;
 
 struct moment { /* of one channel in one sample */
@@ -141,13 +144,14 @@ static int samples_that_fit(const struct model *m, const struct placement *p)
     return (int)(fit < MIN_SAMPLES ? MIN_SAMPLES : fit > MAX_SAMPLES ? MAX_SAMPLES : fit);
 }
 
-struct targets *targets_watch(const struct model *m, const struct placement *p, struct arena *a,
-                              struct tap *tap)
+struct targets *targets_watch(const struct model *m, const struct placement *p, double ops,
+                              struct arena *a, struct tap *tap)
 {
     struct targets *s = NEW(a, struct targets);
     struct qlayer *layer = NEW_ARRAY(a, m->n_values, struct qlayer);
     bool *want = NEW_ARRAY(a, m->n_values, bool);
-    *s = (struct targets){samples_that_fit(m, p), layer, NEW_ARRAY(a, m->n_nodes, double *)};
+    int samples = effort_samples(sqrt(ops * EFFORT_DEAR), samples_that_fit(m, p), LEAST_SAMPLES);
+    *s = (struct targets){samples, layer, NEW_ARRAY(a, m->n_nodes, double *)};
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
         if (!is_corrected(m, l))

@@ -12,12 +12,12 @@
 
 #include <math.h>
 
-enum { GROUP = 4 }; /* one of so many samples is in the first round */
+enum { FEW = 4, MANY = 8 }; /* samples: fewer are not divided, more into halves */
 
 struct measure {
     const struct dataset *data;
     int *index, n;
-    bool races;                 /* there is a second round */
+    int every;                  /* one of so many samples is in the first round */
     int *value, n_value;        /* ids of the measured values */
     int n_front;                /* the first of them serve measure_sqnr() */
     int *output, n_output;      /* slots of the graph's outputs; -1: a constant, or of other type */
@@ -198,7 +198,7 @@ static bool *wanted(const struct measure *s, const struct model *m, int n, struc
 
 int measure_enough(const struct model *m, double ops)
 {
-    enum { MOST = 16, LEAST = 4, MANY = 500 };
+    enum { MOST = 16, LEAST = 4, ELEMENTS = 500 };
     int64_t elements = 0;
     for (int i = 0; i < m->graph->result->n_in; i++) {
         const struct value *v = measured_value(node_input(m->graph->result, i));
@@ -207,7 +207,7 @@ int measure_enough(const struct model *m, double ops)
             n *= v->type.shape.dim[k] > 0 ? v->type.shape.dim[k] : 1;
         elements += n;
     }
-    return effort_samples(elements >= MANY ? ops : sqrt(ops * EFFORT_DEAR), MOST, LEAST);
+    return effort_samples(elements >= ELEMENTS ? ops : sqrt(ops * EFFORT_DEAR), MOST, LEAST);
 }
 
 static struct measure *watch_at(const struct model *m, const struct dataset *d, int *index, int n,
@@ -215,7 +215,7 @@ static struct measure *watch_at(const struct model *m, const struct dataset *d, 
 {
     struct measure *s = NEW(a, struct measure);
     *s = (struct measure){.data = d, .index = index, .n = n};
-    s->races = n >= GROUP;
+    s->every = n < FEW ? 1 : n <= MANY ? FEW : 2;
     find_values(s, m->graph, a);
     size_t cells = (size_t)n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
@@ -295,7 +295,7 @@ int measure_round(const struct measure *s, const struct model *m, int round, int
     struct arena a = {0};
     int *sample = NEW_ARRAY(&a, s->n, int), n = 0;
     for (int i = 0; i < s->n; i++)
-        if (round == (s->races && i % GROUP))
+        if (round == (i % s->every > 0))
             sample[n++] = i;
     struct session session = {s, sample, tally};
     int r = n && s->n_front ? session_run(&session, m, EXEC_SIMULATE, n, jobs, err) : 0;

@@ -33,8 +33,8 @@ int measure_enough(const struct model *m, double ops);
 /* How many samples it has. */
 int measure_samples(const struct measure *s);
 /* The same in two rounds, 0 and 1, for who wants to know early which candidates are not worth the
- * second: each simulates its part of the samples, a quarter and the rest, and adds it to the tally,
- * in the arena. Where there are few samples all are in the first. */
+ * second: each simulates its part of the samples, a quarter (of many, half) and the rest, and adds
+ * it to the tally, in the arena. Where there are few samples all are in the first. */
 struct tally;
 struct tally *tally_new(const struct measure *s, struct arena *a);
 int measure_round(const struct measure *s, const struct model *m, int round, int jobs,

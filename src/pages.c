@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-enum { IDLE_MOST = 64 << 20, SLACK = 4 };
+enum { IDLE_MOST = 256 << 20, SLACK = 4 };
 
 struct idle {
     struct idle *next;

@@ -4,8 +4,8 @@
  */
 #include "region.h"
 
+#include "effort.h"
 #include "mask.h"
-#include "op.h"
 #include "samples.h"
 #include "shift.h"
 #include "solve.h"
@@ -13,23 +13,28 @@
 #include <math.h>
 #include <string.h>
 
-/* Sample runs to simulate regions alone, together; whole models to look at afterwards; samples for
- * the means of inputs; and how many steps of a sequence a region is looked at in. */
-enum { RUNS = 256, MOST_SAMPLES = 8, ROUNDS = 8, BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
+/* At most so many regions at first, samples for each, and sample runs for all together; these are
+ * for models that cost little to run. */
+enum { REGIONS = 128, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
+/* Whole models to look at afterwards; samples for the means of inputs; and how many steps of a
+ * sequence a region is looked at in. */
+enum { ROUNDS = 8, BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
 static const double worst_noise = 100; /* -20 dB: it cannot get worse */
 static const double gain = 2;          /* dB: what a model that serves must win, or it stays */
 static const double overhead = 0.5;    /* percent: what a float layer costs beside its work */
-static const double small = 1;         /* percent: not worth a look to give it back */
+static const double small = 1;         /* percent: not worth a look at its parts, or to give back */
 
 struct trial {
+    const struct model *model;
+    const struct dataset *data;
     struct model *clone;
     struct placement p;
     struct mask *mask;
-    const struct measure *whole, *alone; /* for all together; for regions alone */
+    const struct measure *whole, *few; /* all samples that are looked at; those of the search */
+    struct effort effort;
     int jobs;
     struct arena *a;
     struct value **own, **shifted; /* biases by layer, in float and with a rounded weight */
-    double *noise; /* by region: what it adds */
     bool *off;     /* by layer */
     double now;    /* noise of the whole with the regions that are off */
     double spend;  /* percent of the multiply-adds that may become float */
@@ -47,16 +52,20 @@ static void set_layers(struct trial *t)
     mask_set(t->mask, t->off);
 }
 
+/* sqnr: dB, averaged over the outputs. */
 static int noise_of(const struct measure *s, const struct model *m, int jobs, double *noise,
-                    struct err *err)
+                    double *sqnr, struct err *err)
 {
     int n = measure_values(s);
     struct arena scratch = {0};
-    double *db = NEW_ARRAY(&scratch, n, double), sum = 0;
+    double *db = NEW_ARRAY(&scratch, n, double), sum = 0, total = 0;
     int r = measure_each(s, m, jobs, db, err);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         sum += fmin(pow(10, -db[i] / 10), worst_noise);
+        total += db[i];
+    }
     *noise = n ? sum / n : 0;
+    *sqnr = n ? total / n : 100;
     arena_release(&scratch);
     return r;
 }
@@ -64,8 +73,9 @@ static int noise_of(const struct measure *s, const struct model *m, int jobs, do
 /* Noise to signal of the clone's outputs with the layers that are off now. */
 static int noise_now(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
+    double sqnr;
     set_layers(t);
-    return noise_of(s, t->clone, t->jobs, noise, err);
+    return noise_of(s, t->clone, t->jobs, noise, &sqnr, err);
 }
 
 static double decibels(double noise)
@@ -73,11 +83,16 @@ static double decibels(double noise)
     return noise > 1e-10 ? -10 * log10(noise) : 100;
 }
 
+double region_alone(const struct region *r)
+{
+    return decibels(r->noise);
+}
+
 int regions_judge(const struct measure *s, const struct model *m, int jobs, double *db,
-                  struct err *err)
+                  double *sqnr, struct err *err)
 {
     double noise;
-    TRY(noise_of(s, m, jobs, &noise, err));
+    TRY(noise_of(s, m, jobs, &noise, sqnr, err));
     *db = decibels(noise);
     return 0;
 }
@@ -88,91 +103,63 @@ static void set_region(struct trial *t, const struct region *r, bool off)
         t->off[r->first + i] = off;
 }
 
-static int noise_of_choice(struct trial *t, double *noise, struct err *err)
+static int noise_of_choice(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
     for (int i = 0; i < t->out->n; i++)
         set_region(t, &t->out->region[i], t->out->region[i].off);
-    return noise_now(t, t->whole, noise, err);
+    return noise_now(t, s, noise, err);
 }
 
-/* Neighbours in one graph, as few together as give at most REGIONS. */
-static void find_regions(struct trial *t)
+static double share_of(const struct trial *t, int layer)
 {
-    int n = t->p.n_layer, size = (n + REGIONS - 1) / REGIONS;
+    double ops = t->effort.of_node[t->p.layer[layer].node->id];
+    return t->effort.ops > 0 ? 100 * ops / t->effort.ops : 0;
+}
+
+/* Neighbours in one graph, as few together as give about `most`. */
+static void find_regions(struct trial *t, int most)
+{
+    int n = t->p.n_layer, size = (n + most - 1) / most;
     struct regions *out = t->out;
     out->region = NEW_ARRAY(t->a, n, struct region);
     for (int i = 0; i < n; i++) {
         struct region *r = out->n ? &out->region[out->n - 1] : NULL;
-        if (r && r->n < size && t->p.layer[r->first].node->graph == t->p.layer[i].node->graph)
-            r->n++;
-        else
-            out->region[out->n++] = (struct region){.first = i, .n = 1};
+        if (!r || r->n == size || t->p.layer[r->first].node->graph != t->p.layer[i].node->graph) {
+            r = &out->region[out->n++];
+            r->first = i;
+        }
+        r->n++;
+        r->share += share_of(t, i);
     }
 }
 
-struct ops {
-    double *of_node, all; /* by id of the node that multiplies */
-};
-
-static void on_cost(void *data, int worker, const struct step_cost *c)
-{
-    (void)worker;
-    struct ops *ops = data;
-    ops->all += c->work.ops;
-    for (int i = 0; i < c->n_nodes; i++)
-        if (op_table[c->node[i]->op].role == ROLE_WEIGHTED) {
-            ops->of_node[c->node[i]->id] += c->work.ops;
-            return;
-        }
-}
-
-/* The first sample tells what the layers have to do, in bodies over all iterations. */
-static int find_shares(struct trial *t, const struct dataset *d, struct err *err)
-{
-    struct arena scratch = {0};
-    struct ops ops = {.of_node = NEW_ARRAY(&scratch, t->clone->n_nodes, double)};
-    struct samples_hooks hooks = {.cost = on_cost};
-    int r = -1;
-    struct exec *x = exec_open(t->clone->graph, &(struct exec_options){EXEC_FLOAT, NULL, true},
-                               err);
-    if (x) {
-        r = samples_run(x, d, &(int){0}, 1, 1, &hooks, &ops, err);
-        exec_close(x);
-    }
-    for (int i = 0; i < t->out->n && ops.all > 0; i++)
-        for (int k = 0; k < t->out->region[i].n; k++) {
-            const struct node *n = t->p.layer[t->out->region[i].first + k].node;
-            t->out->region[i].share += 100 * ops.of_node[n->id] / ops.all;
-        }
-    arena_release(&scratch);
-    return r;
-}
-
-/* Few samples for the regions alone. Of a sequence all steps up to the last wanted one must run: an
- * early part serves. */
-static int open_alone(struct trial *t, const struct model *m, const struct dataset *d,
-                      struct err *err)
+/* Few samples for regions alone and for the search, whose outcome is then seen on all. All steps of
+ * a sequence up to the last wanted one must run: an early part serves. */
+static int open_few(struct trial *t, struct err *err)
 {
     const struct dataset_carry *carry;
-    int count = dataset_count(d), n = RUNS / t->out->n, *index;
-    if (dataset_carries(d, &carry) && count > STEPS)
+    int count = dataset_count(t->data), *index;
+    int most = effort_samples(t->effort.ops, RUNS, 1) / t->out->n;
+    int n = effort_samples(t->effort.ops, SAMPLES, 1);
+    if (dataset_carries(t->data, &carry) && count > STEPS)
         count = STEPS;
-    n = n < 2 ? 2 : n > MOST_SAMPLES ? MOST_SAMPLES : n;
-    n = samples_spread(t->a, count, n, &index);
-    t->alone = measure_open_at(m, d, index, n, t->jobs, t->a, err);
-    return t->alone ? 0 : -1;
+    n = samples_spread(t->a, count, most < 1 ? 1 : most < n ? most : n, &index);
+    t->few = measure_open_at(t->model, t->data, index, n, t->jobs, t->a, err);
+    return t->few ? 0 : -1;
 }
 
-static int measure_regions(struct trial *t, struct err *err)
+/* Those that are on only where all of them are to be measured. */
+static int measure_regions(struct trial *t, bool all, struct err *err)
 {
     for (int i = 0; i < t->p.n_layer; i++)
         t->off[i] = true;
     for (int i = 0; i < t->out->n; i++) {
         struct region *r = &t->out->region[i];
+        if (!all && !r->off)
+            continue;
         set_region(t, r, false);
-        TRY(noise_now(t, t->alone, &t->noise[i], err));
+        TRY(noise_now(t, t->few, &r->noise, err));
         set_region(t, r, true);
-        r->alone = decibels(t->noise[i]);
     }
     return 0;
 }
@@ -181,7 +168,7 @@ static double predicted(const struct trial *t)
 {
     double sum = 0;
     for (int i = 0; i < t->out->n; i++)
-        sum += t->out->region[i].off ? 0 : t->noise[i];
+        sum += t->out->region[i].off ? 0 : t->out->region[i].noise;
     return sum;
 }
 
@@ -200,7 +187,7 @@ static int dearest(const struct trial *t)
     double most = 0, spent = share_off(t);
     for (int i = 0; i < t->out->n; i++) {
         const struct region *r = &t->out->region[i];
-        double value = t->noise[i] / (r->share + overhead);
+        double value = r->noise / (r->share + overhead);
         if (!r->off && spent + r->share <= t->spend && value > most) {
             most = value;
             best = i;
@@ -209,21 +196,70 @@ static int dearest(const struct trial *t)
     return best;
 }
 
-/* The prediction is off by some factor, which each look at the whole corrects. */
-static int take_back(struct trial *t, double limit, struct err *err)
+/* Takes regions back until the noise should be below the limit; how many. */
+static int foresee(struct trial *t, double factor, double limit)
 {
-    double factor = t->now / fmax(predicted(t), 1e-10);
-    for (int round = 0; round < ROUNDS && t->now > limit; round++) {
-        int i, n = 0;
-        while ((!n || predicted(t) * factor > limit) && (i = dearest(t)) >= 0) {
-            t->out->region[i].off = true;
-            n++;
-        }
-        if (!n)
-            break;
-        TRY(noise_of_choice(t, &t->now, err));
-        factor = t->now / fmax(predicted(t), 1e-10);
+    int i, n = 0;
+    while ((!n || predicted(t) * factor > limit) && (i = dearest(t)) >= 0) {
+        t->out->region[i].off = true;
+        n++;
     }
+    return n;
+}
+
+/* The prediction is off by some factor, which each look at the whole corrects. */
+static double misjudged(const struct trial *t)
+{
+    return t->now / fmax(predicted(t), 1e-10);
+}
+
+static int take_back(struct trial *t, const struct measure *s, double limit, struct err *err)
+{
+    for (int round = 0; round < ROUNDS && t->now > limit; round++) {
+        if (!foresee(t, misjudged(t), limit))
+            break;
+        TRY(noise_of_choice(t, s, &t->now, err));
+    }
+    return 0;
+}
+
+/* Large regions of several layers that would be taken back become one for each layer, off. */
+static void split(struct trial *t)
+{
+    struct regions *out = t->out, old = *out;
+    out->region = NEW_ARRAY(t->a, t->p.n_layer, struct region);
+    out->n = 0;
+    for (int i = 0; i < old.n; i++) {
+        struct region r = old.region[i];
+        if (r.n == 1 || !r.off || r.share < small) {
+            r.off = false;
+            out->region[out->n++] = r;
+            continue;
+        }
+        for (int k = r.first; k < r.first + r.n; k++)
+            out->region[out->n++] =
+                (struct region){.first = k, .n = 1, .share = share_of(t, k), .off = true};
+    }
+}
+
+/* What each adds to the noise. */
+static int look(struct trial *t, double limit, struct err *err)
+{
+    struct regions *out = t->out;
+    bool again = out->n > 0;
+    if (again)
+        out->region = arena_copy(t->a, out->region, (size_t)out->n * sizeof *out->region);
+    else
+        find_regions(t, effort_samples(t->effort.ops, REGIONS, LEAST_REGIONS));
+    TRY(open_few(t, err));
+    TRY(measure_regions(t, !again, err));
+    if (!again && out->n < t->p.n_layer) {
+        foresee(t, misjudged(t), limit);
+        split(t);
+        TRY(measure_regions(t, false, err));
+    }
+    for (int i = 0; i < out->n; i++)
+        out->region[i].off = false;
     return 0;
 }
 
@@ -249,7 +285,7 @@ static int give_back(struct trial *t, double limit, struct err *err)
             break;
         tried[i] = true;
         t->out->region[i].off = false;
-        TRY(noise_of_choice(t, &noise, err));
+        TRY(noise_of_choice(t, t->few, &noise, err));
         if (noise <= limit)
             t->now = noise;
         else
@@ -259,16 +295,16 @@ static int give_back(struct trial *t, double limit, struct err *err)
 }
 
 /* Biases as they are with rounded weights, beside the layers' own. */
-static int shift(struct trial *t, const struct dataset *d, struct err *err)
+static int shift(struct trial *t, struct err *err)
 {
-    int n = t->p.n_layer;
+    int n = t->p.n_layer, samples = effort_samples(t->effort.ops, MEAN_SAMPLES, 2);
     t->own = NEW_ARRAY(t->a, n, struct value *);
     t->shifted = NEW_ARRAY(t->a, n, struct value *);
     for (int i = 0; i < n; i++)
         t->own[i] = qlayer_bias(&t->p.layer[i]);
     struct tap tap;
-    struct means *means = means_watch(t->clone, &t->p, MEAN_SAMPLES, t->jobs, t->a, &tap);
-    TRY(taps_run(t->clone, &tap, 1, d, t->jobs, NULL, err));
+    struct means *means = means_watch(t->clone, &t->p, samples, t->jobs, t->a, &tap);
+    TRY(taps_run(t->clone, &tap, 1, t->data, t->jobs, NULL, err));
     shift_biases(t->clone, &t->p, means);
     for (int i = 0; i < n; i++)
         t->shifted[i] = qlayer_bias(&t->p.layer[i]);
@@ -288,38 +324,38 @@ static bool gives_scores(const struct model *m)
 }
 
 /* Is the model of use as it is? */
-static bool serves(const struct trial *t, const struct model *m, const struct dataset *d,
-                   const struct region_goal *goal)
+static bool serves(const struct trial *t, const struct region_goal *goal)
 {
     const struct dataset_carry *carry;
     double least = goal->db - goal->near;
-    if (goal->near > 0 && gives_scores(m) && least > SCORES_DB)
+    if (goal->near > 0 && gives_scores(t->model) && least > SCORES_DB)
         least = SCORES_DB;
-    return t->out->before >= least && !dataset_carries(d, &carry);
+    return t->out->before >= least && !dataset_carries(t->data, &carry);
 }
 
-static int settle(struct trial *t, const struct model *m, const struct dataset *d,
-                  const struct region_goal *goal, struct err *err)
+static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
 {
     double limit = pow(10, -goal->db / 10);
+    TRY(effort_measure(t->clone, t->data, t->a, &t->effort, err));
     solve_finer(&t->p);
-    TRY(shift(t, d, err));
+    TRY(shift(t, err));
     TRY(noise_now(t, t->whole, &t->now, err));
     t->out->before = t->out->after = decibels(t->now);
-    if (t->now <= limit)
+    if (t->now <= limit) {
+        *t->out = (struct regions){.before = t->out->before, .after = t->out->after};
         return 0;
-    t->out->serves = serves(t, m, d, goal);
+    }
+    t->out->serves = serves(t, goal);
     t->spend = t->out->serves ? SPEND : INFINITY;
-    find_regions(t);
-    t->noise = NEW_ARRAY(t->a, t->out->n, double);
-    TRY(find_shares(t, d, err));
-    TRY(open_alone(t, m, d, err));
-    TRY(measure_regions(t, err));
-    TRY(take_back(t, sqrt(t->now * limit), err));
+    TRY(look(t, limit, err));
+    TRY(noise_of_choice(t, t->few, &t->now, err));
+    TRY(take_back(t, t->few, sqrt(t->now * limit), err));
     for (int i = 0; i < t->out->n; i++)
         t->out->region[i].worst = t->out->region[i].off;
-    TRY(take_back(t, limit, err));
+    TRY(take_back(t, t->few, limit, err));
     TRY(give_back(t, limit, err));
+    TRY(noise_of_choice(t, t->whole, &t->now, err));
+    TRY(take_back(t, t->whole, limit, err));
     t->out->after = decibels(t->now);
     for (int i = 0; i < t->out->n && t->out->serves; i++)
         t->out->region[i].off &= t->out->after >= t->out->before + gain;
@@ -331,13 +367,12 @@ int regions_settle(const struct model *m, const struct target *target, const str
                    const struct measure *measure, const struct region_goal *goal, int jobs,
                    struct arena *a, struct regions *result, struct err *err)
 {
-    *result = (struct regions){0};
-    struct trial t = {.clone = model_clone(m), .whole = measure, .jobs = jobs, .a = a,
-                      .out = result};
+    struct trial t = {.model = m, .data = d, .clone = model_clone(m), .whole = measure,
+                      .jobs = jobs, .a = a, .out = result};
     place_find_layers(t.clone, a, &t.p);
     t.mask = mask_open(t.clone, &t.p, target, a);
     t.off = NEW_ARRAY(a, t.p.n_layer, bool);
-    int r = settle(&t, m, d, goal, err);
+    int r = settle(&t, goal, err);
     model_close(t.clone);
     return r;
 }

@@ -5,7 +5,8 @@
  * A region is a layer, or in large networks a few neighbours. Each is simulated alone, all others
  * in float; that gives what it adds to the noise of the outputs. Noises of regions add up nearly.
  * So regions are taken back, those first that add most for their multiply-adds, until the whole is
- * quiet enough; that is measured, and what turns out to be needless is given back.
+ * quiet enough; that is measured, and what turns out to be needless is given back. Neighbours that
+ * would be taken back together and are much of the work are looked at one by one.
  *
  * The noise of a model is the mean over its outputs of noise to signal, so the worst output counts
  * most; in dB, -10 log10 of that. Weights are rounded with one bit more than they will have: that
@@ -20,12 +21,10 @@
 #include "measure.h"
 #include "place.h"
 
-enum { REGIONS = 128 }; /* at most */
-
 struct region {
     int first, n;  /* layers of the placement */
     double share;  /* of the model's multiply-adds, percent */
-    double alone;  /* dB of the outputs if only this region is quantized */
+    double noise;  /* to signal, of the outputs if only this region is quantized */
     bool off;      /* it is to stay float */
     bool worst;    /* it was among the first, which made up half of the way in dB */
 };
@@ -37,9 +36,11 @@ struct regions {
     bool serves;          /* it does its work: few were taken back */
 };
 
-/* The figure by which models are judged here, in dB, of an annotated and solved model. */
+double region_alone(const struct region *r); /* its noise in dB */
+/* The figure by which models are judged here, in dB, of an annotated and solved model, and that of
+ * measure_sqnr(). */
 int regions_judge(const struct measure *s, const struct model *m, int jobs, double *db,
-                  struct err *err);
+                  double *sqnr, struct err *err);
 /* What is asked for. A model that has db - near as it is does its work, unless it is a step of a
  * sequence, where errors add up: then regions are only taken back while they are SPEND percent of
  * the multiply-adds together, and if that wins 2 dB. Of class scores the order counts, which bears
@@ -49,7 +50,8 @@ struct region_goal {
 };
 enum { SPEND = 5, SCORES_DB = 5 };
 
-/* m: annotated and solved; it is not changed. `measure`: of its float outputs. */
+/* m: annotated and solved; it is not changed. `measure`: of its float outputs. *result is empty, or
+ * of the same layers with other ranges: then only those that are off are looked at again. */
 int regions_settle(const struct model *m, const struct target *t, const struct dataset *d,
                    const struct measure *measure, const struct region_goal *goal, int jobs,
                    struct arena *a, struct regions *result, struct err *err);
