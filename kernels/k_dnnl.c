@@ -440,7 +440,8 @@ void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *pa
         struct tail rest = *t;
         rest.bias = NULL;
         rest.add = p->adds ? t->add : NULL;
-        k_tail(&rest, y, 1, (int64_t)(dnnl_memory_desc_get_size(out) / sizeof *y));
+        k_tail(&rest, y, (int64_t)(dnnl_memory_desc_get_size(out) / sizeof *y) / out->dims[1],
+               out->dims[1]);
     }
 }
 

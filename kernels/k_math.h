@@ -62,13 +62,25 @@ static inline float k_exp_fall(float x)
     return x == x ? y : x;
 }
 
+/* Between -87 and 87, what NaN becomes as well. In integers, since compilers split a loop with two
+ * comparisons of floats into cases and compute each of them. */
+static inline float k_limit_87(float x)
+{
+    enum { MAGNITUDE = 0x7fffffff, LIMIT = 0x42ae0000 };
+    union {
+        float f;
+        int32_t i;
+    } v = {x};
+    int32_t size = v.i & MAGNITUDE;
+    v.i = (v.i & ~MAGNITUDE) | (size < LIMIT ? size : LIMIT);
+    return v.f;
+}
+
 /* Beyond 87 the result is 1, or at most 1.7e-38. */
 static inline float k_sigmoid(float x)
 {
     int32_t n;
-    float c = x < 87.0f ? x : 87.0f;
-    c = c > -87.0f ? c : -87.0f;
-    float p = k_exp_split(-c, &n);
+    float p = k_exp_split(k_limit_87(-x), &n);
     float y = 1.0f / (1.0f + p * k_power_of_two(n));
     return x == x ? y : x;
 }

@@ -5,6 +5,7 @@
 #include "k_tail.h"
 
 #include "k_binary.h"
+#include "k_gate.h"
 #include "k_unary.h"
 
 static void limit_row(const struct tail *t, float *y, int64_t n)
@@ -19,6 +20,12 @@ static void limit_row(const struct tail *t, float *y, int64_t n)
 
 void k_tail(const struct tail *t, float *y, int64_t rows, int64_t channels)
 {
+    if (t->alpha) {
+        struct tail sums = {.bias = t->bias, .add = t->add};
+        k_tail(&sums, y, rows, channels);
+        k_gate_swish_rows(y, y, rows, channels, t->alpha);
+        return;
+    }
     if (!t->bias && !t->add) {
         limit_row(t, y, rows * channels);
         return;

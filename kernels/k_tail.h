@@ -3,6 +3,8 @@
  * k_tail: what a convolution or a matrix product does to its result before it leaves the kernel:
  *
  *     y = limit(y + bias[channel] + add)
+ *
+ * Swish may have a factor of its own for each channel.
  */
 #ifndef K_TAIL_H
 #define K_TAIL_H
@@ -13,7 +15,7 @@ enum tail_kind {
     TAIL_NONE,
     TAIL_CLIP,  /* min(max(y, lo), hi); Relu is lo = 0, hi = infinity */
     TAIL_LEAKY, /* y where y >= 0, lo * y below */
-    TAIL_SWISH, /* y * sigmoid(lo * y) */
+    TAIL_SWISH, /* y * sigmoid(alpha * y), alpha = lo where there are none for the channels */
     TAIL_HARD_SWISH,
     TAIL_GELU,
 };
@@ -21,6 +23,7 @@ enum tail_kind {
 struct tail {
     const float *bias; /* one for each channel; NULL: none */
     const float *add;  /* as many as y, stored alike, maybe in y itself; NULL: none */
+    const float *alpha; /* of TAIL_SWISH, one for each channel; NULL: none */
     enum tail_kind kind;
     float lo, hi;
 };

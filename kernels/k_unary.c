@@ -4,6 +4,7 @@
  */
 #include "k_unary.h"
 
+#include "k_gate.h"
 #include "k_math.h"
 #include "k_simd.h"
 
@@ -14,7 +15,8 @@
 #define NAME(fn) fn##_f32
 #define KERNEL k_unary_f32
 #define EXP(x) k_exp(x)
-#define SIGMOID(x) k_sigmoid(x)
+#define SIGMOIDS k_gate_sigmoid(in, y, n); break
+#define SWISHES k_gate_swish(in, y, n, a); break
 #define TANH(x) k_tanh(x)
 #define ERF(x) k_erf(x)
 #include "k_unary_tmpl.h"
@@ -23,7 +25,8 @@
 #undef NAME
 #undef KERNEL
 #undef EXP
-#undef SIGMOID
+#undef SIGMOIDS
+#undef SWISHES
 #undef TANH
 #undef ERF
 
@@ -32,7 +35,8 @@
 #define NAME(fn) fn##_f64
 #define KERNEL k_unary_f64
 #define EXP(x) exp(x)
-#define SIGMOID(x) (1.0 / (1.0 + exp(-(x))))
+#define SIGMOIDS EACH(1.0 / (1.0 + exp(-x)))
+#define SWISHES EACH(x / (1.0 + exp(-a * x)))
 #define TANH(x) tanh(x)
 #define ERF(x) erf(x)
 #include "k_unary_tmpl.h"

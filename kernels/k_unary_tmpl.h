@@ -2,7 +2,7 @@
  *
  * k_unary_tmpl: the functions of one number, written once for float and double. Before including
  * it: T the type, M(f) the libm function f of that type, NAME(f) and KERNEL function names of
- * this type, EXP, SIGMOID, TANH and ERF.
+ * this type, EXP, TANH and ERF; SIGMOIDS and SWISHES, the cases of those operators.
  */
 
 /* The loop of one operator: y[i] = value, an expression in x. */
@@ -55,14 +55,14 @@ K_CLONES void KERNEL(enum k_unary op, const T *in, T *y, int64_t n, T a, T b)
     case K_SCALE: EACH(a * x + b);
     case K_SELU: EACH(x > 0 ? b * x : b * (a * M(expm1)(x)));
     case K_SHRINK: EACH(x < -a ? x + b : x > a ? x - b : 0);
-    case K_SIGMOID: EACH(SIGMOID(x));
+    case K_SIGMOID: SIGMOIDS;
     case K_SIGN: EACH((T)((x > 0) - (x < 0)));
     case K_SIN: EACH(M(sin)(x));
     case K_SINH: EACH(M(sinh)(x));
     case K_SOFTPLUS: EACH(NAME(softplus)(x));
     case K_SOFTSIGN: EACH(x / (one + M(fabs)(x)));
     case K_SQRT: EACH(M(sqrt)(x));
-    case K_SWISH: EACH(x * SIGMOID(a * x));
+    case K_SWISH: SWISHES;
     case K_TAN: EACH(M(tan)(x));
     case K_TANH: EACH(TANH(x));
     case K_THRESHOLDED_RELU: EACH(x > a ? x : 0);

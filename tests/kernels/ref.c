@@ -70,12 +70,13 @@ static int64_t source(const struct conv_dims *d, int64_t o, int64_t tap)
     return flat;
 }
 
-float ref_limit(const struct tail *t, float y)
+float ref_limit(const struct tail *t, float y, int64_t channel)
 {
+    float alpha = t->alpha ? t->alpha[channel] : t->lo;
     switch (t->kind) {
     case TAIL_CLIP: return fminf(fmaxf(y, t->lo), t->hi);
     case TAIL_LEAKY: return y < 0 ? t->lo * y : y;
-    case TAIL_SWISH: return y / (1 + expf(-t->lo * y));
+    case TAIL_SWISH: return y / (1 + expf(-alpha * y));
     case TAIL_HARD_SWISH: return y * fminf(fmaxf(y / 6 + 0.5f, 0), 1);
     case TAIL_GELU: return y / 2 * (1 + erff(y * sqrtf(0.5f)));
     default: return y;
@@ -118,7 +119,7 @@ void ref_conv(const struct conv_dims *d, const float *x, const float *w, const s
                 double sum = conv_sum(d, x + b * d->c * n_in, w, m, o);
                 sum += t->bias ? (double)t->bias[m] : 0;
                 sum += t->add ? (double)t->add[at] : 0;
-                y[at] = ref_limit(t, (float)sum);
+                y[at] = ref_limit(t, (float)sum, m);
             }
         }
     }

@@ -33,7 +33,7 @@ void ref_pool(const struct conv_dims *d, enum ref_pool kind, int p, const float 
 void ref_pool_index(const struct conv_dims *d, bool reverse, const float *x, int64_t *index);
 /* y[b][j][i] = x[b][i][j] */
 void ref_transpose(const float *x, int64_t batch, int64_t rows, int64_t columns, float *y);
-float ref_limit(const struct tail *t, float y);
+float ref_limit(const struct tail *t, float y, int64_t channel);
 
 /* Largest |a - b| divided by the largest |b| (or 1 where that is smaller). */
 double ref_error(const float *a, const float *b, int64_t n);

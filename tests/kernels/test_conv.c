@@ -70,6 +70,11 @@ static struct tail random_tail(struct random *r, struct arena *a, const struct c
         t.lo = random_int(r, 0, 1) ? 0 : -0.5f;
         t.hi = random_int(r, 0, 1) ? INFINITY : 0.75f;
     }
+    if (t.kind == TAIL_SWISH && random_int(r, 0, 1)) {
+        float *alpha = NEW_ARRAY(a, d->m, float);
+        random_fill(r, alpha, d->m);
+        t.alpha = alpha;
+    }
     if (random_int(r, 0, 1)) {
         float *bias = NEW_ARRAY(a, d->m, float);
         random_fill(r, bias, d->m);

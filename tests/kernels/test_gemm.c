@@ -112,15 +112,19 @@ static void test_tail(void **state)
 {
     (void)state;
     struct random r = {3};
-    float bias[7], add[35], y[35], want[35];
+    float bias[7], alpha[7], add[35], y[35], want[35];
     random_fill(&r, bias, 7);
+    random_fill(&r, alpha, 7);
     random_fill(&r, add, 35);
-    for (int k = 0; k < 4 * (TAIL_GELU + 1); k++) {
-        struct tail t = {.bias = k & 1 ? bias : NULL, .add = k & 2 ? add : NULL,
-                         .kind = (enum tail_kind)(k / 4), .lo = k < 8 ? -0.25f : 0.1f, .hi = 0.5f};
+    for (int k = 0; k < 8 * (TAIL_GELU + 1); k++) {
+        enum tail_kind kind = (enum tail_kind)(k / 8);
+        struct tail t = {.bias = k & 1 ? bias : NULL, .add = k & 2 ? add : NULL, .kind = kind,
+                         .alpha = k & 4 && kind == TAIL_SWISH ? alpha : NULL,
+                         .lo = k < 16 ? -0.25f : 0.1f, .hi = 0.5f};
         random_fill(&r, y, 35);
         for (int i = 0; i < 35; i++)
-            want[i] = ref_limit(&t, y[i] + (t.bias ? bias[i % 7] : 0) + (t.add ? add[i] : 0));
+            want[i] = ref_limit(&t, y[i] + (t.bias ? bias[i % 7] : 0) + (t.add ? add[i] : 0),
+                                i % 7);
         k_tail(&t, y, 5, 7);
         assert_true(ref_error(y, want, 35) < 3e-7);
     }

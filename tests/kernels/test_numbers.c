@@ -5,6 +5,7 @@
  */
 #include "k_convert.h"
 #include "k_igemm.h"
+#include "k_gate.h"
 #include "k_math.h"
 #include "k_nbits.h"
 #include "k_round.h"
@@ -245,13 +246,44 @@ static void test_math(void **state)
         assert_true(k_power_of_two(n) == ldexpf(1, n));
 }
 
+/* Rows of all widths, against the formula and, with one alpha, against the other form. */
+static void test_gates(void **state)
+{
+    (void)state;
+    struct random r = {57};
+    static const float edges[] = {0, -0.0f, 86.9f, -86.9f, 88, 1e9f, INFINITY, NAN};
+    enum { EDGES = sizeof edges / sizeof edges[0] };
+    float x[ROOM], y[ROOM], s[ROOM], alpha[ROOM];
+    for (int round = 0; round < 20000; round++) {
+        int64_t channels = random_int(&r, 1, 40), rows = random_int(&r, 0, ROOM / channels);
+        int64_t n = rows * channels;
+        for (int64_t i = 0; i < n; i++)
+            x[i] = i < EDGES ? edges[i] : ldexpf(random_float(&r), (int)random_int(&r, -20, 6));
+        for (int64_t i = 0; i < channels; i++)
+            alpha[i] = random_float(&r);
+        k_gate_sigmoid(x, s, n);
+        k_gate_swish_rows(x, y, rows, channels, alpha);
+        for (int64_t i = 0; i < n; i++) {
+            double v = (double)x[i], t = (double)(alpha[i % channels] * x[i]);
+            bool tiny = v < -87 && s[i] >= 0 && s[i] < 2e-38f;
+            assert_true(tiny || ulps(s[i], 1 / (1 + exp(-v))) <= 4);
+            assert_true(isinf(x[i]) || fabs(t) > 87 || ulps(y[i], v / (1 + exp(-t))) <= 4);
+        }
+        k_gate_swish(x, y, n, alpha[0]);
+        for (int64_t i = 0; i < channels; i++)
+            alpha[i] = alpha[0];
+        k_gate_swish_rows(x, x, rows, channels, alpha);
+        assert_memory_equal(x, y, (size_t)n * sizeof *x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nbits), cmocka_unit_test(test_widen),
         cmocka_unit_test(test_round_small), cmocka_unit_test(test_store),
         cmocka_unit_test(test_store_halves), cmocka_unit_test(test_whole_numbers),
-        cmocka_unit_test(test_math),
+        cmocka_unit_test(test_math), cmocka_unit_test(test_gates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
