@@ -5,7 +5,8 @@
  *     head -> Add constant per channel -> Add value -> activation
  *
  * The activation is Relu, Clip, LeakyRelu, HardSwish, Swish or Gelu; HardSwish and Swish may be
- * spelled as the product of the value and its HardSigmoid or Sigmoid.
+ * spelled as the product of the value and its HardSigmoid or Sigmoid, before which it may be
+ * multiplied by a number for each channel. That product is one step behind other heads, too.
  *
  * Each follower is optional. A value between two of them must have one use, which sees it as it was
  * computed, and nobody may want to watch it. These are properties of the graph that do not change
@@ -15,6 +16,7 @@
 #include "exec_plan.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The value behind input slot i is a fixed float scalar. */
 static bool fixed_scalar(const struct exec *x, const struct step *s, int i, float *v)
@@ -124,7 +126,7 @@ static bool take(const struct exec *x, struct step *s, const struct step *f, int
     return true;
 }
 
-enum { MAX_PARTS = 5 };
+enum { MAX_PARTS = 6 };
 
 /* The followers of one step, while they are gathered. */
 struct chain {
@@ -154,51 +156,120 @@ static bool take_only_user(const struct exec *x, struct chain *c)
     return true;
 }
 
-/* Is the gate a number for each element that makes `product` an activation? */
-static bool take_gate(struct step *s, const struct step *gate, const struct step *product,
-                      int chain)
+static bool is_same(struct operand a, struct operand b)
 {
-    bool soft = gate->node->op == OP_Sigmoid;
-    if (product->node->op != OP_Mul || gate->in[0].value != chain
-        || (product->in[0].value != chain && product->in[1].value != chain))
+    return a.value == b.value && a.face == b.face;
+}
+
+/* The steps of x * Sigmoid(alpha * x), or x * HardSigmoid(x). */
+struct gate {
+    struct operand x, alpha;
+    int part[3], n;
+};
+
+/* The step that alone reads what the last of the gate computes; -1: none. */
+static int gate_next(const struct exec *x, const struct chain *c, const struct gate *g)
+{
+    const struct step *last = &c->step[g->part[g->n - 1]];
+    return passes_on(x, last) ? free_user(c, x->place[last->out[0]].value->uses) : -1;
+}
+
+/* One number for each channel, as far as the shape tells. */
+static bool is_alpha(const struct exec *x, struct operand o)
+{
+    if (o.value < 0 || !x->place[o.value].fixed)
         return false;
-    if (!soft && (gate->node->op != OP_HardSigmoid
-                  || fabsf(node_float(gate->node, "alpha", 0.2f) - 1.0f / 6) > 1e-6f
-                  || node_float(gate->node, "beta", 0.5f) != 0.5f))
+    const struct tensor *t = fixed_tensor(x, o);
+    int wide = 0;
+    for (int i = 0; i < t->shape.rank; i++)
+        wide += t->shape.dim[i] != 1;
+    return t->dtype == DTYPE_F32 && wide == 1;
+}
+
+static bool is_gate(const struct step *s, bool scaled)
+{
+    if (s->node->op == OP_Sigmoid)
+        return true;
+    return s->node->op == OP_HardSigmoid && !scaled
+        && fabsf(node_float(s->node, "alpha", 0.2f) - 1.0f / 6) <= 1e-6f
+        && node_float(s->node, "beta", 0.5f) == 0.5f;
+}
+
+/* Is step i the first of a gate on what it reads? */
+static bool find_gate(const struct exec *x, const struct chain *c, int i, struct gate *g)
+{
+    const struct step *s = &c->step[i];
+    *g = (struct gate){.alpha = {.value = -1}, .part = {i}, .n = 1};
+    if (s->node->op == OP_Mul) {
+        int k = is_alpha(x, s->in[0]);
+        if (!is_alpha(x, s->in[!k]))
+            return false;
+        g->x = s->in[k];
+        g->alpha = s->in[!k];
+        if ((i = gate_next(x, c, g)) < 0)
+            return false;
+        s = &c->step[i];
+        g->part[g->n++] = i;
+    } else {
+        g->x = s->in[0];
+    }
+    if (!is_gate(s, g->n > 1) || (i = gate_next(x, c, g)) < 0)
         return false;
-    s->tail.kind = soft ? TAIL_SWISH : TAIL_HARD_SWISH;
-    s->tail.lo = 1;
+    const struct step *product = &c->step[i];
+    int gate = s->out[0];
+    if (product->node->op != OP_Mul
+        || !is_same(product->in[product->in[0].value == gate], g->x))
+        return false;
+    g->part[g->n++] = i;
     return true;
+}
+
+static void take_gate(struct step *s, const struct chain *c, const struct gate *g)
+{
+    const struct step *last = &c->step[g->part[g->n - 2]];
+    s->tail.kind = last->node->op == OP_Sigmoid ? TAIL_SWISH : TAIL_HARD_SWISH;
+    s->tail.lo = 1;
+    s->alpha = g->alpha;
 }
 
 /* The value is read twice: by a gate, and by the product with that. */
 static bool take_gated(const struct exec *x, struct chain *c)
 {
     const struct step *last = &c->step[c->part[c->n_parts - 1]];
-    if (c->n_parts + 2 > MAX_PARTS || c->head.tail.kind != TAIL_NONE || !is_inner(x, last))
+    struct gate g;
+    if (c->head.tail.kind != TAIL_NONE || !is_inner(x, last))
         return false;
     const struct use *u = x->place[last->out[0]].value->uses;
     if (!u || !u->next || u->next->next)
         return false;
     int a = free_user(c, u), b = free_user(c, u->next);
-    if (a < 0 || b < 0)
+    int first = a < b ? a : b; /* steps are in order */
+    if (first < 0 || !find_gate(x, c, first, &g) || g.x.value != last->out[0]
+        || c->n_parts + g.n > MAX_PARTS)
         return false;
-    int gate = a < b ? a : b, product = a < b ? b : a; /* steps are in order */
-    const struct step *g = &c->step[gate];
-    if (!passes_on(x, g) || free_user(c, x->place[g->out[0]].value->uses) != product
-        || !take_gate(&c->head, g, &c->step[product], last->out[0]))
-        return false;
-    c->part[c->n_parts++] = gate;
-    c->part[c->n_parts++] = product;
+    take_gate(&c->head, c, &g);
+    for (int k = 0; k < g.n; k++)
+        c->part[c->n_parts++] = g.part[k];
     return true;
 }
 
-/* Gathers the followers of step i; the whole takes the place of the last of them. */
+/* Gathers the followers of step i, or the gate that it begins; the whole takes the place of the
+ * last of them. */
 static void fuse_step(struct exec *x, struct step *step, int i, const int *step_of, bool *gone)
 {
     struct chain c = {step, step_of, gone, step[i], {i}, 1};
-    while (take_only_user(x, &c) || take_gated(x, &c))
-        continue;
+    struct gate g;
+    if (step[i].op->flags & OP_TAIL) {
+        while (take_only_user(x, &c) || take_gated(x, &c))
+            continue;
+    } else if (find_gate(x, &c, i, &g)) {
+        c.head = step[g.part[g.n - 2]];
+        c.head.gates = true;
+        c.head.in = arena_copy(&x->arena, &g.x, sizeof g.x);
+        take_gate(&c.head, &c, &g);
+        memcpy(c.part, g.part, sizeof g.part);
+        c.n_parts = g.n;
+    }
     if (c.n_parts == 1)
         return;
     struct step *s = &c.head;
@@ -223,7 +294,7 @@ void plan_fuse(struct exec *x, struct block *b, int *step_of)
     for (int i = 0; i < n; i++)
         step_of[step[i].node->id] = i;
     for (int i = 0; i < n; i++)
-        if (!gone[i] && !step[i].n_parts && step[i].op->flags & OP_TAIL)
+        if (!gone[i] && !step[i].n_parts && !step[i].codes.each)
             fuse_step(x, step, i, step_of, gone);
     for (const struct node *node = b->graph->first; node; node = node->next)
         step_of[node->id] = -1;

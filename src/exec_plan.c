@@ -93,7 +93,8 @@ static int survey(struct exec *x, const struct graph *g)
 static void step_init(struct exec *x, struct step *s, const struct node *n)
 {
     *s = (struct step){.node = n, .op = &op_table[n->op], .n_in = n->n_in, .n_out = n->n_out,
-                       .index = x->n_all++, .bias = {.value = -1}, .add = {.value = -1}};
+                       .index = x->n_all++, .bias = {.value = -1}, .add = {.value = -1},
+                       .alpha = {.value = -1}};
     s->opset = node_opset(n);
     if (x->coded[n->id])
         s->codes = x->coded[n->id]->codes;

@@ -34,7 +34,8 @@ struct place { /* what the plan knows of one value */
 };
 
 /* One node, or a node with followers that its kernel does along the way: at most one sum with a
- * bias, one with a value, and one activation, in this order. */
+ * bias, one with a value, and one activation, in this order. Or x * Sigmoid(alpha * x), whatever x
+ * is: `gates`, and the node is the Sigmoid, which then reads x. */
 struct step {
     const struct node *node; /* whose eval is called */
     const struct op_info *op;
@@ -49,7 +50,8 @@ struct step {
     struct step *part;       /* a step for each node; NULL: no followers */
     int n_parts;
     struct tail tail;        /* kind and limits */
-    struct operand bias, add; /* of the tail; value -1: none */
+    struct operand bias, add, alpha; /* of the tail; value -1: none */
+    bool gates;
     struct codes codes;      /* x NULL: computes on real values */
     enum face face;          /* of output 0 */
     int *dead;               /* ids that nobody reads after this step */

@@ -11,6 +11,7 @@
 #include "k_round.h"
 #include "log.h"
 #include "ops/coded.h"
+#include "ops/gated.h"
 #include "ops/qparam.h"
 #include "quant.h"
 
@@ -140,11 +141,21 @@ static struct cell *arrange_tail(struct run *r, const struct step *s, enum layou
     *tail = s->tail;
     if (s->bias.value >= 0)
         tail->bias = tensor_f32(&run_form_in(r, s->bias, LAYOUT_PLAIN)->t);
+    if (s->alpha.value >= 0)
+        tail->alpha = tensor_f32(&run_form_in(r, s->alpha, LAYOUT_PLAIN)->t);
     if (s->add.value < 0)
         return NULL;
     struct cell *add = run_form_in(r, s->add, layout);
     tail->add = tensor_f32(&add->t);
     return is_spent(r, s, s->add, add, 0) ? add : NULL;
+}
+
+/* Is the operand one number for each index of this axis of y, where it is broadcast to that? */
+static bool is_along(const struct tensor *t, const struct tensor *y, int axis)
+{
+    int at = axis - (y->shape.rank - t->shape.rank);
+    return axis < y->shape.rank && at >= 0 && at < t->shape.rank
+        && t->shape.dim[at] == y->shape.dim[axis] && tensor_count(t) == y->shape.dim[axis];
 }
 
 /* Types can differ from what the plan hoped for: a sum that broadcasts, another element type. */
@@ -155,9 +166,11 @@ static bool tail_fits(const struct run *r, const struct step *s)
         return false;
     if (s->add.value >= 0 && !run_same_type(&run_form(r, s->add, LAYOUT_PLAIN)->t, y))
         return false;
+    int axis = s->op->flags & OP_CHANNELS_LAST || s->gates ? 1 : y->shape.rank - 1;
+    if (s->alpha.value >= 0 && !is_along(&run_form(r, s->alpha, LAYOUT_PLAIN)->t, y, axis))
+        return false;
     if (s->bias.value < 0)
         return true;
-    int axis = s->op->flags & OP_CHANNELS_LAST ? 1 : y->shape.rank - 1;
     int64_t n = tensor_count(&run_form(r, s->bias, LAYOUT_PLAIN)->t);
     return axis < y->shape.rank && y->shape.dim[axis] == n;
 }
@@ -261,16 +274,27 @@ static void drop_spent(struct run *r, struct operand o, const struct cell *spent
         cell_free(r->pool, &r->forms[o.value], c);
 }
 
+static int call_eval(const struct step *s, struct call *c, struct err *err)
+{
+    if (s->codes.each)
+        return coded_eval(c, err);
+    if (s->gates) {
+        gated_eval(c);
+        return 0;
+    }
+    return s->op->eval(c, err);
+}
+
 static int call_operator(struct run *r, struct step *s, struct err *err)
 {
     struct common common = find_common(r, s);
-    struct cell *target;
+    struct cell *target = NULL;
     struct tail tail;
     arrange_inputs(r, s, common);
     enum layout layout = output_layout(s, 0, &r->type[0], common);
     if (s->n_parts)
         target = arrange_tail(r, s, layout, &tail);
-    else
+    if (!s->n_parts || s->gates)
         target = spent_operand(r, s, layout);
     for (int i = 0; i < s->node->n_out; i++) {
         r->out[i] = NULL;
@@ -291,7 +315,7 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
     c.state = &s->state;
     c.tail = s->n_parts ? &tail : NULL;
     c.codes = s->codes.x ? &s->codes : NULL;
-    int result = s->codes.each ? coded_eval(&c, err) : s->op->eval(&c, err);
+    int result = call_eval(s, &c, err);
     arena_reset(&r->scratch);
     TRY(result);
     for (int i = 0; i < s->node->n_in && target; i++)

@@ -136,23 +136,56 @@ static void gates_are_fused(void **state)
         "  c7 = Conv(a6, v)  z = Gelu(c7) }");
 }
 
-static void followers_run_with_their_head(void **state)
+/* A number for each channel within the gate: behind a convolution, behind others in both layouts,
+ * and where the value is read elsewhere too (a3). Not: numbers for each column, a product that is
+ * read twice, a factor that is computed, a gate of another value, a HardSigmoid. */
+static const char *const scaled_gates =
+    "opset 13\n"
+    "g (float[1,3,9,9] x) => (float[1,8,9,9] y, float[1,3,9,9] z)\n"
+    "<float[8,3,1,1] w = random(1), float[8,8,1,1] v = random(2), float[1,8,1,1] k = random(3),\n"
+    " float[3,1,1] l = random(4), float[9] n = random(5)>\n"
+    "{ c1 = Conv(x, w)  k1 = Mul(c1, k)  s1 = Sigmoid(k1)  a1 = Mul(s1, c1)\n"
+    "  d2 = Abs(a1)  k2 = Mul(k, d2)  s2 = Sigmoid(k2)  a2 = Mul(d2, s2)  a3 = Add(a2, d2)\n"
+    "  h4 = HardSigmoid(a3) <alpha = 0.16666667, beta = 0.5>  a4 = Mul(a3, h4)\n"
+    "  y = Conv(a4, v)  k5 = Mul(x, l)  s5 = Sigmoid(k5)  a5 = Mul(x, s5)\n"
+    "  k6 = Mul(a5, n)  s6 = Sigmoid(k6)  a6 = Mul(a5, s6)\n"
+    "  k7 = Mul(a6, l)  s7 = Sigmoid(k7)  a7 = Mul(a6, s7)  a8 = Add(a7, k7)\n"
+    "  k9 = Mul(a8, x)  s9 = Sigmoid(k9)  a9 = Mul(a8, s9)  s10 = Sigmoid(a9)\n"
+    "  a10 = Mul(a8, s10)  k11 = Mul(a10, l)\n"
+    "  h11 = HardSigmoid(k11) <alpha = 0.16666667, beta = 0.5>  z = Mul(a10, h11) }";
+
+static void scaled_gates_are_fused(void **state)
 {
     (void)state;
-    struct fixture f = fixture_new(block);
-    const struct tensor *x = image(&f.arena, 3, 5), *in[] = {x};
+    assert_fused_as_unfused(scaled_gates);
+}
+
+static void assert_heads(const char *text, int64_t size, const char *const *order, int n)
+{
+    struct fixture f = fixture_new(text);
+    const struct tensor *x = image(&f.arena, 3, size), *in[] = {x};
     struct exec *e = open_exec(&f, NULL);
     struct run *r = run_open(e);
-    const char *const order[] = {"Conv", "Conv", "Conv", "GlobalAveragePool", "Flatten", "MatMul"};
     assert_int_equal(run_begin(r, in, &f.err), 0);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < n; i++) {
         assert_string_equal(run_next(r)->type, order[i]);
-        assert_int_equal(run_step(r, &f.err), i < 5);
+        assert_int_equal(run_step(r, &f.err), i < n - 1);
     }
     assert_null(run_next(r));
     run_close(r);
     exec_close(e);
     fixture_free(&f);
+}
+
+static void followers_run_with_their_head(void **state)
+{
+    (void)state;
+    const char *const order[] = {"Conv", "Conv", "Conv", "GlobalAveragePool", "Flatten", "MatMul"};
+    const char *const gates[] = {"Conv", "Abs", "Sigmoid", "Add", "HardSigmoid", "Conv", "Sigmoid",
+                                 "Sigmoid", "Mul", "Sigmoid", "Mul", "Add", "Mul", "Sigmoid",
+                                 "Mul", "Sigmoid", "Mul", "Mul", "HardSigmoid", "Mul"};
+    assert_heads(block, 5, order, 6);
+    assert_heads(scaled_gates, 9, gates, sizeof gates / sizeof *gates);
 }
 
 static void the_watcher_sees_each_wanted_value_once(void **state)
@@ -580,6 +613,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fused_gives_what_unfused_gives),
         cmocka_unit_test(gates_are_fused),
+        cmocka_unit_test(scaled_gates_are_fused),
         cmocka_unit_test(followers_run_with_their_head),
         cmocka_unit_test(the_watcher_sees_each_wanted_value_once),
         cmocka_unit_test(steps_in_turns_give_what_a_whole_run_gives),

@@ -230,6 +230,39 @@ static void simulated_is_lowered_between_quantizers(void **state)
     check_between(DTYPE_I16);
 }
 
+/* Gates on rounded values: with a number for each channel, behind a convolution, and where the gate
+ * sees the value itself and the product what it is rounded to. */
+static void simulated_is_lowered_around_gates(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct model *m = text_model(
+        "opset 13\n"
+        "g (float[1,3,N,N] x) => (float[...] y, float[...] z)\n"
+        "<float[3,1,1] k = random(1), float[8,3,1,1] w = random(2), float[1,8,1,1] l = random(3)>\n"
+        "{ a = Add(x, x)  ak = Mul(a, k)  s = Sigmoid(ak)  b = Mul(a, s)\n"
+        "  c = Conv(b, w)  cl = Mul(l, c)  t = Sigmoid(cl)  d = Mul(t, c)\n"
+        "  e = Neg(d)  el = Mul(e, l)  u = Sigmoid(el)  y = Mul(e, u)\n"
+        "  f = Neg(b)  v = Sigmoid(f)  z = Mul(f, v) }");
+    const char *const rounded[] = {"x", "a", "b", "d", "e", "f", "y", "z"};
+    const struct tensor *x = image(&a, 6);
+    struct tensor floating[2], simulated[2], lowered[2];
+    for (size_t i = 0; i < sizeof rounded / sizeof *rounded; i++)
+        find(m, rounded[i])->quant = activation(m, -1, 1.3f);
+    value_each_use(find(m, "e"), u)
+        u->plain = u->user->out[0] == find(m, "el");
+    outputs(m, EXEC_FLOAT, x, &a, floating);
+    outputs(m, EXEC_SIMULATE, x, &a, simulated);
+    lower(m);
+    outputs(m, EXEC_FLOAT, x, &a, lowered);
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
+        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
+    }
+    model_close(m);
+    arena_release(&a);
+}
+
 /* A body that captures a rounded value sees what it sees in the lowered graph: here the
  * convolution inside computes on codes, and the sum on what is not rounded. So do values in it. */
 static void bodies_see_what_is_rounded(void **state)
@@ -347,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simulated_is_lowered),
         cmocka_unit_test(simulated_is_lowered_between_quantizers),
+        cmocka_unit_test(simulated_is_lowered_around_gates),
         cmocka_unit_test(bodies_see_what_is_rounded),
         cmocka_unit_test(outputs_are_rounded_unless_plain),
         cmocka_unit_test(rounding_leaves_others_alone),
