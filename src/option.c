@@ -61,6 +61,12 @@ static bool takes_value(const struct option *o)
     return o->type != OPT_FLAG;
 }
 
+/* What --no-NAME takes back: a recipe may have set it. */
+static bool can_be_unset(const struct option *o)
+{
+    return o && o->recipe && (o->type == OPT_FLAG || o->type == OPT_LIST);
+}
+
 static bool is_named(const struct option *o)
 {
     return o->type != OPT_HEADING && o->type != OPT_POSITION;
@@ -168,6 +174,15 @@ static int set_field(const struct option *o, void *into, const char *shown, cons
     BUG("a row of type %d has no field", o->type);
 }
 
+static void unset_field(const struct option *o, void *into)
+{
+    void *field = (char *)into + o->offset;
+    if (o->type == OPT_FLAG)
+        *(bool *)field = false;
+    else
+        ((struct option_list *)field)->n = 0;
+}
+
 int option_set(const struct option *rows, void *into, const char *name, const char *value,
                struct err *err)
 {
@@ -200,7 +215,15 @@ static int parse_long(struct cursor *c, struct err *err)
 {
     const char *name = c->argv[c->i] + 2, *equals = strchr(name, '=');
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option *o = find_name(c->rows, name, n);
+    const struct option *o = find_name(c->rows, name, n), *no = NULL;
+    if (!o && n > 3 && !memcmp(name, "no-", 3))
+        no = find_name(c->rows, name + 3, n - 3);
+    if (can_be_unset(no) && equals)
+        return err_set(err, ERR_USAGE, "--no-%s takes no value", no->name);
+    if (can_be_unset(no)) {
+        unset_field(no, c->into);
+        return 0;
+    }
     if (!o)
         return unknown_option(c->rows, "--", name, n, err);
     if (takes_value(o))

@@ -12,7 +12,8 @@
  *     };
  *
  * Written as --data PATH, --data=PATH, -n 5, -n5; `--` ends the options; a later option wins over
- * an earlier one, except that a list keeps all. Texts point into argv: nothing is copied.
+ * an earlier one, except that a list keeps all. --no-NAME unsets a flag, and empties a list, that
+ * may stand in a recipe. Texts point into argv: nothing is copied.
  */
 #ifndef OPTION_H
 #define OPTION_H

@@ -9,7 +9,7 @@
 
 struct sample {
     const char *first, *second, *path;
-    bool flag, other;
+    bool flag, other, fast;
     int count, kind;
     double ratio;
     struct option_list list;
@@ -26,7 +26,9 @@ static const struct option rows[] = {
     OPTION(OPT_INT, 'c', "count", struct sample, count, "N", "how many", .min = 1, .max = 9),
     OPTION(OPT_FLOAT, 0, "ratio", struct sample, ratio, "R", "how much"),
     OPTION(OPT_CHOICE, 0, "kind", struct sample, kind, "KIND", "what it is", .choices = kinds),
-    OPTION(OPT_LIST, 0, "skip", struct sample, list, "NAME", "leave it out; may be repeated"),
+    OPTION(OPT_LIST, 0, "skip", struct sample, list, "NAME", "leave it out; may be repeated",
+           .recipe = true),
+    OPTION(OPT_FLAG, 0, "fast", struct sample, fast, NULL, "be quick", .recipe = true),
     OPTION_END,
 };
 
@@ -98,6 +100,19 @@ static void test_later_wins_and_lists_keep(void **state)
     assert_string_equal(s.list.at[1], "b");
 }
 
+static void test_unset(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct err err;
+    assert_int_equal(parse(&s, "--fast --skip a --no-fast --no-skip --skip b", &err), 0);
+    assert_false(s.fast);
+    assert_int_equal(s.list.n, 1);
+    assert_string_equal(s.list.at[0], "b");
+    assert_int_equal(parse(&s, "--no-fast --fast", &err), 0);
+    assert_true(s.fast);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -111,6 +126,9 @@ static void test_refused(void **state)
         {"--path --flag", "--path needs a value: --path PATH"},
         {"-p", "--path needs a value: --path PATH"},
         {"--flag=1", "--flag takes no value"},
+        {"--no-fast=1", "--no-fast takes no value"},
+        {"--no-flag", "unknown option '--no-flag'; did you mean '--flag'?"},
+        {"--no-path x", "unknown option '--no-path'; did you mean '--path'?"},
         {"--count x", "--count: 'x' is not a whole number"},
         {"--count 1.5", "--count: '1.5' is not a whole number"},
         {"--count 99999999999", "--count: '99999999999' is not a whole number"},
@@ -180,7 +198,8 @@ static void test_help(void **state)
                                    "      --ratio R           how much\n"
                                    "      --kind KIND         what it is\n"
                                    "                          one of: small, large\n"
-                                   "      --skip NAME         leave it out; may be repeated\n\n"
+                                   "      --skip NAME         leave it out; may be repeated\n"
+                                   "      --fast              be quick\n\n"
                                    "Examples\n"
                                    "  test a b\n";
     static const struct option_page page = {"test FIRST SECOND", "Tests.", "  test a b\n"};
@@ -211,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_short_forms),
         cmocka_unit_test(test_dashes),
         cmocka_unit_test(test_later_wins_and_lists_keep),
+        cmocka_unit_test(test_unset),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_set_by_name),
         cmocka_unit_test(test_count_leading),
