@@ -9,30 +9,31 @@
 #include "command.h"
 #include "exec.h"
 #include "infer.h"
-#include "place.h"
+#include "quantize_plan.h"
 #include "report_predict.h"
 #include "spell.h"
 #include "survey.h"
-#include "target.h"
 
 #include <string.h>
 
 struct check_options {
     struct common_options common;
-    const char *model, *target, *json;
+    const char *model, *target, *recipe, *json;
 };
 
 static const struct option check_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct check_options, model, NULL, "an ONNX model"),
     OPTION(OPT_STRING, 't', "target", struct check_options, target, "NAME",
-           "the runtime; see 'quern list targets' (default: onnxruntime)"),
+           "the runtime: of 'quern list targets' or of the recipe (default: onnxruntime)"),
+    OPTION(OPT_STRING, 0, "recipe", struct check_options, recipe, "FILE",
+           "what `quern quantize --recipe FILE` would do: its target, rules and options"),
     OPTION(OPT_STRING, 0, "json", struct check_options, json, "FILE",
            "of a quantized model: write how each layer will run as JSON"),
     COMMON_ROWS,
 };
 
 static const struct option_page check_page = {
-    .usage = "quern check MODEL [--target NAME] [--json FILE]",
+    .usage = "quern check MODEL [--target NAME] [--recipe FILE] [--json FILE]",
     .summary =
         "Says whether a model can be quantized: its inputs and outputs, operators that are not "
         "known or cannot be run, quantization that is there already, and which layers would stay "
@@ -43,6 +44,7 @@ static const struct option_page check_page = {
         "or refuses. The exit code is 1 where there are such.",
     .examples = "  quern check model.onnx\n"
                 "  quern check model.onnx --target openvino\n"
+                "  quern check model.onnx --recipe board.yaml\n"
                 "  quern check model.int8.onnx --target onnxruntime --json layers.json\n",
 };
 
@@ -98,27 +100,28 @@ static int judge(const struct model *m, const struct placement *p, struct err *e
     return 0;
 }
 
-static int check_quantized(const struct check_options *o, struct model *m, struct arena *a,
-                           struct err *err)
+static int check_quantized(const struct check_options *o, struct model *m, const char *runtime,
+                           struct arena *a, struct err *err)
 {
     struct prediction p;
     TRY(graph_infer(m->graph, err));
-    TRY(predict_model(m, o->target, a, &p, err));
-    predict_print(&p, o->target, stdout);
+    TRY(predict_model(m, runtime, a, &p, err));
+    predict_print(&p, runtime, stdout);
     if (o->json)
-        TRY(predict_write(&p, o->model, o->target, o->json, err));
+        TRY(predict_write(&p, o->model, runtime, o->json, err));
     if (p.count[VERDICT_FAILS])
         return err_set(err, ERR_INPUT, "%s: %s refuses it, or stops when it runs it", m->path,
-                       o->target);
+                       runtime);
     if (p.count[VERDICT_WRONG])
         return err_set(err, ERR_INPUT, "%s: %s computes something else than the model says",
-                       m->path, o->target);
+                       m->path, runtime);
     return 0;
 }
 
-static int check_model(const struct check_options *o, struct model *m, const struct target *t,
-                       struct arena *a, struct err *err)
+static int check_model(const struct check_options *o, const struct quantize_plan *plan,
+                       struct model *m, struct arena *a, struct err *err)
 {
+    const struct target *t = &plan->choice.target;
     struct survey s;
     struct placement *p = NULL;
     char nodes[COUNT_TEXT];
@@ -130,35 +133,35 @@ static int check_model(const struct check_options *o, struct model *m, const str
     if (s.quantized)
         printf("  quantized %d nodes, first %s\n", s.n_quantized, node_title(s.quantized));
     if (s.quantized)
-        return check_quantized(o, m, a, err);
+        return check_quantized(o, m, target_runtime(t), a, err);
     if (o->json)
         return err_set(err, ERR_USAGE, "check: --json is for quantized models");
-    if (command_place(m, t, o->common.jobs, a, &p, err))
+    if (quantize_plan_place(plan, m, o->common.jobs, a, &p, err))
         return err_at(err, "%s", m->path);
     printf("  layers    %d of %d can be quantized for %s\n", p->n_layer, p->n_layer + p->n_left,
            t->name);
     print_left(p, a);
     TRY(judge(m, p, err));
-    printf("It can be quantized: quern quantize %s --data PATH -o OUT\n", m->path);
+    printf("It can be quantized: quern quantize %s --data PATH -o OUT%s%s\n", m->path,
+           o->recipe ? " --recipe " : "", o->recipe ? o->recipe : "");
     return 0;
 }
 
 int cmd_check(int argc, char **argv, struct err *err)
 {
-    struct check_options o = {.target = target_table[0].name};
+    struct check_options o = {0};
     int todo = command_parse(&check_page, check_rows, &o, argc, argv, err);
     if (todo <= 0)
         return todo;
-    const struct target *t = target_find(o.target);
-    if (!t)
-        return err_set(err, ERR_USAGE, "check: unknown target '%s'; see 'quern list targets'",
-                       o.target);
-    struct model *m = command_read_model(o.model, err);
-    if (!m)
-        return -1;
+    struct quantize_plan plan;
     struct arena a = {0};
-    int r = check_model(&o, m, t, &a, err);
+    struct model *m = NULL;
+    int r = quantize_plan_open(&plan, o.recipe, o.target, err);
+    if (r >= 0)
+        m = command_read_model(o.model, err);
+    r = m ? check_model(&o, &plan, m, &a, err) : -1;
     arena_release(&a);
     model_close(m);
+    quantize_plan_release(&plan);
     return r;
 }

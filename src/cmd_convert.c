@@ -5,14 +5,14 @@
 #include "command.h"
 #include "log.h"
 #include "onnx.h"
-#include "pass.h"
-#include "target.h"
+#include "quantize_plan.h"
 
+#include <math.h>
 #include <string.h>
 
 struct convert_options {
     struct common_options common;
-    const char *model, *out, *passes, *target;
+    const char *model, *out, *passes, *target, *recipe;
     struct pass_options pass;
     struct dataset_options data;
     int opset;
@@ -28,6 +28,9 @@ static const struct option convert_rows[] = {
            "leave these passes out"),
     OPTION(OPT_STRING, 0, "target", struct convert_options, target, "NAME",
            "the runtime that 'place' and the lowering passes quantize for"),
+    OPTION(OPT_STRING, 0, "recipe", struct convert_options, recipe, "FILE",
+           "the target, the rules and the options of `quern quantize --recipe FILE`; what is given "
+           "here wins"),
     OPTION(OPT_INT, 0, "opset", struct convert_options, opset, "N",
            "the opset that 'raise-opset' raises to (default: what the target needs, 13 at least)"),
     OPTION(OPT_STRING, 0, "print-after", struct convert_options, pass.print_after, "NAME,...",
@@ -41,7 +44,8 @@ static const struct option convert_rows[] = {
     OPTION_HEADING("Output"),
     OPTION(OPT_STRING, 'o', "output", struct convert_options, out, "FILE", "the model to write"),
     OPTION(OPT_FLAG, 0, "external-data", struct convert_options, external, NULL,
-           "put the weights into FILE.data beside it, as files above 2 GB always do"),
+           "put the weights into FILE.data beside it, as files above 2 GB always do",
+           .recipe = true),
     COMMON_ROWS,
 };
 
@@ -80,19 +84,18 @@ static int check_order(const struct pass_list *list, struct err *err)
     return 0;
 }
 
-static int run_passes(const struct convert_options *o, const struct pass_list *list,
-                      struct model *m, struct err *err)
+static int run_passes(const struct convert_options *o, const struct quantize_plan *plan,
+                      const struct pass_list *list, struct model *m, struct err *err)
 {
     struct arena arena = {0}, scratch = {0};
     struct pass_ctx ctx = {
-        .jobs = o->common.jobs, .opset = o->opset, .observer = "auto", .arena = &arena,
-        .scratch = &scratch};
+        .jobs = o->common.jobs, .opset = o->opset, .observer = "auto", .sqnr = NAN,
+        .arena = &arena, .scratch = &scratch};
     struct dataset *d = NULL;
     int r = 0;
-    if (o->target && !(ctx.target = target_find(o->target)))
-        r = err_set(err, ERR_USAGE, "convert: unknown target '%s'; see 'quern list targets'",
-                    o->target);
-    if (!r && o->data.path && !(d = dataset_open(m->graph, &o->data, err)))
+    if (o->recipe || o->target)
+        quantize_plan_context(plan, &ctx);
+    if (o->data.path && !(d = dataset_open(m->graph, &o->data, err)))
         r = -1;
     ctx.data = d;
     if (!r)
@@ -105,38 +108,61 @@ static int run_passes(const struct convert_options *o, const struct pass_list *l
     return r;
 }
 
-static int convert_model(const struct convert_options *o, const struct pass_list *list,
-                         struct model *m, struct err *err)
+static int convert_model(const struct convert_options *o, const struct quantize_plan *plan,
+                         const struct pass_list *list, struct model *m, struct err *err)
 {
     const char *change = onnx_fidelity(m);
     if (change)
         log_debug("%s: the bytes will not be the same: %s", o->model, change);
     if (list->n)
-        TRY(run_passes(o, list, m, err));
+        TRY(run_passes(o, plan, list, m, err));
     struct onnx_write_options w = {.external = o->external};
     return onnx_write(m, o->out, &w, err);
 }
 
-int cmd_convert(int argc, char **argv, struct err *err)
+/* The command line over the recipe. The plan stays empty where neither names a target. */
+static int parse(struct convert_options *o, struct quantize_plan *plan, int argc, char **argv,
+                 struct err *err)
 {
-    struct convert_options o = {0};
-    int todo = command_parse(&convert_page, convert_rows, &o, argc, argv, err);
-    if (todo <= 0)
+    int todo = command_parse(&convert_page, convert_rows, o, argc, argv, err);
+    if (todo <= 0 || !(o->recipe || o->target))
         return todo;
-    if (!o.out)
+    TRY(quantize_plan_open(plan, o->recipe, o->target, err));
+    if (!o->recipe)
+        return todo;
+    const struct quantize_options *q = &plan->options;
+    *o = (struct convert_options){.data = q->data, .pass.skip = q->skip, .external = q->external};
+    return command_parse(&convert_page, convert_rows, o, argc, argv, err);
+}
+
+static int convert(const struct convert_options *o, const struct quantize_plan *plan,
+                   struct err *err)
+{
+    if (!o->out)
         return err_set(err, ERR_USAGE, "convert: no output: name the model to write with -o FILE");
     struct arena a = {0};
     struct pass_list run = {.n = 0}, skipped = {.n = 0};
     struct model *m = NULL;
     int r = -1;
-    if (!command_parse_passes("convert", o.passes, &a, &run, err)
-        && !command_parse_passes("convert", o.pass.skip, &a, &skipped, err)
-        && !command_check_print_after("convert", o.pass.print_after, err)
+    if (!command_parse_passes("convert", o->passes, &a, &run, err)
+        && !command_parse_passes("convert", o->pass.skip, &a, &skipped, err)
+        && !command_check_print_after("convert", o->pass.print_after, err)
         && !check_order(&run, err))
-        m = onnx_read(o.model, err);
+        m = onnx_read(o->model, err);
     if (m)
-        r = convert_model(&o, &run, m, err);
+        r = convert_model(o, plan, &run, m, err);
     model_close(m);
     arena_release(&a);
+    return r;
+}
+
+int cmd_convert(int argc, char **argv, struct err *err)
+{
+    struct convert_options o = {0};
+    struct quantize_plan plan = {0};
+    int r = parse(&o, &plan, argc, argv, err);
+    if (r > 0)
+        r = convert(&o, &plan, err);
+    quantize_plan_release(&plan);
     return r;
 }

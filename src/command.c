@@ -56,7 +56,7 @@ static int unknown_pass(const char *command, const char *name, struct err *err)
 int command_parse_passes(const char *command, const char *names, struct arena *a,
                          struct pass_list *list, struct err *err)
 {
-    if (!names)
+    if (!names || !*names)
         return 0;
     char *text = arena_strdup(a, names), *rest = text;
     while (rest) {
@@ -100,21 +100,4 @@ struct model *command_read_model(const char *path, struct err *err)
         return NULL;
     }
     return m;
-}
-
-int command_place(struct model *m, const struct target *t, int jobs, struct arena *a,
-                  struct placement **placement, struct err *err)
-{
-    struct arena scratch = {0};
-    struct pass_ctx ctx = {
-        .jobs = jobs, .target = t, .observer = "auto", .arena = a, .scratch = &scratch};
-    int n = 0;
-    while (n < pass_count && !(pass_table[n]->gives & FACT_PLACED))
-        n++;
-    struct pass_options how = {.skip = "clear-dead-channels,equalize,absorb-bias"};
-    int r = pass_run_all(pass_table, n + 1, m, &ctx, &how, err);
-    *placement = ctx.placement;
-    str_release(&ctx.notes);
-    arena_release(&scratch);
-    return r;
 }

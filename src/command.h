@@ -49,11 +49,6 @@ struct common_options {
 /* A model to be looked into and run: its functions are inlined. NULL: err says why. */
 struct model *command_read_model(const char *path, struct err *err);
 
-/* What quantize would place: runs its passes up to `place` on `m`. Those that choose better numbers
- * are left out; they take long, and change nothing of what is quantized. */
-int command_place(struct model *m, const struct target *t, int jobs, struct arena *a,
-                  struct placement **placement, struct err *err);
-
 /* Where samples come from; `field` is a struct dataset_options. */
 #define DATA_ROWS(owner, field)                                                                    \
     OPTION(OPT_STRING, 'd', "data", owner, field.path, "PATH",                                     \
@@ -80,7 +75,8 @@ int command_parse(const struct option_page *page, const struct option *rows, voi
 /* Where none was named: an error that says how to give data to this command. */
 int command_need_data(const char *command, const struct dataset_options *o, struct err *err);
 
-/* "a,b" to passes; NULL is none. An unknown name is an error, also where it is to be skipped. */
+/* "a,b" to passes; NULL and "" are none. An unknown name is an error, also where it is to be
+ * skipped. */
 enum { MAX_PASSES = 256 };
 struct pass_list {
     const struct pass *at[MAX_PASSES];

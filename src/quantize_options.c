@@ -25,8 +25,8 @@ static const struct option quantize_rows[] = {
            "put the weights into FILE.data (always above 2 GB)", .recipe = true),
     OPTION_HEADING("Quantization"),
     OPTION(OPT_STRING, 0, "recipe", struct quantize_options, recipe, "FILE",
-           "options, targets and rules for single nodes from a YAML file; what is given here wins "
-           "(docs/recipes.md)"),
+           "options, targets and rules for single nodes from a YAML file (docs/recipes.md); what "
+           "is given here wins, --no-NAME unsets a flag and empties a list"),
     OPTION(OPT_FLAG, 0, "print-recipe", struct quantize_options, print_recipe, NULL,
            "print the recipe that all of this makes, and do nothing"),
     OPTION(OPT_STRING, 't', "target", struct quantize_options, target, "NAME",
@@ -133,16 +133,23 @@ static int check_settings(const struct recipe *r, struct err *err)
     return status;
 }
 
+int quantize_read(struct quantize_options *o, struct recipe *r, const char *recipe,
+                  struct err *err)
+{
+    *o = defaults;
+    if (recipe)
+        TRY(recipe_read(r, recipe, quantize_rows, o, err));
+    TRY(check_skipped(o->skip, err));
+    return check_settings(r, err);
+}
+
 int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char **argv,
                    struct err *err)
 {
     *o = defaults;
     int go = command_parse(&quantize_page, quantize_rows, o, argc, argv, err);
     if (go > 0 && o->recipe) {
-        const char *path = o->recipe;
-        *o = defaults;
-        if (recipe_read(r, path, quantize_rows, o, err) < 0)
-            return -1;
+        TRY(quantize_read(o, r, o->recipe, err));
         go = command_parse(&quantize_page, quantize_rows, o, argc, argv, err);
     }
     if (go <= 0)
@@ -150,7 +157,6 @@ int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char 
     if (!o->out && !o->print_recipe)
         return err_set(err, ERR_USAGE, "where to? name the quantized model: -o FILE");
     TRY(check_skipped(o->skip, err));
-    TRY(check_settings(r, err));
     TRY(command_check_print_after("quantize", o->print_after, err));
     return 1;
 }

@@ -30,6 +30,9 @@ struct quantize_choice {
     struct str recipe; /* a recipe that says all of it */
 };
 
+/* Options of a recipe (NULL: none) over the defaults, checked as far as a recipe can set them. */
+int quantize_read(struct quantize_options *o, struct recipe *r, const char *recipe,
+                  struct err *err);
 /* Options of the command line over those of its recipe over the defaults. 1: go on; 0: the help was
  * printed; -1: error. */
 int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char **argv,

@@ -155,6 +155,70 @@ class Recipes(cli.Case):
         self.assertEqual(notes[0][:-1], notes[100])
         self.assertIn("kept for", notes[0][-1])
 
+    def test_unset(self):
+        """Flags, lists and passes to skip that the recipe sets."""
+        flags = "elementwise", "external-data", "requantize-rest"
+        recipe = self.recipe("".join(f"{flag}: true\n" for flag in flags)
+                             + "skip: equalize\nskip-node: [first, second]\n")
+        options = [f"--no-{flag}" for flag in flags] + ["--skip", "", "--no-skip-node"]
+        unset, _ = self.quern("quantize", "model.onnx", *recipe, *options, "--print-recipe",
+                              out=None)
+        never, _ = self.quern("quantize", "model.onnx", "--print-recipe", out=None)
+        self.assertEqual(unset.removesuffix("skip:\n"), never)
+        _, layers, _ = self.quantize(*recipe, *options, "--skip-node", "third")
+        self.assertEqual([n for n, w in layers.items() if "excluded" in w], ["third"])
+
+    def test_check(self):
+        text = """\
+model.onnx: IR version 8, opset 17, 3 nodes
+  input     x: float[2,4]
+  output    y: float[2,4]
+  layers    1 of 3 can be quantized for board
+  float     1: excluded by recipe.yaml:17: node 'first' (MatMul)
+  float     1: the target has no integer kernel for this operator: node 'third' (Gemm)
+It can be quantized: quern quantize model.onnx --data PATH -o OUT --recipe recipe.yaml
+"""
+        recipe = self.recipe(FULL)
+        self.quern("check", "model.onnx", *recipe, out=text)
+        out, _ = self.quern("check", "model.onnx", *recipe, "--target", "generic", out=None)
+        self.assertIn("2 of 3 can be quantized for generic\n", out)
+        self.fails(2, "unknown target 'bord'; see 'quern list targets'", "check", "model.onnx",
+                   *recipe, "--target", "bord")
+        self.fails(1, "recipe.yaml:1: unknown key 'tagret'; did you mean 'target'?", "check",
+                   "model.onnx", *self.recipe("tagret: qnn"))
+
+    def test_check_quantized(self):
+        """How it runs is said of the runtime that the target is made from."""
+        self.quantize(*self.recipe(FULL))
+        out, _ = self.quern("check", "o.onnx", "--recipe", "recipe.yaml", out=None)
+        self.assertIn("of the multiply-adds run in integers in onnxruntime\n", out)
+        out, _ = self.quern("show", "o.onnx", "--recipe", "recipe.yaml", out=None)
+        self.assertIn("# integer\n", out)
+
+    def test_show(self):
+        recipe = self.recipe(FULL)
+        out, _ = self.quern("show", "model.onnx", *recipe, out=None)
+        for line in ["excluded by recipe.yaml:17", "layer: weight uint8, input uint8",
+                     "float: the target has no integer kernel for this operator"]:
+            self.assertIn(f"# {line}" if "excluded" not in line else f"# float: {line}", out)
+        out, _ = self.quern("show", "model.onnx", *recipe, "--target", "onnxruntime", out=None)
+        self.assertEqual(out.count("# layer: weight"), 2)
+
+    def convert(self, *options):
+        """The layers between DequantizeLinear nodes after the passes that quantize."""
+        self.quern("convert", "model.onnx", "-o", "c.onnx", "--data", "data", "--pass",
+                   "place,calibrate,solve,lower-qdq", *options, out=None, err=None)
+        nodes = onnx.load(self.directory / "c.onnx").graph.node
+        made = {name: n.op_type for n in nodes for name in n.output}
+        return [n.name for n in nodes if n.name in ("first", "second", "third")
+                and made.get(n.input[1]) == "DequantizeLinear"]
+
+    def test_convert(self):
+        """Single passes obey the recipe."""
+        self.assertEqual(self.convert(*self.recipe(FULL)), ["second"])
+        recipe = self.recipe("skip-node: second\nsamples: 2\n")
+        self.assertEqual(self.convert(*recipe), ["first", "third"])
+
     def test_rule_for_nothing(self):
         _, err = self.quern("quantize", "model.onnx", "--data", "data", "-o", "o.onnx",
                             *self.recipe("rules:\n- {nodes: x, quantize: none}\n"), out=None,

@@ -284,7 +284,7 @@ bias int32
   int64[1,2]  [most] y = ArgMax(e)
 }
 """)
-        self.fails(2, "show: unknown target 'moon'; see 'quern list targets'", "show",
+        self.fails(2, "unknown target 'moon'; see 'quern list targets'", "show",
                    "model.onnx", "--target", "moon")
 
     def test_target_of_a_quantized_model(self):

@@ -36,9 +36,9 @@ usage: quern show MODEL [options]
 Prints a model's graph as text, a line a node: names, types, attributes, and how values
 are quantized.
 
-With --target the graph is what `quern quantize` would make of it, prepared and placed,
-before any data are seen: what is decided by measuring is not in it, but in the report
-of `quern quantize --report`.
+With --target or --recipe the graph is what `quern quantize` would make of it, prepared
+and placed, before any data are seen: what is decided by measuring is not in it, but in
+the report of `quern quantize --report`.
 
   MODEL                   an ONNX model
 
@@ -48,6 +48,8 @@ Options
   -t, --target NAME       place the quantization for this runtime, and say of each node
                           why it is quantized or not; of a quantized model, how the
                           runtime executes it
+      --recipe FILE       the same as `quern quantize --recipe FILE` would do it: its
+                          target, rules and options
       --summary           counts instead of the graph
       --no-constants      leave the list of constants out
       --types             a line a value instead of the graph: where (nothing, or a
@@ -66,6 +68,7 @@ Examples
   quern show model.onnx --node '*conv1*'
   quern show model.onnx --node Gemm
   quern show model.onnx --target openvino --no-constants
+  quern show model.onnx --recipe board.yaml
   quern show model.int8.onnx --target openvino --node Conv
 """
 
@@ -182,7 +185,7 @@ class Options(cli.Case):
                       "it", "convert", "m.onnx", "-o", "o.onnx", "--pass", "place,solve")
 
     def test_unknown_target(self):
-        self.fails(2, "check: unknown target 'toaster'; see 'quern list targets'",
+        self.fails(2, "unknown target 'toaster'; see 'quern list targets'",
                    "check", "m.onnx", "--target", "toaster")
 
     def test_unknown_list(self):
