@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "pass.h"
+#include "place_slow.h"
 #include "rule.h"
 
 /* A rule that fits nothing is a slip of the user's, or for another model. */
@@ -19,6 +20,27 @@ static void note_idle_rules(const struct model *m, struct pass_ctx *ctx)
         }
 }
 
+/* Whoever reads "10 of 10 layers" should know that some of them run in float. */
+static void note_volumes(const struct placement *p, struct pass_ctx *ctx)
+{
+    const struct node *first = NULL;
+    int n = 0;
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct node *node = p->layer[i].node;
+        if (!node->in[0].plain && p->layer[i].input->quant)
+            continue;
+        bool slow = place_is_slow_volume(ctx->target, node);
+        n += slow;
+        first = slow && !first ? node : first;
+    }
+    if (!n)
+        return;
+    str_printf(&ctx->notes, "%d layers, '%s' first: the weight alone is rounded: " SLOW_VOLUME "\n",
+               n, node_name(first));
+    log_info("note: of %d layers, '%s' first, the weight alone is rounded: " SLOW_VOLUME, n,
+             node_name(first));
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->target)
@@ -27,6 +49,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct placement *p = NEW(ctx->arena, struct placement);
     TRY(place_model(m, ctx->target, ctx->skip_nodes, ctx->arena, p, err));
     ctx->placement = p;
+    note_volumes(p, ctx);
     return p->n_layer;
 }
 

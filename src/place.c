@@ -14,8 +14,8 @@
 #include "place_branches.h"
 #include "place_codes.h"
 #include "place_form.h"
+#include "place_slow.h"
 #include "place_units.h"
-#include "predict_cost.h"
 #include "quantized.h"
 #include "recurrent.h"
 #include "rule.h"
@@ -114,16 +114,6 @@ static int64_t weight_channels(const struct tensor *w, const struct op_weight *o
     return w->shape.dim[ow->axis] * (ow->groups > 1 ? ow->groups : 1);
 }
 
-/* ONNX Runtime gathers the input of each group for itself, and is slow at it where groups are many
- * and small. */
-static bool is_slow_in_integers(const struct place *p, const struct node *n)
-{
-    struct layer_cost c;
-    return p->target->slow_groups && p->target->inputs == INPUTS_CALIBRATED && n->op == OP_Conv
-        && node_int(n, "group", 1) > 1 && cost_of_layer(n, &c)
-        && c.integer > 2.5 * (c.real + c.conversions);
-}
-
 /* The integer kernels of ConvTranspose take an input whose zero point is 0. */
 static const char *reason_against_transposed(const struct place *p, const struct node *n)
 {
@@ -185,8 +175,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "the runtime does not load it with int8 activations from opset 21 on";
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
-    if (p->leave_slow && is_slow_in_integers(p, n))
-        return "the target's float kernel is much faster for so small groups";
+    if (p->leave_slow && !p->rule[n->id].all && place_is_slow_group(p->target, n))
+        return SLOW_GROUPS;
     if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))
         return reason;
     if (n->op == OP_MatMul)
@@ -234,7 +224,8 @@ static bool use_is_layer_weight(const struct place *p, const struct use *u, int 
 
 static bool takes_weight_only(const struct place *p, const struct node *n)
 {
-    return p->target->inputs == INPUTS_FLOAT || p->rule[n->id].weights_only;
+    return p->target->inputs == INPUTS_FLOAT || p->rule[n->id].weights_only
+        || (!p->rule[n->id].all && place_is_slow_volume(p->target, n));
 }
 
 /* A weight that somebody else reads as well, or reads along another axis, or in another type, is
@@ -395,7 +386,7 @@ static bool has_fast_layer(const struct place *p, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next)
         if (op_table[n->op].role == ROLE_WEIGHTED && !reason_against(p, n)
-            && !is_slow_in_integers(p, n))
+            && !place_is_slow_group(p->target, n))
             return true;
     return false;
 }

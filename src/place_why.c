@@ -6,6 +6,7 @@
 #include "place_why.h"
 
 #include "op.h"
+#include "place_slow.h"
 #include "recurrent.h"
 
 static const char *type_text(struct arena *a, const struct qtype *t)
@@ -20,7 +21,7 @@ static const struct quant *quant_seen(const struct node *n, int i)
     return v && !n->in[i].plain ? v->quant : NULL;
 }
 
-static const char *explain_layer(const struct qlayer *l, struct arena *a)
+static const char *explain_layer(const struct target *t, const struct qlayer *l, struct arena *a)
 {
     const struct value *bias = qlayer_bias(l);
     const char *text = arena_printf(a, "layer: weight %s",
@@ -29,6 +30,8 @@ static const char *explain_layer(const struct qlayer *l, struct arena *a)
     if (x)
         text = arena_printf(a, "%s, input %s", text,
                             x->type.dynamic ? "rounded at run time" : type_text(a, &x->type));
+    else if (place_is_slow_volume(t, l->node))
+        text = arena_printf(a, "%s, input float: " SLOW_VOLUME, text);
     if (l->output->quant)
         text = arena_printf(a, "%s, output %s", text, type_text(a, &l->output->quant->type));
     if (bias)
@@ -104,7 +107,7 @@ const char **place_explain(const struct model *m, const struct target *t,
         why[p->left[i].node->id] = arena_printf(a, "float: %s", p->left[i].reason);
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
-        why[l->node->id] = explain_layer(l, a);
+        why[l->node->id] = explain_layer(t, l, a);
         if (l->bias_node && l->bias_node != l->node)
             why[l->bias_node->id] = arena_printf(a, "layer: the bias of '%s'",
                                                  *l->node->name ? l->node->name

@@ -20,11 +20,14 @@ enum {
 };
 
 static const double float_rate = 55e3, float_depthwise_rate = 35e3, float_unaligned_rate = 4.5e3,
-                    float_grouped_rate = 18e3, float_other_rank_rate = 28e3,
+                    float_grouped_rate = 18e3, float_matrix_rate = 35e3,
                     integer_rate = 150e3, integer_depthwise_rate = 30e3, vector_rate = 12e3,
                     integer_vector_rate = 40e3;
-static const double per_node = 1, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4, per_tap = 7e-3,
+static const double per_node = 1, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4,
                     per_converted = 2e-4;
+/* Of a position and element of the filter, to copy it, or where it lies. */
+static const double float_copy = 1.5e-4, float_volume_copy = 3.5e-4, volume_pointer = 7.5e-3,
+                    volume_copy = 11e-3;
 
 struct conv_size {
     double positions; /* outputs a channel */
@@ -73,8 +76,10 @@ static bool multiple(double n, double of)
 static double float_conv(const struct conv_size *s)
 {
     double filter = s->positions * s->taps;
-    if (s->rank != 4)
-        return filter * s->in * s->out * s->groups / float_other_rank_rate;
+    if (s->rank != 4) {
+        double copy = s->rank > 4 ? float_volume_copy : float_copy;
+        return filter * s->groups * s->in * (copy + s->out / float_matrix_rate);
+    }
     if (s->groups > 1 && s->in == 1 && s->out == 1)
         return multiple(s->groups, 4) ? filter * round_up(s->groups, BLOCK) / float_depthwise_rate
                                       : filter * s->groups / float_unaligned_rate;
@@ -87,6 +92,8 @@ static double float_conv(const struct conv_size *s)
 static double integer_depthwise(const struct conv_size *s)
 {
     double filter = s->positions * s->taps, channels = s->groups;
+    if (s->rank > 4)
+        return filter * (volume_pointer + channels / integer_depthwise_rate);
     if (multiple(channels, BLOCK))
         return filter * (1e-3 + channels / integer_depthwise_rate);
     return filter * ((multiple(channels, BLOCK / 2) ? 1.5e-3 : 3.8e-3) + channels * 8e-5);
@@ -97,9 +104,11 @@ static double integer_conv(const struct conv_size *s)
     double computed = s->positions * s->taps * s->in * s->out * s->groups / integer_rate;
     if (s->groups > 1 && s->in == 1 && s->out == 1)
         return integer_depthwise(s);
+    bool in_place = multiple(s->in, 4) && multiple(s->out, BLOCK) && s->groups == 1;
     if (s->rank > 4)
-        return computed + s->positions * s->taps * s->groups * per_tap;
-    if (multiple(s->in, 4) && multiple(s->out, BLOCK) && s->groups == 1)
+        return computed + s->positions * s->taps * s->groups
+                              * (in_place ? volume_pointer : volume_copy);
+    if (in_place)
         return computed;
     double copied = s->positions * s->groups * (s->rows * per_row + s->taps * s->in * per_byte);
     return (s->groups > 1 ? 2 : 1) * copied + computed;

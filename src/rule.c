@@ -126,6 +126,7 @@ static void apply(const struct rule *r, const char *why, struct node_rule *to)
     if (r->extent != RULE_OPEN) {
         to->why_float = r->extent == RULE_NONE ? why : NULL;
         to->weights_only = r->extent == RULE_WEIGHTS;
+        to->all = r->extent == RULE_ALL;
     }
     if (r->weights)
         to->weight = &r->weight;

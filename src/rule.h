@@ -31,7 +31,7 @@ struct rules {
 /* What holds for one node. */
 struct node_rule {
     const char *why_float; /* NULL: it may be quantized */
-    bool weights_only;
+    bool weights_only, all; /* RULE_WEIGHTS, RULE_ALL */
     const struct qtype *weight, *activation; /* NULL: the target's */
 };
 

@@ -56,6 +56,7 @@ const struct target target_table[N_TARGETS] = {
         .add_is_bias = true,
         .rounds_floats = true,
         .slow_groups = true,
+        .slow_volumes = true,
         .no_signed_sums = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",

@@ -105,7 +105,7 @@ def conv_1d(net):
 
 @layer
 def conv_3d(net):
-    net.output(conv(net, net.input("batch", 4, 6, 7, 8), 4, 8, (3, 3, 3), pads=[1] * 6))
+    net.output(conv(net, net.input("batch", 16, 6, 7, 8), 16, 16, (3, 3, 3), pads=[1] * 6))
 
 
 @layer

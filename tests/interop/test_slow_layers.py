@@ -87,17 +87,51 @@ class SlowLayers(unittest.TestCase):
         self.quantize(net, "--target", "openvino")
         self.assertTrue(all(layer["quantized"] for layer in self.report["layers"]))
 
+    def net(self, channels, size):
+        """Two convolutions over size."""
+        net = Net(7)
+        x = net.input(1, channels, *size)
+        for _ in range(2):
+            w = net.weight(channels, channels, *[3] * len(size))
+            x = net.node("Relu", net.node("Conv", x, w, net.bias(channels)))
+        net.output(x)
+        return net
+
+    def test_volumes(self):
+        """Of volumes with few channels the weight alone is rounded, unless a recipe asks."""
+        why = "the target's float kernel is faster for volumes of so few channels"
+        for channels, integer, text in [
+                (5, 0, None), (16, 2, None),
+                (5, 2, "rules: [{operators: Conv, quantize: all}]"),
+                (5, 2, "target: t\ntargets: {t: {base: onnxruntime, slow-volumes: false}}")]:
+            with self.subTest((channels, text)), tempfile.TemporaryDirectory() as directory:
+                self.directory = pathlib.Path(directory)
+                recipe = self.directory / "recipe.yaml"
+                recipe.write_text(text or "{}")
+                net = self.net(channels, (12, 12, 12))
+                out, data = self.quantize(net, "--recipe", recipe)
+                self.check(out, data, QLinearConv=integer, FusedConv=2 - integer)
+                self.assertEqual([layer["quantized"] for layer in self.report["layers"]],
+                                 [True, True])
+                weights = [w.dtype for w in quern.initializers(onnx.load(out)).values()
+                           if w.ndim == 5]
+                self.assertEqual(weights, [np.dtype(np.int8)] * 2)
+                told = sum(why in row["why"] for row in self.report["nodes"])
+                self.assertEqual(told, 2 - integer)
+                notes = [p["notes"] for p in self.report["passes"] if p["name"] == "place"][0]
+                self.assertEqual(any(why in note for note in notes), integer == 0)
+                shown = quern.run("show", self.directory / "float.onnx", "--recipe", recipe)
+                self.assertEqual(shown.count(why), 2 - integer)
+
     def test_advice(self):
         """Volumes with three channels are slow in integers, pictures with 64 are not."""
+        recipe = "rules: [{operators: Conv, quantize: all}]"
         for channels, size, slow in (3, (16, 16, 16), True), (64, (28, 28), False):
             with self.subTest(channels), tempfile.TemporaryDirectory() as directory:
-                self.directory, net = pathlib.Path(directory), Net(7)
-                x = net.input(1, channels, *size)
-                for _ in range(2):
-                    w = net.weight(channels, channels, *[3] * len(size))
-                    x = net.node("Relu", net.node("Conv", x, w, net.bias(channels)))
-                net.output(x)
-                out, _ = self.quantize(net)
+                self.directory = pathlib.Path(directory)
+                (self.directory / "recipe.yaml").write_text(recipe)
+                out, _ = self.quantize(self.net(channels, size), "--recipe",
+                                       self.directory / "recipe.yaml")
                 advice = self.report["advice"]
                 self.assertEqual(len(advice), 2 * slow, advice)
                 self.assertEqual("  note      its layers may take" in self.said, slow)

@@ -247,7 +247,7 @@ def conv_1d(net):
 
 @case()
 def conv_3d(net):
-    net.output(net.node("Conv", image(net, 4, 6, 6, 6), net.weight(8, 4, 3, 3, 3)))
+    net.output(net.node("Conv", image(net, 16, 6, 6, 6), net.weight(16, 16, 3, 3, 3)))
 
 
 @case(integer=2)

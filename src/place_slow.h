@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place_slow: convolutions that the target's float kernel computes much faster, whatever is around
+ * them. Where a rule says `quantize: all` of a node, they are not asked for.
+ */
+#ifndef PLACE_SLOW_H
+#define PLACE_SLOW_H
+
+#include "target.h"
+
+#define SLOW_GROUPS "the target's float kernel is much faster for so small groups"
+#define SLOW_VOLUME "the target's float kernel is faster for volumes of so few channels"
+
+/* Stays float as a whole. */
+bool place_is_slow_group(const struct target *t, const struct node *n);
+/* Its weight alone is rounded. */
+bool place_is_slow_volume(const struct target *t, const struct node *n);
+
+#endif
