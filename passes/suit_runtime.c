@@ -6,8 +6,8 @@
  * output are quantized. And it gives each reader of a DequantizeLinear one of its own, so that it
  * finds no x * Sigmoid(x), which it has a kernel for:
  *
- *     Conv(x, w)      =>  Conv(Clip(x), w)         w float, x dequantized
- *     x * Sigmoid(x)  =>  y * Sigmoid(y), y = Clip(x)
+ *     Conv(x, w)      =>  Conv(Clip(x), w)                        w float, x dequantized
+ *     x * Sigmoid(x)  =>  com.microsoft.QuickGelu(x), alpha = 1   x dequantized
  *
  * The limits of the Clip lie a step outside of what codes stand for: it changes no number, and the
  * runtime looks no further.
@@ -50,38 +50,55 @@ static struct value *clip_codes(const struct value *v, struct node *n)
     return build_node(&at, OP_Clip, 3, in, 1)->out[0];
 }
 
-/* x * Sigmoid(x) behind a DequantizeLinear that nobody else reads: the Sigmoid; NULL: another. */
-static struct node *gate_behind(const struct node *dequantize)
+/* The Sigmoid of n = x * Sigmoid(x), where x comes out of a DequantizeLinear and goes nowhere else;
+ * NULL: n is another. */
+static struct node *gate_of(const struct node *n)
 {
-    const struct value *x = dequantize->out[0];
-    struct node *sigmoid = NULL, *product = NULL;
-    int n = 0;
-    value_each_use(x, u) {
-        n++;
-        sigmoid = u->user->op == OP_Sigmoid ? u->user : sigmoid;
-        product = u->user->op == OP_Mul ? u->user : product;
+    for (int i = 0; n->op == OP_Mul && i < 2; i++) {
+        const struct value *x = node_input(n, 1 - i);
+        struct node *sigmoid = value_def(node_input(n, i), OP_Sigmoid);
+        if (!sigmoid || node_input(sigmoid, 0) != x || !value_def(x, OP_DequantizeLinear))
+            continue;
+        int uses = 0;
+        value_each_use(x, u)
+            uses++;
+        if (uses == 2 && value_only_user(sigmoid->out[0]) == n && sigmoid->graph == n->graph
+            && x->type.dtype == DTYPE_F32)
+            return sigmoid;
     }
-    bool gate = n == 2 && sigmoid && product && sigmoid->graph == product->graph
-             && value_only_user(sigmoid->out[0]) == product;
-    return gate ? sigmoid : NULL;
+    return NULL;
 }
 
-/* Changes: Clip nodes. */
+static void write_gelu(struct node *n, struct node *sigmoid)
+{
+    struct model *m = n->graph->model;
+    struct build at = build_before(n);
+    struct value *x = node_input(sigmoid, 0);
+    struct node *gelu = build_node(&at, OP_QuickGelu, 1, &x, 1);
+    node_set_float(gelu, "alpha", 1);
+    gelu->out[0]->type = n->out[0]->type;
+    value_replace(n->out[0], gelu->out[0]);
+    value_swap_names(n->out[0], gelu->out[0]);
+    node_remove(n);
+    node_remove(sigmoid);
+    if (!model_opset(m, gelu->domain))
+        model_set_opset(m, gelu->domain, 1);
+}
+
+/* Changes: Clip and QuickGelu nodes. */
 static int suit_graph(struct graph *g)
 {
     int changes = 0;
     graph_each(g, n) {
         struct value *cut = NULL;
-        struct node *sigmoid = n->op == OP_DequantizeLinear ? gate_behind(n) : NULL;
-        if (sigmoid && (cut = clip_codes(n->out[0], sigmoid))) {
-            node_set_input(value_only_user(sigmoid->out[0]),
-                           node_input(value_only_user(sigmoid->out[0]), 0) == n->out[0] ? 0 : 1,
-                           cut);
-            node_set_input(sigmoid, 0, cut);
+        struct node *sigmoid = gate_of(n);
+        if (sigmoid) {
+            write_gelu(n, sigmoid);
+            changes++;
         } else if (predict_ort_rounds_weight(n) && (cut = clip_codes(n->in[0].value, n))) {
             node_set_input(n, 0, cut);
+            changes++;
         }
-        changes += cut != NULL;
     }
     return changes;
 }
@@ -100,7 +117,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 
 const struct pass pass_suit_runtime = {
     .name = "suit-runtime",
-    .summary = "keep ONNX Runtime from rounding float layers, and x * Sigmoid(x) in one piece",
+    .summary = "keep ONNX Runtime from rounding float layers and from parting x * Sigmoid(x)",
     .needs = FACT_TYPES,
     .breaks = FACT_TYPES,
     .run = run,
