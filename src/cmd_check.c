@@ -100,12 +100,26 @@ static int judge(const struct model *m, const struct placement *p, struct err *e
     return 0;
 }
 
+/* How long it takes is said of one sample. */
+static void take_one_sample(struct model *m)
+{
+    struct err incomplete = {0};
+    for (int i = 0; i < m->graph->n_input; i++) {
+        struct shape *s = &m->graph->input[i]->type.shape;
+        if (s->rank > 0 && s->dim[0] < 0)
+            s->dim[0] = 1;
+    }
+    graph_infer(m->graph, &incomplete);
+}
+
 static int check_quantized(const struct check_options *o, struct model *m, const char *runtime,
                            struct arena *a, struct err *err)
 {
     struct prediction p;
     TRY(graph_infer(m->graph, err));
     TRY(predict_model(m, runtime, a, &p, err));
+    take_one_sample(m);
+    predict_again(m, runtime, a, &p);
     predict_print(&p, runtime, stdout);
     if (o->json)
         TRY(predict_write(&p, o->model, runtime, o->json, err));

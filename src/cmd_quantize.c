@@ -48,6 +48,8 @@ static int quantize_model(const struct quantize_options *o, const struct quantiz
         struct onnx_write_options how = {.stamp = true, .external = o->external};
         status = onnx_write(m, o->out, &how, err);
         r->output = (struct report_file){o->out, quantize_bytes(o->out)};
+        if (status >= 0)
+            status = quantize_report_advice(r, m, d, err);
     } else {
         err_at(err, "%s", o->model);
     }

@@ -5,8 +5,8 @@
 #include "predict.h"
 
 #include "op.h"
-#include "predict_cost.h"
 #include "predict_layer.h"
+#include "predict_time.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,7 +17,7 @@ const char *const verdict_names[N_VERDICTS] = {
 
 static const struct runtime {
     const char *target;
-    bool timed; /* predict_cost.c has formulas for it */
+    bool timed; /* predict_time.c has formulas for it */
     struct judgement (*judge)(const struct node *n);
     const char *(*refuse)(const struct node *n);
 } runtimes[] = {
@@ -142,30 +142,19 @@ static void walk_graph(struct walk *w, const struct graph *g)
     }
 }
 
-/* The costs of all integer kernels, if all are known. */
-static void predict_cost(const struct model *m, struct arena *a, struct prediction *p)
-{
-    bool *integer = NEW_ARRAY(a, m->n_nodes, bool);
-    struct layer_cost all = {0};
-    bool known = true;
-    for (int i = 0; i < p->node.n; i++) {
-        struct predicted *n = &p->node.at[i];
-        integer[n->node->id] = n->is.verdict == VERDICT_INTEGER;
-        if (n->is.verdict != VERDICT_INTEGER)
-            continue;
-        known = cost_of_layer(n->node, &n->cost) && known;
-        all.real += n->cost.real;
-        all.integer += n->cost.integer;
-    }
-    all.conversions = cost_of_conversions(m, integer);
-    if (known)
-        p->cost = all;
-}
-
 /* It would be faster in float, with conversions around it. */
 static bool is_slow(const struct predicted *n)
 {
     return n->cost.integer > 1.5 * (n->cost.real + n->cost.conversions);
+}
+
+static const char *cause(const struct model_time *t)
+{
+    if (t->gates > t->kernels && t->gates > t->conversions)
+        return "for gates with factors: --skip equalize leaves them whole";
+    return t->conversions > t->kernels
+               ? "between integer layers: conversions, and what a float layer takes in"
+               : "for layers that are small or of few channels";
 }
 
 const char *predict_advice(const struct prediction *p, const char *target, struct arena *a)
@@ -182,10 +171,9 @@ const char *predict_advice(const struct prediction *p, const char *target, struc
             first = *n->node->name ? n->node->name : n->node->out[0]->name;
         most = fmax(most, n->cost.integer - n->cost.real);
     }
-    double times = (p->cost.integer + p->cost.conversions) / p->cost.real;
-    if (p->cost.real > 0 && times > 1.25)
-        text = arena_printf(a, "its layers may take %.1f times as long in %s as in float, being "
-                            "small or of few channels\n", times, target);
+    if (p->time.now > 1.1 * p->time.real)
+        text = arena_printf(a, "it may take %.1f times as long in %s as the float model, most of "
+                            "it %s\n", p->time.now / p->time.real, target, cause(&p->time));
     if (slow)
         text = arena_printf(a, "%s%d of its layers would be faster in float, '%s' most of all: "
                             "--skip-node leaves them so\n", text, slow, first);
@@ -210,9 +198,21 @@ int predict_model(const struct model *m, const char *target, struct arena *a, st
         p->macs += n->macs;
         p->integer_macs += n->is.verdict == VERDICT_INTEGER ? n->macs : 0;
     }
-    if (r->timed && !w.refused)
-        predict_cost(m, a, p);
+    predict_again(m, target, a, p);
     return 0;
+}
+
+void predict_again(const struct model *m, const char *target, struct arena *a,
+                   struct prediction *p)
+{
+    const struct runtime *r = find_runtime(target);
+    if (r && r->timed && !p->count[VERDICT_FAILS])
+        predict_time(m, a, p);
+}
+
+double predict_time_ratio(const struct prediction *p)
+{
+    return p->time.real > 0 ? p->time.now / p->time.real : NAN;
 }
 
 double predict_share(const struct prediction *p)

@@ -39,13 +39,18 @@ struct predicted { /* a node that multiplies by weights, or two activations */
     struct layer_cost cost; /* of an integer kernel; 0 where nothing is known */
 };
 
+/* Microseconds of a run in the runtime, roughly: of the model, and of the float model that it was
+ * made from. Bodies of If, Loop and Scan count once. */
+struct model_time {
+    double real, now; /* 0: not known, as where an integer kernel has no formula */
+    double kernels, conversions, gates; /* what is in `now` and not in `real`, by cause */
+};
+
 struct prediction {
     VEC(struct predicted) node; /* in the order of the graph; bodies behind their node */
     double macs, integer_macs;
     int count[N_VERDICTS];
-    /* All integer kernels and what converts to and from them; 0: not known, as where one of them
-     * has no formula. */
-    struct layer_cost cost;
+    struct model_time time;
 };
 
 /* Lines that tell the user where integers are likely to be slower than float; "": they are not, or
@@ -59,8 +64,13 @@ bool predict_knows(const char *target);
  * -1: there are no rules for this target. */
 int predict_model(const struct model *m, const char *target, struct arena *a, struct prediction *p,
                   struct err *err);
+/* Costs and times once more, by the same verdicts, since dims have become known. */
+void predict_again(const struct model *m, const char *target, struct arena *a,
+                   struct prediction *p);
 /* Would ONNX Runtime quantize the float weight of this layer, since its input and output are? */
 bool predict_ort_rounds_weight(const struct node *n);
+/* Of the model's time and the float model's; NAN: not known. */
+double predict_time_ratio(const struct prediction *p);
 /* Percent of the multiply-adds that run in integers; 0 where there are none. */
 double predict_share(const struct prediction *p);
 

@@ -22,9 +22,12 @@ enum {
 static const double float_rate = 55e3, float_depthwise_rate = 35e3, float_unaligned_rate = 4.5e3,
                     float_grouped_rate = 18e3, float_matrix_rate = 35e3,
                     integer_rate = 150e3, integer_depthwise_rate = 30e3, vector_rate = 12e3,
-                    integer_vector_rate = 40e3;
-static const double per_node = 1, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4,
-                    per_converted = 2e-4;
+                    integer_vector_rate = 40e3, float_recurrent_rate = 30e3,
+                    integer_recurrent_rate = 90e3;
+static const double per_node = COST_PER_NODE, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4,
+                    per_converted = COST_PER_CONVERTED;
+/* Of an element, amid a network, where the next kernel does not find it in the cache. */
+static const double per_written = 2e-4;
 /* Of a position and element of the filter, to copy it, or where it lies. */
 static const double float_copy = 1.5e-4, float_volume_copy = 3.5e-4, volume_pointer = 7.5e-3,
                     volume_copy = 11e-3;
@@ -36,8 +39,7 @@ struct conv_size {
     int rank;
 };
 
-/* Product of dims from..rank-1; 0: the rank is not known. */
-static double size_of(const struct value *v, int from)
+double cost_size(const struct value *v, int from)
 {
     double n = v->type.shape.rank > 0;
     for (int i = from; i < v->type.shape.rank; i++) {
@@ -56,12 +58,12 @@ static bool conv_size(const struct node *n, struct conv_size *s)
 {
     const struct value *w = node_input(n, 1), *y = n->out[0];
     int rank = w ? w->type.shape.rank : 0;
-    if (rank < 3 || size_of(w, 0) <= 0 || y->type.shape.rank != rank || size_of(y, 0) <= 0)
+    if (rank < 3 || cost_size(w, 0) <= 0 || y->type.shape.rank != rank || cost_size(y, 0) <= 0)
         return false;
     *s = (struct conv_size){.rank = rank, .groups = (double)node_int(n, "group", 1)};
     double channels = (double)w->type.shape.dim[0];
-    s->positions = size_of(y, 0) / channels;
-    s->taps = size_of(w, 2);
+    s->positions = cost_size(y, 0) / channels;
+    s->taps = cost_size(w, 2);
     s->rows = s->taps / (double)w->type.shape.dim[rank - 1];
     s->in = (double)w->type.shape.dim[1];
     s->out = channels / s->groups;
@@ -118,82 +120,43 @@ static bool product_cost(const struct node *n, struct layer_cost *c)
 {
     const struct value *w = node_input(n, 1);
     int rank = n->out[0]->type.shape.rank, w_rank = w ? w->type.shape.rank : 0;
-    double outputs = size_of(n->out[0], 0);
+    double outputs = cost_size(n->out[0], 0);
     if (outputs <= 0 || w_rank < 2)
         return false;
-    double columns = size_of(n->out[0], rank - 1);
-    double macs = outputs / columns * size_of(w, w_rank - 2);
+    double columns = cost_size(n->out[0], rank - 1);
+    double macs = outputs / columns * cost_size(w, w_rank - 2);
     bool vector = outputs < 4 * columns;
     c->real = 2 * per_node + macs / (vector ? vector_rate : float_rate);
     c->integer = 3 * per_node + macs / (vector ? integer_vector_rate : integer_rate);
     return true;
 }
 
+static bool recurrent_cost(const struct node *n, struct layer_cost *c)
+{
+    const struct value *x = node_input(n, 0);
+    double elements = cost_size(node_input(n, 1), 0) + cost_size(node_input(n, 2), 0);
+    if (!x || x->type.shape.rank != 3 || elements <= 0)
+        return false;
+    double steps = cost_size(x, 0) / cost_size(x, 1), samples = cost_size(x, 1) / cost_size(x, 2);
+    double macs = steps * samples * elements;
+    steps *= node_string_is(n, "direction", "forward", "bidirectional") ? 2 : 1;
+    c->real = per_conv + 0.3 * steps + macs / float_recurrent_rate;
+    c->integer = per_conv + 0.4 * steps + macs / integer_recurrent_rate;
+    return true;
+}
+
 bool cost_of_layer(const struct node *n, struct layer_cost *c)
 {
     struct conv_size s;
+    if (n->op == OP_LSTM || n->op == OP_GRU || n->op == OP_RNN || n->op == OP_DynamicQuantizeLSTM)
+        return recurrent_cost(n, c);
     if (n->op == OP_Gemm || n->op == OP_MatMul)
         return product_cost(n, c);
     if (n->op != OP_Conv || !conv_size(n, &s))
         return false;
-    double elements = size_of(node_input(n, 0), 0) + size_of(n->out[0], 0);
-    c->real = per_conv + float_conv(&s);
+    double elements = cost_size(node_input(n, 0), 0) + cost_size(n->out[0], 0);
+    c->real = per_conv + float_conv(&s) + per_written * cost_size(n->out[0], 0);
     c->integer = per_conv + integer_conv(&s);
     c->conversions = 4 * per_node + 2 * per_converted * elements;
     return true;
-}
-
-/* Does an integer kernel take this value in, maybe behind operators that only move codes? */
-static bool all_are_layers(const struct value *v, const bool *integer, int depth)
-{
-    value_each_use(v, u) {
-        const struct node *n = u->user;
-        bool moves = depth > 0 && n->n_out == 1 && op_table[n->op].role == ROLE_SAME;
-        if (node_is_result(n)
-            || !(integer[n->id] || (moves && all_are_layers(n->out[0], integer, depth - 1))))
-            return false;
-    }
-    return true;
-}
-
-/* A layer, or the Relu or Clip behind one. */
-static bool is_layer_output(const struct value *v, const bool *integer)
-{
-    const struct node *n = v->def;
-    if (n && (n->op == OP_Relu || n->op == OP_Clip || op_table[n->op].role == ROLE_SAME))
-        return n->n_in && is_layer_output(n->in[0].value, integer);
-    if (n && n->op == OP_Add && n->in[0].value && n->in[1].value)
-        return (n->in[0].value->def && integer[n->in[0].value->def->id] && n->in[1].value->def
-                && node_is_dequantize(n->in[1].value->def)
-                && codes_read(n->in[1].value->def).constant);
-    return n && integer[n->id];
-}
-
-/* Read by an operator that becomes a table of codes: what it costs is counted behind it. */
-static bool goes_to_table(const struct value *v)
-{
-    const struct node *n = value_only_user(v);
-    if (!n || (n->op != OP_LeakyRelu && n->op != OP_Sigmoid))
-        return false;
-    const struct node *q = value_only_user(n->out[0]);
-    return q && node_is_quantize(q);
-}
-
-double cost_of_conversions(const struct model *m, const bool *integer)
-{
-    enum { DEPTH = 4 };
-    double total = 0;
-    struct arena scratch = {0};
-    int n_graphs;
-    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
-    for (int i = 0; i < n_graphs; i++)
-        for (const struct node *n = graph[i]->first; n; n = n->next) {
-            bool leaves = node_is_dequantize(n) && !codes_read(n).constant
-                       && !goes_to_table(n->out[0]) && !all_are_layers(n->out[0], integer, DEPTH);
-            bool enters = node_is_quantize(n) && !is_layer_output(n->in[0].value, integer);
-            if (leaves || enters)
-                total += per_node + per_converted * size_of(n->out[0], 0);
-        }
-    arena_release(&scratch);
-    return total;
 }

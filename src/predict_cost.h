@@ -14,8 +14,12 @@
 /* Of an execution; false: an operator without a formula. Dims that are not known count as 32, but
  * the first as 1. */
 bool cost_of_layer(const struct node *n, struct layer_cost *c);
-/* Microseconds of the QuantizeLinear and DequantizeLinear nodes of activations that no integer
- * kernel takes in; `integer` by node id: the layers that are such kernels. */
-double cost_of_conversions(const struct model *m, const bool *integer);
+/* Product of dims from..rank-1, those that are not known as above; 0: the rank is not known. */
+double cost_size(const struct value *v, int from);
+
+/* Microseconds of a node that computes nothing, and of QuantizeLinear or DequantizeLinear for an
+ * element, with the transpositions between kernels that they bring. */
+#define COST_PER_NODE 2
+#define COST_PER_CONVERTED 2.5e-4
 
 #endif

@@ -90,21 +90,51 @@ int quantize_report_outputs(struct report *r, const struct model *m, const struc
 
 int quantize_report_prediction(struct report *r, struct model *m, struct err *err)
 {
-    struct prediction p;
+    struct prediction *p = &r->prediction;
     if (!predict_knows(r->runtime))
         return 0;
     TRY(graph_infer(m->graph, err));
-    TRY(predict_model(m, r->runtime, &r->arena, &p, err));
-    for (int i = 0; i < p.node.n; i++)
+    TRY(predict_model(m, r->runtime, &r->arena, p, err));
+    for (int i = 0; i < p->node.n; i++)
         for (int k = 0; k < r->layer.n; k++)
-            if (r->layer.at[k].at == p.node.at[i].node) {
-                r->layer.at[k].runs = verdict_names[p.node.at[i].is.verdict];
-                r->layer.at[k].runs_why = p.node.at[i].is.reason;
-                r->layer.at[k].macs = p.node.at[i].macs;
+            if (r->layer.at[k].at == p->node.at[i].node) {
+                r->layer.at[k].runs = verdict_names[p->node.at[i].is.verdict];
+                r->layer.at[k].runs_why = p->node.at[i].is.reason;
+                r->layer.at[k].macs = p->node.at[i].macs;
             }
     r->predicted = true;
-    r->integer_percent = predict_share(&p);
-    r->advice = predict_advice(&p, r->runtime, &r->arena);
+    r->integer_percent = predict_share(p);
+    return 0;
+}
+
+/* The dims of inputs that are not known become those of the first sample, and others follow as far
+ * as they can. */
+static int take_sizes(struct model *m, const struct dataset *d, struct err *err)
+{
+    struct arena scratch = {0};
+    struct err incomplete = {0};
+    struct graph *g = m->graph;
+    const struct tensor **sample = NEW_ARRAY(&scratch, g->n_input, const struct tensor *);
+    int status = dataset_read(d, 0, g, &scratch, sample, err);
+    for (int i = 0; status >= 0 && i < g->n_input; i++) {
+        struct shape *s = &g->input[i]->type.shape;
+        for (int k = 0; sample[i] && s->rank == sample[i]->shape.rank && k < s->rank; k++)
+            s->dim[k] = s->dim[k] < 0 ? sample[i]->shape.dim[k] : s->dim[k];
+    }
+    graph_infer(g, &incomplete);
+    arena_release(&scratch);
+    return status;
+}
+
+int quantize_report_advice(struct report *r, struct model *m, const struct dataset *d,
+                           struct err *err)
+{
+    if (!r->predicted)
+        return 0;
+    if (d)
+        TRY(take_sizes(m, d, err));
+    predict_again(m, r->runtime, &r->arena, &r->prediction);
+    r->advice = predict_advice(&r->prediction, r->runtime, &r->arena);
     return 0;
 }
 

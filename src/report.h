@@ -11,6 +11,7 @@
 #define REPORT_H
 
 #include "err.h"
+#include "predict.h"
 #include "vec.h"
 
 #include <stdbool.h>
@@ -63,6 +64,7 @@ struct report {
     bool random_data;
     bool predicted;         /* the next is known */
     double integer_percent; /* of the multiply-adds, in the target */
+    struct prediction prediction; /* likewise */
     const char *advice;     /* as predict_advice() says it; NULL or "": none */
     VEC(struct report_setting) setting;
     VEC(struct report_layer) layer; /* in execution order */

@@ -140,6 +140,8 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "outputs", json_results(r));
     json_object_set_new(j, "integer_percent",
                         r->predicted ? json_real(r->integer_percent) : json_null());
+    double time = predict_time_ratio(&r->prediction);
+    json_object_set_new(j, "predicted_time", isnan(time) ? json_null() : json_real(time));
     json_object_set_new(j, "advice", json_lines(r->advice));
     json_object_set_new(j, "layers", json_layers(r));
     json_object_set_new(j, "nodes", json_why(r));

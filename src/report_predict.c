@@ -6,6 +6,7 @@
 
 #include "json_out.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *node_label(const struct node *n)
@@ -85,6 +86,8 @@ int predict_write(const struct prediction *p, const char *model, const char *tar
     json_object_set_new(j, "target", json_text(target));
     json_object_set_new(j, "integer_percent", json_real(predict_share(p)));
     json_object_set_new(j, "multiply_adds", json_real(p->macs));
+    double time = predict_time_ratio(p);
+    json_object_set_new(j, "predicted_time", isnan(time) ? json_null() : json_real(time));
     json_object_set_new(j, "nodes", nodes);
     return json_write(j, path, err);
 }

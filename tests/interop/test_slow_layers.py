@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import numpy as np
+import predict_nets
 import quern
 from quern import Net, onnx
 
@@ -134,9 +135,29 @@ class SlowLayers(unittest.TestCase):
                                        self.directory / "recipe.yaml")
                 advice = self.report["advice"]
                 self.assertEqual(len(advice), 2 * slow, advice)
-                self.assertEqual("  note      its layers may take" in self.said, slow)
-                self.assertEqual("  note        its layers may take" in quern.run("check", out),
+                self.assertEqual("  note      it may take" in self.said, slow)
+                self.assertEqual("  note        it may take" in quern.run("check", out),
                                  slow)
+
+    def coded_gates(self, factor, channels=16):
+        """What `check` says of layers with x * Sigmoid(factor * x) between them, in float."""
+        net = predict_nets.Net(1, channels, 56, 56)
+        x = net.conv(net.pair(), channels, channels, 1)
+        for _ in range(4):
+            x = net.pair(x)
+            scaled = x if factor is None else net.op("Mul", x, net.const(factor, np.float32))
+            x = net.pair(net.op("Mul", x, net.op("Sigmoid", scaled)))
+            x = net.conv(x, channels, channels, 1)
+        net.end(net.pair(x))
+        return quern.run("check", net.save(self.directory / "gate.onnx"))
+
+    def test_advice_of_gates(self):
+        """A gate is one kernel in float, and three with a factor for each channel."""
+        factors = np.linspace(.5, 2, 16).reshape(1, 16, 1, 1)
+        why = "gates with factors: --skip equalize leaves them whole"
+        self.assertIn(why, self.coded_gates(factors))
+        for factor in None, 1.5:
+            self.assertNotIn(why, self.coded_gates(factor))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ static void test_json(void **state)
         "\"samples\":20,\"random\":false},"
         "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"
         "{\"name\":\"z\",\"equal\":true,\"sqnr_db\":null}],"
-        "\"integer_percent\":94.75,\"advice\":[\"too small\"],\"layers\":["
+        "\"integer_percent\":94.75,\"predicted_time\":null,\"advice\":[\"too small\"],\"layers\":["
         "{\"node\":\"conv1\",\"op\":\"Conv\",\"quantized\":true,"
         "\"weight\":\"int8 per channel (axis 0) symmetric\",\"scales\":8,"
         "\"runs\":\"integer\",\"runs_why\":null,\"multiply_adds\":1152.0},"
