@@ -15,7 +15,7 @@
 enum { K_CODE_KEY = 320 }; /* bytes of a key at most */
 
 struct k_code {
-    void *primitive, *desc;
+    void *primitive;
 };
 
 /* The code for this key, with a user more; false: there is none. */

@@ -278,10 +278,9 @@ static void destroy(const struct k_code *c)
 {
     if (c->primitive)
         dnnl_primitive_destroy(c->primitive);
-    if (c->desc)
-        dnnl_primitive_desc_destroy(c->desc);
 }
 
+/* The description goes at once: the primitive has a copy, and each takes more than the code. */
 static bool make_code(const struct conv_dims *d, struct types type, const struct tail *t,
                       struct k_code *code)
 {
@@ -290,15 +289,14 @@ static bool make_code(const struct conv_dims *d, struct types type, const struct
         return false;
     dnnl_primitive_desc_t desc = conv_desc(d, type, t && t->bias, attr);
     dnnl_primitive_attr_destroy(attr);
-    dnnl_primitive_t primitive;
+    dnnl_primitive_t primitive = NULL;
     if (!desc)
         return false;
-    if (!is_fit(desc, !t) || dnnl_primitive_create(&primitive, desc)) {
-        dnnl_primitive_desc_destroy(desc);
-        return false;
-    }
-    *code = (struct k_code){primitive, desc};
-    return true;
+    if (is_fit(desc, !t) && dnnl_primitive_create(&primitive, desc))
+        primitive = NULL;
+    dnnl_primitive_desc_destroy(desc);
+    *code = (struct k_code){primitive};
+    return primitive;
 }
 
 /* All that code depends on, and nothing else: it is compared as bytes. */
@@ -334,7 +332,10 @@ static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct
         struct k_code gone = k_code_keep(&key, sizeof key, &code);
         destroy(&gone);
     }
-    p->desc = code.desc;
+    const_dnnl_primitive_desc_t desc;
+    if (dnnl_primitive_get_primitive_desc(code.primitive, &desc))
+        abort();
+    p->desc = desc;
     p->primitive = code.primitive;
     p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
     p->scratch = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_scratchpad_md));
@@ -363,7 +364,7 @@ bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, en
 
 void k_dnnl_conv_release(struct k_dnnl_conv *p)
 {
-    struct k_code code = {p->primitive, p->desc};
+    struct k_code code = {p->primitive};
     if (code.primitive && k_code_leave(&code))
         destroy(&code);
     memset(p, 0, sizeof *p);

@@ -12,7 +12,8 @@
 #include "k_conv.h"
 
 struct k_dnnl_conv {
-    void *primitive, *desc; /* dnnl_primitive_t, dnnl_primitive_desc_t */
+    void *primitive;        /* dnnl_primitive_t */
+    const void *desc;       /* its const_dnnl_primitive_desc_t, which lives as long */
     size_t packed;          /* bytes of the weight in the order that the code wants */
     size_t scratch;         /* bytes of scratch, aligned to 64 */
     bool has_bias, has_add;
