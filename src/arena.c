@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10, SPARE = 4 };
+enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10 };
 
 struct arena_block {
     struct arena_block *next;
@@ -36,10 +36,10 @@ struct arena_block {
 
 _Static_assert(sizeof(struct arena_block) <= ALIGN, "the head of a block fits one line");
 
-static struct arena_block *block_new(size_t size)
+static struct arena_block *block_new(size_t size, bool brief)
 {
     bool clear;
-    struct arena_block *b = pages_take(&size, &clear);
+    struct arena_block *b = brief ? pages_take_briefly(&size, &clear) : pages_take(&size, &clear);
     *b = (struct arena_block){.size = size, .fill = ALIGN, .dirty = clear ? 0 : size};
     return b;
 }
@@ -86,7 +86,7 @@ void *arena_alloc(struct arena *a, size_t n)
     }
     struct arena_block *b = a->blocks;
     if (!b || b->size - b->fill < n) {
-        b = block_new(BLOCK);
+        b = block_new(BLOCK, false);
         b->next = a->blocks;
         a->blocks = b;
     }
@@ -102,45 +102,12 @@ void *arena_array(struct arena *a, size_t n, size_t size)
     return arena_alloc(a, product(n, size));
 }
 
-/* The smallest spare block with room for n bytes; NULL: none. */
-static struct arena_block *spare_take(struct arena *a, size_t n)
-{
-    struct arena_block **best = NULL;
-    for (struct arena_block **b = &a->spare; *b; b = &(*b)->next)
-        if ((*b)->size - ALIGN >= n && (!best || (*b)->size < (*best)->size))
-            best = b;
-    if (!best)
-        return NULL;
-    struct arena_block *taken = *best;
-    *best = taken->next;
-    return taken;
-}
-
-/* Keeps the SPARE largest. */
-static void spare_cut(struct arena *a)
-{
-    for (;;) {
-        struct arena_block **least = &a->spare;
-        int n = 0;
-        for (struct arena_block **b = &a->spare; *b; b = &(*b)->next, n++)
-            if ((*b)->size < (*least)->size)
-                least = b;
-        if (n <= SPARE)
-            return;
-        struct arena_block *b = *least;
-        *least = b->next;
-        pages_give(b, b->size);
-    }
-}
-
 void *arena_buffer(struct arena *a, size_t n, size_t size)
 {
     n = rounded(product(n, size));
     if (n < LARGE)
         return arena_alloc(a, n);
-    struct arena_block *b = spare_take(a, n);
-    if (!b)
-        b = block_new(ALIGN + n);
+    struct arena_block *b = block_new(ALIGN + n, true);
     b->next = a->buffers;
     a->buffers = b;
     a->used += n;
@@ -177,15 +144,9 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 void arena_reset(struct arena *a)
 {
     blocks_free(a->large);
-    a->large = NULL;
+    blocks_free(a->buffers);
+    a->large = a->buffers = NULL;
     a->used = 0;
-    while (a->buffers) {
-        struct arena_block *b = a->buffers;
-        a->buffers = b->next;
-        b->next = a->spare;
-        a->spare = b;
-    }
-    spare_cut(a);
     struct arena_block *b = a->blocks;
     if (!b)
         return;
@@ -200,7 +161,6 @@ void arena_release(struct arena *a)
     blocks_free(a->blocks);
     blocks_free(a->large);
     blocks_free(a->buffers);
-    blocks_free(a->spare);
     memset(a, 0, sizeof *a);
 }
 

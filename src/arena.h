@@ -13,22 +13,22 @@
 
 struct arena_block;
 struct arena {
-    struct arena_block *blocks; /* small pieces; the first is being filled */
-    struct arena_block *large;  /* pieces with a mapping of their own */
-    struct arena_block *buffers, *spare; /* of arena_buffer(): in use, and kept for the next */
-    size_t used;                /* bytes handed out since the last reset */
+    struct arena_block *blocks;  /* small pieces; the first is being filled */
+    struct arena_block *large;   /* pieces with a mapping of their own */
+    struct arena_block *buffers; /* of arena_buffer() */
+    size_t used;                 /* bytes handed out since the last reset */
 };
 
 void *arena_alloc(struct arena *a, size_t n);
 /* n * size bytes; ends the program where the product overflows. */
 void *arena_array(struct arena *a, size_t n, size_t size);
-/* The same, not cleared. For what an operator needs while it runs: arena_reset() keeps the largest
- * of these for later ones, since new memory of that size costs more than most operators. */
+/* The same, not cleared. For what an operator needs while it runs: what arena_reset() gives back
+ * serves later ones (pages.h). */
 void *arena_buffer(struct arena *a, size_t n, size_t size);
 void *arena_copy(struct arena *a, const void *from, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Gives everything back but keeps one block, and buffers, for the next use. */
+/* Gives everything back but keeps one block for the next use. */
 void arena_reset(struct arena *a);
 void arena_release(struct arena *a);
 

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-enum { IDLE_MOST = 256 << 20, SLACK = 4 };
+enum { IDLE_MOST = 256 << 20 };
 
 struct idle {
     struct idle *next;
@@ -18,7 +18,8 @@ struct idle {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct idle *first;
-static size_t total; /* bytes of the idle ones */
+static size_t total;      /* bytes of the idle ones */
+static size_t used, most; /* bytes that are given out, and the most that ever were */
 
 static struct idle *take_off(struct idle **at)
 {
@@ -29,20 +30,20 @@ static struct idle *take_off(struct idle **at)
 }
 
 /* The smallest that serves, and is not too large for it; NULL: none. */
-static struct idle *find(size_t size)
+static struct idle *find(size_t size, size_t largest)
 {
     struct idle **best = NULL;
     for (struct idle **p = &first; *p; p = &(*p)->next)
-        if ((*p)->size >= size && (*p)->size <= size + size / SLACK
+        if ((*p)->size >= size && (*p)->size <= largest
             && (!best || (*p)->size < (*best)->size))
             best = p;
     return best ? take_off(best) : NULL;
 }
 
-/* Unmaps those that were not used for longest, until no more than `most` bytes are idle. */
-static void cut(size_t most)
+/* Unmaps those that were not used for longest, until no more than `limit` bytes are idle. */
+static void cut(size_t limit)
 {
-    while (total > most) {
+    while (total > limit) {
         struct idle **last = &first;
         while ((*last)->next)
             last = &(*last)->next;
@@ -59,25 +60,42 @@ static void *map_more(size_t size)
     return p;
 }
 
-void *pages_take(size_t *size, bool *clear)
+/* Some of what is given out is never touched, so the most was a little less than it seems. */
+static size_t idle_limit(void)
+{
+    size_t peak = most - most / 8;
+    return peak > used ? peak - used : 0;
+}
+
+static void *take(size_t *size, size_t largest, bool *clear)
 {
     pthread_mutex_lock(&lock);
-    struct idle *p = find(*size);
+    struct idle *p = find(*size, largest);
     *clear = !p;
     if (p)
         *size = p->size;
-    else
-        cut(total > *size ? total - *size : 0);
+    used += *size;
+    most = used > most ? used : most;
+    if (!p)
+        cut(idle_limit());
     pthread_mutex_unlock(&lock);
     return p ? p : map_more(*size);
 }
 
+void *pages_take(size_t *size, bool *clear)
+{
+    return take(size, *size + *size / 4, clear);
+}
+
+void *pages_take_briefly(size_t *size, bool *clear)
+{
+    return take(size, *size * 4, clear);
+}
+
 void *pages_take_clear(size_t size)
 {
-    pthread_mutex_lock(&lock);
-    cut(total > size ? total - size : 0);
-    pthread_mutex_unlock(&lock);
-    return map_more(size);
+    bool clear;
+    return take(&size, 0, &clear);
 }
 
 void pages_give(void *p, size_t size)
@@ -87,6 +105,7 @@ void pages_give(void *p, size_t size)
     *idle = (struct idle){first, size};
     first = idle;
     total += size;
+    used -= size;
     cut(IDLE_MOST);
     pthread_mutex_unlock(&lock);
 }
