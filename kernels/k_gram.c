@@ -12,8 +12,6 @@
 /* LAPACK, as OpenBLAS exports it; matrices are column-major there. */
 void ssfrk_(const char *transr, const char *uplo, const char *trans, const int *n, const int *k,
             const float *alpha, const float *a, const int *lda, const float *beta, float *c);
-void stfttr_(const char *transr, const char *uplo, const int *n, const float *arf, float *a,
-             const int *lda, int *info);
 
 /* Where tap `t` of output position `o` reads, as an index into the spatial axes; -1: padding. */
 static int64_t tap_source(const struct conv_dims *d, const int64_t *o, int64_t t)
@@ -76,19 +74,30 @@ int64_t k_gram_size(int64_t k)
     return k * (k + 1) / 2;
 }
 
-/* Where element i, j of the lower triangle is, j <= i: the rows from the middle on as they are,
- * those before it in what they leave free. */
-static int64_t packed_at(int64_t k, int64_t i, int64_t j)
+int64_t k_gram_at(int64_t k, int64_t i, int64_t j)
 {
     int64_t middle = k / 2, step = k % 2 ? k : k + 1;
     return i >= middle ? (i - middle) * step + j : j * step + middle + 1 + i;
 }
 
-/* What is upper there is lower here. */
-void k_gram_unpack(int64_t k, const float *xx, float *full)
+/* What lies across is copied by columns, a few rows of which are neighbours; then what lies along
+ * the rows. */
+void k_gram_rows(int64_t k, const float *xx, int64_t first, int64_t n, float *rows)
 {
-    int n = (int)k, info;
-    stfttr_("N", "U", &n, xx, full, &n, &info);
+    int64_t middle = k / 2, step = k % 2 ? k : k + 1, end = first + n;
+    for (int64_t j = 0; j < k; j++) {
+        int64_t from = j < middle && j > first ? j : first, to = j < middle ? middle : j + 1;
+        const float *x = j < middle ? xx + j * step + middle + 1 : xx + (j - middle) * step;
+        for (int64_t i = from; i < (to < end ? to : end); i++)
+            rows[(i - first) * k + j] = x[i];
+    }
+    for (int64_t i = first; i < end; i++) {
+        float *row = rows + (i - first) * k;
+        if (i < middle)
+            memcpy(row + i, xx + k_gram_at(k, i, i), (size_t)(middle - i) * sizeof *row);
+        else
+            memcpy(row, xx + k_gram_at(k, i, 0), (size_t)(i + 1) * sizeof *row);
+    }
 }
 
 void k_gram_add(int64_t k, int64_t positions, const float *x, float *xx, double *sum)
@@ -140,7 +149,7 @@ void k_gram_add_taps(int64_t channels, int64_t taps, int64_t positions, const fl
     for (int64_t i = 0; i < taps; i++) {
         for (int64_t j = 0; j <= i; j++, products += channels)
             for (int64_t c = 0; c < channels; c++)
-                xx[c * size + packed_at(taps, i, j)] += products[c];
+                xx[c * size + k_gram_at(taps, i, j)] += products[c];
         for (int64_t c = 0; c < channels; c++)
             sum[c * taps + i] += (double)means[i * channels + c];
     }

@@ -15,8 +15,11 @@ void k_gram_column(const struct conv_dims *d, const float *x, bool last, int64_t
 /* A symmetric matrix of k x k is kept in k_gram_size(k) floats: LAPACK's rectangular full packed
  * form, which takes half of the room and products at full speed (F. Gustavson et al., 2010). */
 int64_t k_gram_size(int64_t k);
-/* The lower triangle of full[k][k] from the packed form. */
-void k_gram_unpack(int64_t k, const float *xx, float *full);
+/* Where element i, j is in it, j <= i: the rows from the middle on lie as they are, those before it
+ * across in what they leave free. */
+int64_t k_gram_at(int64_t k, int64_t i, int64_t j);
+/* Rows first..first + n - 1 of the whole matrix: rows[n][k]. */
+void k_gram_rows(int64_t k, const float *xx, int64_t first, int64_t n, float *rows);
 /* xx += x^T x, sum[k] += column sums, for x[positions][k]. */
 void k_gram_add(int64_t k, int64_t positions, const float *x, float *xx, double *sum);
 

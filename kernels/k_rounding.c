@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_rounding: GPTQ and coordinate descent on dense symmetric moments; LAPACK inverts them.
+ * k_rounding: GPTQ and coordinate descent for many rows at a time, by panels of columns: what a
+ * column does to the others of its panel is done at once, to those behind it by one product.
  */
 #include "k_rounding.h"
 
+#include "k_gram.h"
+
 #include <cblas.h>
 #include <math.h>
-#include <string.h>
+
+enum { PANEL = 32 };
 
 /* LAPACK, as OpenBLAS exports it; matrices are column-major there, so what is lower here is upper
  * there. */
-void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
-void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info);
+void spftrf_(const char *transr, const char *uplo, const int *n, float *a, int *info);
+void stftri_(const char *transr, const char *uplo, const char *diag, const int *n, float *a,
+             int *info);
 
 static const double damping = 0.01;
 
@@ -22,23 +27,46 @@ bool k_rounding_moments(int64_t k, int64_t columns, const double *x, bool centre
     double n = (double)columns, trace = 0;
     for (int64_t i = 0; i < k; i++)
         for (int64_t j = 0; j <= i; j++) {
-            double v = (double)c[i * k + j] / n;
+            float *at = &c[k_gram_at(k, i, j)];
+            double v = (double)*at / n;
             if (centred)
                 v -= x[i] / n * (x[j] / n);
             if (i == j)
                 trace += v;
-            c[i * k + j] = c[j * k + i] = (float)v;
+            *at = (float)v;
         }
     double add = damping * trace / (double)k;
-    for (int64_t i = 0; i < k; i++)
-        c[i * k + i] = (float)((double)c[i * k + i] + add);
+    for (int64_t i = 0; i < k; i++) {
+        float *at = &c[k_gram_at(k, i, i)];
+        *at = (float)((double)*at + add);
+    }
     return add > 0 && isfinite(add);
 }
 
-int64_t k_rounding_scratch(int64_t k)
+bool k_rounding_factor(int64_t k, const float *c, float *factor)
 {
-    return k * k + 2 * k;
+    int n = (int)k, info;
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t j = 0; j <= i; j++)
+            factor[k_gram_at(k, i, j)] = c[k_gram_at(k, k - 1 - j, k - 1 - i)];
+    spftrf_("N", "U", &n, factor, &info);
+    if (!info)
+        stftri_("N", "U", "N", &n, factor, &info);
+    return !info;
 }
+
+int64_t k_rounding_scratch(int64_t rows, int64_t k)
+{
+    return 2 * rows + PANEL * k + 2 * rows * k + 2 * rows * PANEL;
+}
+
+/* Of one call, in its scratch. */
+struct work {
+    double *gain;       /* [rows]: what the nearest codes cost more than the chosen ones */
+    float *panel;       /* [PANEL][k]: rows of a matrix */
+    float *a, *b;       /* [rows][k] */
+    float *part, *more; /* [rows][PANEL] */
+};
 
 static float code(const struct k_rounding *r, float w, float d)
 {
@@ -46,96 +74,124 @@ static float code(const struct k_rounding *r, float w, float d)
     return q < r->qmin ? r->qmin : q > r->qmax ? r->qmax : q;
 }
 
-/* u: upper triangular with u^T u = c^-1. */
-static bool inverse_factor(const float *c, int64_t k, float *u)
+static int64_t panel_size(const struct k_rounding *r, int64_t first)
 {
-    int n = (int)k, info;
-    memcpy(u, c, (size_t)(k * k) * sizeof *u);
-    spotrf_("L", &n, u, &n, &info);
-    if (!info)
-        spotri_("L", &n, u, &n, &info); /* fills column-major lower = row-major upper */
-    for (int64_t i = 0; !info && i < k; i++)
-        for (int64_t j = 0; j < i; j++)
-            u[i * k + j] = u[j * k + i];
-    if (!info)
-        spotrf_("L", &n, u, &n, &info); /* row-major upper factor of the symmetric inverse */
-    return !info;
+    return r->k - first < PANEL ? r->k - first : PANEL;
 }
 
-/* y = c e */
-static void moments_times(const float *c, const float *e, int64_t k, float *y)
+/* part[rows][n] = e[rows][k] times the panel's n rows. */
+static void times_panel(const struct k_rounding *r, const float *e, const float *panel, int64_t n,
+                        float *part)
 {
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)k, (int)k, 1, c, (int)k, e, 1, 0, y, 1);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)r->rows, (int)n, (int)r->k, 1, e,
+                (int)r->k, panel, (int)r->k, 0, part, PANEL);
 }
 
-static double cost(const float *e, const float *c, int64_t k, float *y)
+/* Codes of one column of a panel by GPTQ. t has the columns of w turned around: column i is their
+ * number k - 1 - i. */
+static void spread_column(const struct k_rounding *r, const struct work *s, int64_t first,
+                          int64_t i)
 {
-    moments_times(c, e, k, y);
-    double sum = 0;
-    for (int64_t i = 0; i < k; i++)
-        sum += (double)e[i] * (double)y[i];
-    return sum;
-}
-
-static void spread_errors(const struct k_rounding *r, const float *u, float d, float *w, float *q)
-{
-    int64_t k = r->k;
-    for (int64_t i = 0; i < k; i++) {
-        const float *row = u + i * k;
-        q[i] = code(r, w[i], d);
-        float e = (w[i] - q[i] * d) / row[i];
-        for (int64_t j = i + 1; j < k; j++)
-            w[j] -= e * row[j];
+    const float *row = s->panel + (i - first) * r->k;
+    for (int64_t o = 0; o < r->rows; o++) {
+        float *t = s->a + o * r->k, d = r->scale[o], q = code(r, t[i], d);
+        float e = (t[i] - q * d) / row[i];
+        r->q[o * r->k + r->k - 1 - i] = q;
+        s->part[o * PANEL + i - first] = e;
+        for (int64_t j = first; j < i; j++)
+            t[j] -= e * row[j];
     }
 }
 
-/* One sweep: each code moves to where the row's cost is lowest, the others held. e = w - dq. */
-static void sweep(const struct k_rounding *r, float d, const float *e0, float *g, float *q)
+static void spread_errors(const struct k_rounding *r, const struct work *s)
 {
     int64_t k = r->k;
-    moments_times(r->c, e0, k, g);
-    for (int64_t i = 0; i < k; i++) {
-        const float *row = r->c + i * k;
-        float better = code(r, q[i] * d + g[i] / row[i], d);
-        if (better == q[i])
-            continue;
-        float change = (better - q[i]) * d;
-        q[i] = better;
-        for (int64_t j = 0; j < k; j++)
-            g[j] -= change * row[j];
-    }
-}
-
-static void error_of(const float *w, const float *q, float d, int64_t k, float *e)
-{
-    for (int64_t i = 0; i < k; i++)
-        e[i] = w[i] - q[i] * d;
-}
-
-bool k_rounding_solve(const struct k_rounding *r, float *scratch)
-{
-    int64_t k = r->k;
-    float *u = scratch, *e = u + k * k, *work = e + k;
     for (int64_t o = 0; o < r->rows; o++)
         for (int64_t i = 0; i < k; i++)
-            r->q[o * k + i] = code(r, r->w[o * k + i], r->scale[o]);
-    if (!inverse_factor(r->c, k, u))
-        return false;
-    for (int64_t o = 0; o < r->rows; o++) {
-        const float *w = r->w + o * k;
-        float *q = r->q + o * k, d = r->scale[o];
-        error_of(w, q, d, k, e);
-        double nearest = cost(e, r->c, k, work);
-        if (nearest == 0)
-            continue;
-        memcpy(work, w, (size_t)k * sizeof *work);
-        spread_errors(r, u, d, work, q);
-        error_of(w, q, d, k, e);
-        sweep(r, d, e, work, q);
-        error_of(w, q, d, k, e);
-        if (cost(e, r->c, k, work) >= nearest)
-            for (int64_t i = 0; i < k; i++)
-                q[i] = code(r, w[i], d);
+            s->a[o * k + i] = r->w[o * k + k - 1 - i];
+    for (int64_t end = k, first; end; end = first) {
+        first = end > PANEL ? end - PANEL : 0;
+        k_gram_rows(k, r->factor, first, end - first, s->panel);
+        for (int64_t i = end - 1; i >= first; i--)
+            spread_column(r, s, first, i);
+        if (first)
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)r->rows, (int)first,
+                        (int)(end - first), -1, s->part, PANEL, s->panel, (int)k, 1, s->a, (int)k);
     }
-    return true;
+}
+
+/* Column i of a panel: each code moves to where its row's cost is lowest, the others held. s->part
+ * has the products of the errors s->b with the panel as it began. */
+static void sweep_column(const struct k_rounding *r, const struct work *s, int64_t first,
+                         int64_t n, int64_t i)
+{
+    const float *row = s->panel + (i - first) * r->k;
+    for (int64_t o = 0; o < r->rows; o++) {
+        float *g = s->part + o * PANEL, *q = &r->q[o * r->k + i], d = r->scale[o];
+        float better = code(r, *q * d + g[i - first] / row[i], d), change = (better - *q) * d;
+        if (better == *q)
+            continue;
+        *q = better;
+        s->b[o * r->k + i] -= change;
+        for (int64_t j = i - first; j < n; j++)
+            g[j] -= change * row[first + j];
+    }
+}
+
+/* Adds the products of x[rows][n], rows k apart, with y[rows][PANEL]. */
+static void add_costs(const struct k_rounding *r, const float *x, const float *y, int64_t n,
+                      double sign, double *sum)
+{
+    for (int64_t o = 0; o < r->rows; o++)
+        for (int64_t i = 0; i < n; i++)
+            sum[o] += sign * (double)x[o * r->k + i] * (double)y[o * PANEL + i];
+}
+
+/* One sweep; what the errors s->a cost is a gain. */
+static void sweep(const struct k_rounding *r, const struct work *s)
+{
+    for (int64_t first = 0, n; first < r->k; first += n) {
+        n = panel_size(r, first);
+        k_gram_rows(r->k, r->c, first, n, s->panel);
+        times_panel(r, s->a, s->panel, n, s->more);
+        add_costs(r, s->a + first, s->more, n, 1, s->gain);
+        times_panel(r, s->b, s->panel, n, s->part);
+        for (int64_t i = first; i < first + n; i++)
+            sweep_column(r, s, first, n, i);
+    }
+}
+
+/* What the errors s->b cost is no gain. */
+static void compare(const struct k_rounding *r, const struct work *s)
+{
+    for (int64_t first = 0, n; first < r->k; first += n) {
+        n = panel_size(r, first);
+        k_gram_rows(r->k, r->c, first, n, s->panel);
+        times_panel(r, s->b, s->panel, n, s->part);
+        add_costs(r, s->b + first, s->part, n, -1, s->gain);
+    }
+}
+
+void k_rounding_solve(const struct k_rounding *r, float *scratch)
+{
+    int64_t k = r->k, all = r->rows * k;
+    struct work s = {.gain = (double *)(void *)scratch, .panel = scratch + 2 * r->rows};
+    s.a = s.panel + PANEL * k;
+    s.b = s.a + all;
+    s.part = s.b + all;
+    s.more = s.part + r->rows * PANEL;
+    spread_errors(r, &s);
+    for (int64_t o = 0; o < r->rows; o++) {
+        float d = r->scale[o];
+        s.gain[o] = 0;
+        for (int64_t at = o * k; at < (o + 1) * k; at++) {
+            s.a[at] = r->w[at] - code(r, r->w[at], d) * d;
+            s.b[at] = r->w[at] - r->q[at] * d;
+        }
+    }
+    sweep(r, &s);
+    compare(r, &s);
+    for (int64_t o = 0; o < r->rows; o++)
+        for (int64_t at = o * k; at < (o + 1) * k && !(s.gain[o] > 0); at++)
+            r->q[at] = code(r, r->w[at], r->scale[o]);
 }

@@ -19,7 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192 };
+enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ROWS = 64 /* at once */ };
 
 struct rounded { /* new constants of one layer; NULL: as they were */
     const struct tensor *weight, *bias;
@@ -31,45 +31,67 @@ struct batch {
     struct arena *arena;    /* [layer]: a job has its own */
 };
 
-static void add_to_bias(const struct k_rounding *r, const struct gram *g, int64_t group,
-                        float *bias)
+/* Some rows of one group of a layer, from their first output channel on. */
+struct rows {
+    const struct qlayer *layer;
+    const struct gram *gram;
+    int64_t group, channel;
+    float *to, *bias; /* the new constants; bias NULL: none */
+};
+
+static void add_to_bias(const struct rows *p, const struct k_rounding *r)
 {
+    const struct gram *g = p->gram;
     for (int64_t o = 0; o < r->rows; o++) {
         double shift = 0;
         for (int64_t i = 0; i < r->k; i++) {
             int64_t at = o * r->k + i;
             double e = (double)r->w[at] - (double)r->q[at] * (double)r->scale[o];
-            shift += e * g->x[group * r->k + i] / (double)g->columns;
+            shift += e * g->x[p->group * r->k + i] / (double)g->columns;
         }
-        bias[group * r->rows + o] += (float)shift;
+        p->bias[p->channel + o] += (float)shift;
     }
 }
 
-/* Rows of one group: gathered, rounded, put back as values on the grid. */
-static void round_group(const struct qlayer *l, const struct gram *g, int64_t group, float *to,
-                        float *bias, struct arena *a)
+/* Gathered, rounded, put back as values on the grid. */
+static void round_rows(const struct rows *p, int64_t rows, const float *factor, struct arena *a)
 {
+    const struct qlayer *l = p->layer;
     const struct value *w = qlayer_weight(l);
-    int64_t rows = qlayer_channels(l) / g->groups, k = g->k;
-    float *row = NEW_ARRAY(a, rows * k, float), *q = NEW_ARRAY(a, rows * k, float);
-    float *scale = NEW_ARRAY(a, rows, float), *c = NEW_ARRAY(a, k * k, float);
+    int64_t k = p->gram->k;
+    float *row = NEW_BUFFER(a, rows * k, float), *q = NEW_BUFFER(a, rows * k, float);
+    float *scale = NEW_ARRAY(a, rows, float);
     for (int64_t o = 0; o < rows; o++) {
-        int64_t channel = group * rows + o;
-        scale[o] = w->quant->scale[w->quant->n == 1 ? 0 : channel];
+        scale[o] = w->quant->scale[w->quant->n == 1 ? 0 : p->channel + o];
         for (int64_t i = 0; i < k; i++)
-            row[o * k + i] = tensor_f32(w->constant)[qlayer_weight_at(l, channel, i)];
+            row[o * k + i] = tensor_f32(w->constant)[qlayer_weight_at(l, p->channel + o, i)];
     }
-    k_gram_unpack(k, g->xx + group * k_gram_size(k), c);
-    if (!k_rounding_moments(k, g->columns, g->x + group * k, bias != NULL, c))
-        return;
     struct k_rounding r = {rows, k, row, scale, (float)quant_min(&w->quant->type),
-                           (float)quant_max(&w->quant->type), c, q};
-    k_rounding_solve(&r, NEW_ARRAY(a, k_rounding_scratch(k), float));
+                           (float)quant_max(&w->quant->type),
+                           p->gram->xx + p->group * k_gram_size(k), factor, q};
+    k_rounding_solve(&r, NEW_BUFFER(a, k_rounding_scratch(rows, k), float));
     for (int64_t o = 0; o < rows; o++)
         for (int64_t i = 0; i < k; i++)
-            to[qlayer_weight_at(l, group * rows + o, i)] = q[o * k + i] * scale[o];
-    if (bias)
-        add_to_bias(&r, g, group, bias);
+            p->to[qlayer_weight_at(l, p->channel + o, i)] = q[o * k + i] * scale[o];
+    if (p->bias)
+        add_to_bias(p, &r);
+}
+
+/* A group whose inputs teach nothing keeps its weights. The sums of its Gram end here. */
+static void round_group(struct rows p, struct arena *scratch)
+{
+    int64_t k = p.gram->k, rows = qlayer_channels(p.layer) / p.gram->groups;
+    float *c = p.gram->xx + p.group * k_gram_size(k);
+    float *factor = mem_alloc((size_t)k_gram_size(k) * sizeof *factor);
+    if (k_rounding_moments(k, p.gram->columns, p.gram->x + p.group * k, p.bias != NULL, c)
+        && k_rounding_factor(k, c, factor))
+        for (int64_t done = 0, n; done < rows; done += n) {
+            n = rows - done < ROWS ? rows - done : ROWS;
+            p.channel = p.group * rows + done;
+            round_rows(&p, n, factor, scratch);
+            arena_reset(scratch);
+        }
+    mem_free(factor);
 }
 
 static struct tensor *copy_of(struct arena *a, const struct tensor *t)
@@ -91,10 +113,9 @@ static void round_layer(void *data, int item, int worker)
     struct arena *a = &b->arena[item], scratch = {0};
     struct tensor *to = copy_of(a, qlayer_weight(l)->constant);
     struct tensor *bias = old ? copy_of(a, old->constant) : NULL;
-    for (int64_t g = 0; g < gram->groups; g++) {
-        round_group(l, gram, g, tensor_f32(to), bias ? tensor_f32(bias) : NULL, &scratch);
-        arena_reset(&scratch);
-    }
+    for (int64_t g = 0; g < gram->groups; g++)
+        round_group((struct rows){l, gram, g, 0, tensor_f32(to), bias ? tensor_f32(bias) : NULL},
+                    &scratch);
     arena_release(&scratch);
     b->result[item] = (struct rounded){to, bias};
 }

@@ -111,24 +111,46 @@ static void test_taps(void **state)
 
 enum { MOST = 40 };
 
-/* Lower triangles and sums of x[positions][k], a step of `step` elements from column to column. */
+/* Products and sums of x[positions][k], a step of `step` elements from column to column. */
 static void check_sums(int64_t k, int64_t positions, const float *x, int64_t row, int64_t step,
                        const float *packed, const double *sum)
 {
     float xx[MOST * MOST];
-    k_gram_unpack(k, packed, xx);
+    k_gram_rows(k, packed, 0, k, xx);
     for (int64_t i = 0; i < k; i++) {
         double all = 0;
         for (int64_t p = 0; p < positions; p++)
             all += (double)x[p * row + i * step];
         assert_true(fabs(sum[i] - all) < 1e-5);
-        for (int64_t j = 0; j <= i; j++) {
+        for (int64_t j = 0; j < k; j++) {
             double product = 0;
             for (int64_t p = 0; p < positions; p++)
                 product += (double)x[p * row + i * step] * (double)x[p * row + j * step];
             assert_true(fabs((double)xx[i * k + j] - product) < 1e-4);
         }
     }
+}
+
+/* Some rows of the whole are those of all of it, and lie where k_gram_at() says. */
+static void test_rows(void **state)
+{
+    (void)state;
+    struct random r = {25};
+    struct arena a = {0};
+    for (int n = 0; n < 100; n++) {
+        int64_t k = random_int(&r, 1, 80), first = random_int(&r, 0, k - 1);
+        int64_t rows = random_int(&r, 1, k - first);
+        float *packed = NEW_ARRAY(&a, k_gram_size(k), float);
+        float *some = NEW_ARRAY(&a, rows * k, float);
+        random_fill(&r, packed, k_gram_size(k));
+        k_gram_rows(k, packed, first, rows, some);
+        for (int64_t i = first; i < first + rows; i++)
+            for (int64_t j = 0; j < k; j++)
+                assert_true(some[(i - first) * k + j]
+                            == packed[k_gram_at(k, i > j ? i : j, i > j ? j : i)]);
+        arena_reset(&a);
+    }
+    arena_release(&a);
 }
 
 static void test_products(void **state)
@@ -163,69 +185,145 @@ static void test_products(void **state)
     arena_release(&a);
 }
 
-/* (d q - w) C (d q - w)^T of one row. */
-static double cost(int64_t k, const float *q, const float *w, float d, const float *c)
+/* One problem: columns whose neighbours are alike, C as a whole and packed. */
+struct problem {
+    struct k_rounding r;
+    float *w, *c, *packed, *factor, *scale;
+};
+
+static struct problem random_problem(struct random *r, struct arena *a, bool centred)
+{
+    int64_t k = random_int(r, 1, 90), rows = random_int(r, 1, 5), columns = 200;
+    float *x = NEW_ARRAY(a, k * columns, float);
+    double *sum = NEW_ARRAY(a, k, double);
+    struct problem p = {.w = NEW_ARRAY(a, rows * k, float), .c = NEW_ARRAY(a, k * k, float),
+                        .packed = NEW_ARRAY(a, k_gram_size(k), float),
+                        .factor = NEW_ARRAY(a, k_gram_size(k), float),
+                        .scale = NEW_ARRAY(a, rows, float)};
+    random_fill(r, x, k * columns);
+    random_fill(r, p.w, rows * k);
+    for (int64_t i = 0; i < columns; i++)
+        for (int64_t j = 1; j < k; j++)
+            x[i * k + j] = 0.9f * x[i * k + j - 1] + 0.2f * x[i * k + j];
+    for (int64_t i = 0; i < rows; i++)
+        p.scale[i] = 1 / (6.5f + (float)i);
+    k_gram_add(k, columns, x, p.packed, sum);
+    assert_true(k_rounding_moments(k, columns, sum, centred, p.packed));
+    assert_true(k_rounding_factor(k, p.packed, p.factor));
+    k_gram_rows(k, p.packed, 0, k, p.c);
+    p.r = (struct k_rounding){rows, k, p.w, p.scale, -8, 7, p.packed, p.factor,
+                              NEW_ARRAY(a, rows * k, float)};
+    return p;
+}
+
+/* The factor U, upper, has U C U^T = I. */
+static void test_factor(void **state)
+{
+    (void)state;
+    struct random r = {26};
+    struct arena a = {0};
+    for (int n = 0; n < 20; n++) {
+        struct problem p = random_problem(&r, &a, n % 2);
+        int64_t k = p.r.k;
+        for (int64_t i = 0; i < k; i++)
+            for (int64_t j = 0; j <= i; j++) {
+                double sum = 0;
+                for (int64_t s = i; s < k; s++)
+                    for (int64_t t = j; t < k; t++)
+                        sum += (double)p.factor[k_gram_at(k, k - 1 - i, k - 1 - s)]
+                             * (double)p.c[s * k + t]
+                             * (double)p.factor[k_gram_at(k, k - 1 - j, k - 1 - t)];
+                assert_true(fabs(sum - (i == j)) < 1e-2);
+            }
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
+/* e C e^T for the errors of one row. */
+static double cost(int64_t k, const double *q, const float *w, float d, const float *c)
 {
     double sum = 0;
     for (int64_t i = 0; i < k; i++)
         for (int64_t j = 0; j < k; j++)
-            sum += ((double)d * (double)q[i] - (double)w[i]) * (double)c[i * k + j]
-                 * ((double)d * (double)q[j] - (double)w[j]);
+            sum += ((double)d * q[i] - (double)w[i]) * (double)c[i * k + j]
+                 * ((double)d * q[j] - (double)w[j]);
     return sum;
 }
 
-/* Codes are whole and within limits, no row costs more than its nearest codes, and all together
- * cost much less where inputs are alike. */
+static double code_of(const struct problem *p, double w, double d)
+{
+    return fmin(fmax(rint(w / d), (double)p->r.qmin), (double)p->r.qmax);
+}
+
+/* GPTQ and the sweep for row o as they are written down, one column after another. */
+static void reference_row(const struct problem *p, int64_t o, double *q)
+{
+    int64_t k = p->r.k;
+    double t[90], d = (double)p->scale[o];
+    for (int64_t i = 0; i < k; i++)
+        t[i] = (double)p->w[o * k + i];
+    for (int64_t i = 0; i < k; i++) {
+        q[i] = code_of(p, t[i], d);
+        double e = (t[i] - q[i] * d) / (double)p->factor[k_gram_at(k, k - 1 - i, k - 1 - i)];
+        for (int64_t j = i + 1; j < k; j++)
+            t[j] -= e * (double)p->factor[k_gram_at(k, k - 1 - i, k - 1 - j)];
+    }
+    for (int64_t i = 0; i < k; i++) {
+        double g = 0;
+        for (int64_t j = 0; j < k; j++)
+            g += (double)p->c[i * k + j] * ((double)p->w[o * k + j] - q[j] * d);
+        q[i] = code_of(p, q[i] * d + g / (double)p->c[i * k + i], d);
+    }
+}
+
+/* Codes are whole and within limits, no row costs more than its nearest codes; all together cost
+ * much less where inputs are alike, and what the reference's cost: some codes differ, since a
+ * rounding that falls to the other side changes all that follow. */
 static void test_rounding(void **state)
 {
     (void)state;
     struct random r = {24};
     struct arena a = {0};
-    double before = 0, after = 0;
-    for (int n = 0; n < 30; n++) {
-        int64_t k = random_int(&r, 1, 24), rows = random_int(&r, 1, 4), columns = 200;
-        float *x = NEW_ARRAY(&a, k * columns, float), *xx = NEW_ARRAY(&a, k * (k + 1) / 2, float);
-        float *c = NEW_ARRAY(&a, k * k, float), *w = NEW_ARRAY(&a, rows * k, float);
-        float *q = NEW_ARRAY(&a, rows * k, float), *scale = NEW_ARRAY(&a, rows, float);
-        double *sum = NEW_ARRAY(&a, k, double);
-        random_fill(&r, x, k * columns);
-        random_fill(&r, w, rows * k);
-        for (int64_t p = 0; p < columns; p++) /* neighbours are alike */
-            for (int64_t i = 1; i < k; i++)
-                x[p * k + i] = 0.9f * x[p * k + i - 1] + 0.2f * x[p * k + i];
-        for (int64_t i = 0; i < rows; i++)
-            scale[i] = 1 / 7.0f;
-        k_gram_add(k, columns, x, xx, sum);
-        k_gram_unpack(k, xx, c);
-        assert_true(k_rounding_moments(k, columns, sum, n % 2, c));
-        struct k_rounding p = {rows, k, w, scale, -8, 7, c, q};
-        assert_true(k_rounding_solve(&p, NEW_ARRAY(&a, k_rounding_scratch(k), float)));
-        for (int64_t i = 0; i < rows; i++) {
-            float nearest[24];
-            for (int64_t j = 0; j < k; j++) {
-                float code = q[i * k + j];
-                assert_true(code == rintf(code) && code >= -8 && code <= 7);
-                nearest[j] = fminf(fmaxf(rintf(w[i * k + j] / scale[i]), -8), 7);
+    double before = 0, after = 0, wanted = 0, same = 0, all = 0;
+    for (int n = 0; n < 60; n++) {
+        struct problem p = random_problem(&r, &a, n % 2);
+        int64_t k = p.r.k;
+        k_rounding_solve(&p.r, NEW_ARRAY(&a, k_rounding_scratch(p.r.rows, k), float));
+        for (int64_t o = 0; o < p.r.rows; o++) {
+            double nearest[90], chosen[90], reference[90];
+            const float *w = p.w + o * k;
+            reference_row(&p, o, reference);
+            for (int64_t j = 0; j < k; j++, all++) {
+                chosen[j] = (double)p.r.q[o * k + j];
+                assert_true(chosen[j] == rint(chosen[j]) && chosen[j] >= -8 && chosen[j] <= 7);
+                nearest[j] = code_of(&p, (double)w[j], (double)p.scale[o]);
+                same += chosen[j] == reference[j];
             }
-            double plain = cost(k, nearest, w + i * k, scale[i], c);
-            double chosen = cost(k, q + i * k, w + i * k, scale[i], c);
-            assert_true(chosen <= plain * (1 + 1e-5));
+            double plain = cost(k, nearest, w, p.scale[o], p.c);
+            double best = cost(k, chosen, w, p.scale[o], p.c);
+            assert_true(best <= plain * (1 + 1e-5));
             before += plain;
-            after += chosen;
+            after += best;
+            wanted += fmin(cost(k, reference, w, p.scale[o], p.c), plain);
         }
         arena_reset(&a);
     }
     assert_true(after < before / 2);
+    assert_true(fabs(after - wanted) < wanted / 100);
+    assert_true(same > all * 0.95);
     arena_release(&a);
 }
 
 static void test_nothing_to_learn(void **state)
 {
     (void)state;
-    float c[4] = {0};
+    float c[3] = {0};
     double sum[2] = {0};
     assert_false(k_rounding_moments(2, 0, sum, true, c));
     assert_false(k_rounding_moments(2, 10, sum, true, c));
+    const float indefinite[3] = {-1, 1, 0};
+    assert_false(k_rounding_factor(2, indefinite, c));
 }
 
 int main(void)
@@ -235,6 +333,8 @@ int main(void)
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_taps),
         cmocka_unit_test(test_products),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_factor),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_nothing_to_learn),
     };
