@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arena: blocks of 256 KiB for small pieces, one anonymous mapping for each large piece.
+ * arena: blocks for small pieces, each twice as large as the one before, up to 256 KiB, since there
+ * are many arenas that hold little; one anonymous mapping for each large piece.
  * Mappings arrive zeroed; a block that is used again is zeroed piece by piece.
  */
 #include "arena.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64, BLOCK = 256 << 10, LARGE = 128 << 10 };
+enum { ALIGN = 64, FIRST_BLOCK = 16 << 10, BLOCK = 256 << 10, LARGE = 128 << 10 };
 
 struct arena_block {
     struct arena_block *next;
@@ -74,6 +75,15 @@ static size_t product(size_t n, size_t size)
     return n * size;
 }
 
+/* Of the block behind `last` (NULL: the first), for a piece of n bytes. */
+static size_t block_size(const struct arena_block *last, size_t n)
+{
+    size_t size = last ? last->size * 2 : FIRST_BLOCK;
+    while (size < ALIGN + n)
+        size *= 2;
+    return size < BLOCK ? size : BLOCK;
+}
+
 void *arena_alloc(struct arena *a, size_t n)
 {
     n = rounded(n);
@@ -86,7 +96,7 @@ void *arena_alloc(struct arena *a, size_t n)
     }
     struct arena_block *b = a->blocks;
     if (!b || b->size - b->fill < n) {
-        b = block_new(BLOCK, false);
+        b = block_new(block_size(b, n), false);
         b->next = a->blocks;
         a->blocks = b;
     }
