@@ -6,12 +6,12 @@
  *     Clip(x, 0, 6)    =>  Min(Clip(x, 0, max(6 / s)), 6 / s)      between scaled channels
  *     x * Sigmoid(x)   =>  x * Sigmoid(s x)
  *
- * Which s, is said in src/equalize.c. There are two ways: for weights that have one scale, and for
- * activations by what the calibration data shows. (Weights with a scale for each channel only lose
- * by the first.) Each helps some networks and harms others, so they are tried: the float model is
- * quantized the plain way as it is and in these forms, and one of them is kept if it wins by the
- * gain. Without data or a target there is nothing to try: weights are equalized that have one
- * scale, or may have.
+ * Which s, is said in src/equalize.c. There are three ways: for weights that have one scale; for
+ * activations by what the calibration data shows; and the same across gates, which come apart (the
+ * third line above). (Weights with a scale for each channel only lose by the first.) Each helps
+ * some networks and harms others, so they are tried: the float model is quantized the plain way as
+ * it is and in these forms, and one of them is kept if it wins by the gain. Without data or a
+ * target there is nothing to try: weights are equalized that have one scale, or may have.
  */
 #include "equalize.h"
 
@@ -23,6 +23,10 @@
 #include "target.h"
 #include "trial.h"
 
+#include <math.h>
+
+/* dB. A gate that comes apart is three operators in a runtime that has one for it whole. */
+static const double gate_gain = 3;
 enum { PEAK_SAMPLES = 24, LEAST_PEAK_SAMPLES = 16 };
 
 struct equalize_options {
@@ -42,35 +46,60 @@ struct contest {
     struct model *best;
     const char *name;
     int changes;
+    int nodes_whole; /* of the clone whose gates stayed whole */
     double without, db;
 };
 
-/* Equalizes a clone and measures it; it stays if it leads. peaks NULL: for weights. */
-static int contest_try(struct contest *c, const struct model *m, const struct peaks *peaks,
-                       struct err *err)
+enum way { FOR_WEIGHTS, FOR_ACTIVATIONS, WITH_GATES };
+static const char *const way_name[] = {"for weights", "for activations",
+                                       "for activations, gates apart"};
+
+static int equalize(struct model *m, enum way way, const struct peaks *peaks)
 {
-    const char *name = peaks ? "for activations" : "for weights";
     struct arena scratch = {0};
-    struct model *clone = model_clone(m);
-    int changes = peaks ? equalize_activations(clone, peaks, &scratch)
-                        : equalize_weights(clone, &scratch), r = 0;
+    int changes = way == FOR_WEIGHTS ? equalize_weights(m, &scratch)
+                                     : equalize_activations(m, peaks, way == WITH_GATES, &scratch);
     arena_release(&scratch);
-    double db = 0;
-    if (changes)
-        r = trial_sqnr(clone, c->reference, NULL, 0, c->ctx, &db, err);
-    if (changes && r >= 0)
-        str_printf(&c->ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", name, changes, db,
-                   c->without);
-    if (!changes || r < 0 || db < c->without + c->options.gain || (c->best && db <= c->db)) {
+    return changes;
+}
+
+/* It stays if it leads by what its way must gain. */
+static void contest_rank(struct contest *c, enum way way, struct model *clone, int changes,
+                         double db)
+{
+    double lead = c->best ? c->db : c->without;
+    double gain = way == WITH_GATES ? fmax(gate_gain, c->options.gain)
+                : c->best           ? 0
+                                    : c->options.gain;
+    str_printf(&c->ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", way_name[way],
+               changes, db, c->without);
+    if (db < lead + gain || (c->best && db <= c->db)) {
         model_close(clone);
-        return r;
+        return;
     }
     model_close(c->best);
     c->best = clone;
-    c->name = name;
+    c->name = way_name[way];
     c->changes = changes;
     c->db = db;
-    return 0;
+}
+
+/* Equalizes a clone and measures it. */
+static int contest_try(struct contest *c, const struct model *m, enum way way,
+                       const struct peaks *peaks, struct err *err)
+{
+    double db;
+    struct model *clone = model_clone(m);
+    int changes = equalize(clone, way, peaks);
+    bool differs = changes && !(way == WITH_GATES && clone->n_nodes == c->nodes_whole);
+    if (way == FOR_ACTIVATIONS)
+        c->nodes_whole = clone->n_nodes;
+    int r = differs ? trial_sqnr(clone, c->reference, NULL, 0, c->ctx, &db, err) : 0;
+    if (differs && r >= 0)
+        contest_rank(c, way, clone, changes, db);
+    else
+        model_close(clone);
+    return r;
 }
 
 /* The model as it is, in the run that also shows its peaks and its outputs. */
@@ -86,8 +115,9 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     c->reference = measure_watch(m, ctx->data, trial_samples(ctx), ctx->scratch, &tap[1]);
     TRY(trial_sqnr(m, c->reference, tap, 2, ctx, &c->without, err));
     if (ctx->target->weight.grain == GRAIN_TENSOR)
-        TRY(contest_try(c, m, NULL, err));
-    return contest_try(c, m, peaks, err);
+        TRY(contest_try(c, m, FOR_WEIGHTS, NULL, err));
+    TRY(contest_try(c, m, FOR_ACTIVATIONS, peaks, err));
+    return contest_try(c, m, WITH_GATES, peaks, err);
 }
 
 /* Channels are followed through the main graph only. */

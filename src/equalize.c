@@ -246,10 +246,11 @@ static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
     return k;
 }
 
-int equalize_activations(struct model *m, const struct peaks *peaks, struct arena *scratch)
+int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
+                         struct arena *scratch)
 {
     struct equalizer e = {.scratch = scratch};
-    e.scaling = scaling_open(m, (struct ties_options){.gates = true}, scratch);
+    e.scaling = scaling_open(m, (struct ties_options){.gates = gates}, scratch);
     const struct ties *t = &e.scaling.ties;
     struct reach k = reach_find(&e, peaks);
     graph_each(m->graph, n)

@@ -11,7 +11,9 @@
 
 /* For weights with one scale: largest weights alike, from the weights alone. */
 int equalize_weights(struct model *m, struct arena *scratch);
-/* For activations with one scale, by the peaks of all values that have channels (channel.h). */
-int equalize_activations(struct model *m, const struct peaks *peaks, struct arena *scratch);
+/* For activations with one scale, by the peaks of all values that have channels (channel.h).
+ * gates: gates such as x * Sigmoid(x) may come apart, into x * Sigmoid(s x). */
+int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
+                         struct arena *scratch);
 
 #endif

@@ -34,7 +34,7 @@ static struct model *equalized(const char *source, struct arena *a, int *changes
     struct model *m = text_model(source);
     assert_int_equal(graph_infer(m->graph, &err), 0);
     struct peaks peaks = make_peaks(a, m);
-    *changes = equalize_activations(m, &peaks, a);
+    *changes = equalize_activations(m, &peaks, true, a);
     return m;
 }
 
