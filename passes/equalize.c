@@ -27,7 +27,7 @@
 
 /* dB. A gate that comes apart is three operators in a runtime that has one for it whole. */
 static const double gate_gain = 3;
-enum { PEAK_SAMPLES = 24, LEAST_PEAK_SAMPLES = 16 };
+enum { PEAK_SAMPLES = 24, LEAST_PEAK_SAMPLES = 8 };
 
 struct equalize_options {
     double gain;

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum { NAMED = 3 };
-static const double OBSERVED = 1; /* dB that another observer must win */
+static const double OBSERVED = 2; /* dB that another observer must win */
 
 struct settling {
     struct model *m;
