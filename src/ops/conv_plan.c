@@ -28,16 +28,24 @@ static bool by_integers(const struct conv_plan *p)
     return p->by_dnnl && p->dnnl.codes;
 }
 
+/* NULL: there is none, k_conv() does it. */
+static const struct k_dnnl_conv *code_of(const struct conv_plan *p)
+{
+    return p->by_winograd ? &p->winograd.band : p->by_dnnl ? &p->dnnl : NULL;
+}
+
 static bool packs_alike(const struct conv_plan *p, const struct conv_plan *q)
 {
-    if (p->by_dnnl != q->by_dnnl || by_integers(p) != by_integers(q))
+    const struct k_dnnl_conv *a = code_of(p), *b = code_of(q);
+    if (!a != !b || by_integers(p) != by_integers(q))
         return false;
-    return !p->by_dnnl || k_dnnl_conv_packs_alike(&p->dnnl, &q->dnnl);
+    return !a || k_dnnl_conv_packs_alike(a, b);
 }
 
 static size_t packed_size(const struct conv_plan *p)
 {
-    return p->by_dnnl ? p->dnnl.packed : k_conv_packed(&p->dims) * sizeof(float);
+    const struct k_dnnl_conv *code = code_of(p);
+    return code ? code->packed : k_conv_packed(&p->dims) * sizeof(float);
 }
 
 static int64_t weight_count(const struct conv_dims *d)
@@ -71,7 +79,9 @@ static void pack(const struct conv_plan *p, const struct conv_weight *w, void *p
         k_load_f32(DTYPE_I8, data, 0, 1, n, whole);
         data = whole;
     }
-    if (p->by_dnnl)
+    if (p->by_winograd)
+        k_dnnl_conv_pack(&p->winograd.band, &p->winograd.dims, data, packed);
+    else if (p->by_dnnl)
         k_dnnl_conv_pack(&p->dnnl, &p->dims, data, packed);
     else
         k_conv_pack(&p->dims, data, packed);
@@ -81,6 +91,8 @@ static void pack(const struct conv_plan *p, const struct conv_weight *w, void *p
 
 static void plan_free(struct conv_plan *p)
 {
+    if (p->by_winograd)
+        k_dnnl_conv_release(&p->winograd.band);
     if (p->by_dnnl)
         k_dnnl_conv_release(&p->dnnl);
     if (p->owns_weight)
@@ -105,8 +117,10 @@ static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const
     memcpy(&p->dims, d, sizeof *d); /* with its padding: plan_serves() compares bytes */
     p->x = x;
     p->tail = *t;
-    p->by_dnnl = (x != DTYPE_F32 && k_dnnl_conv_init_codes(&p->dnnl, d, x))
-              || k_dnnl_conv_init(&p->dnnl, d, t);
+    p->by_winograd = x == DTYPE_F32 && w->fixed && k_winograd_init(&p->winograd, d, t);
+    p->by_dnnl = !p->by_winograd
+              && ((x != DTYPE_F32 && k_dnnl_conv_init_codes(&p->dnnl, d, x))
+                  || k_dnnl_conv_init(&p->dnnl, d, t));
     if (!w->fixed)
         return p;
     for (; list; list = list->next) {
@@ -169,7 +183,10 @@ static const void *packed_weight(const struct conv_plan *p, const struct conv_we
 static void run(const struct conv_plan *p, const float *x, const void *packed,
                 const struct tail *t, float *y, struct arena *scratch)
 {
-    if (p->by_dnnl)
+    if (p->by_winograd)
+        k_winograd_run(&p->winograd, &p->dims, x, packed, t, y,
+                       arena_buffer(scratch, 1, p->winograd.scratch));
+    else if (p->by_dnnl)
         k_dnnl_conv_run(&p->dnnl, x, packed, t, y, arena_buffer(scratch, 1, p->dnnl.scratch));
     else
         k_conv(&p->dims, x, packed, t, y, NEW_BUFFER(scratch, k_conv_scratch(&p->dims), float));

@@ -9,7 +9,7 @@
 #ifndef CONV_PLAN_H
 #define CONV_PLAN_H
 
-#include "k_dnnl.h"
+#include "k_winograd.h"
 #include "op.h"
 
 struct conv_plan {
@@ -18,8 +18,9 @@ struct conv_plan {
     struct conv_dims dims;
     enum dtype x;            /* DTYPE_F32, DTYPE_U8 or DTYPE_I8 */
     struct tail tail;        /* pointers mean only "there is one"; none for codes */
-    bool by_dnnl;
-    struct k_dnnl_conv dnnl; /* where by_dnnl */
+    bool by_winograd, by_dnnl; /* neither: k_conv() */
+    struct k_winograd winograd; /* where by_winograd */
+    struct k_dnnl_conv dnnl;    /* where by_dnnl */
     void *weight;            /* repacked; NULL: the weight is not the same in every call */
     bool owns_weight;
 };

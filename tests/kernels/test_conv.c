@@ -3,7 +3,7 @@
  * test_conv: convolution and its transposition, by oneDNN and by k_conv, on random geometries.
  */
 #include "arena.h"
-#include "k_dnnl.h"
+#include "k_winograd.h"
 #include "k_layout.h"
 #include "k_startup.h"
 #include "ref.h"
@@ -115,15 +115,20 @@ static struct trial trial_new(struct random *r, struct arena *a, struct conv_dim
     return t;
 }
 
-static void check(const struct trial *t, const char *way)
+static void check_within(const struct trial *t, const char *way, double most)
 {
     double e = ref_error(t->got, t->want_last, t->n_out);
     const struct conv_dims *d = &t->d;
-    if (!(e < 1e-5))
+    if (!(e < most))
         fail_msg("%s: error %g; groups %d, %d -> %d, in %dx%dx%d, kernel %dx%dx%d, tail %d", way, e,
                  (int)d->groups, (int)d->c, (int)d->m, (int)d->in[0], (int)d->in[1],
                  (int)d->in[2], (int)d->kernel[0], (int)d->kernel[1], (int)d->kernel[2],
                  (int)t->tail.kind);
+}
+
+static void check(const struct trial *t, const char *way)
+{
+    check_within(t, way, 1e-5);
 }
 
 /* The tail; where asked, with what is to be added in the place of the result. */
@@ -236,6 +241,59 @@ static void test_dnnl(void **state)
     report_unserved(served, "generated code");
 }
 
+/* 3x3 taps, on maps large enough to be served; wide ones go in several bands of rows. */
+static struct conv_dims winograd_dims(struct random *r, bool wide)
+{
+    struct conv_dims d;
+    memset(&d, 0, sizeof d);
+    d.axes = 2;
+    d.groups = 1;
+    d.batch = wide ? 1 : random_int(r, 1, 2);
+    d.c = wide ? 16 : random_int(r, 16, 40);
+    d.m = wide ? 9 : random_int(r, 8, 40);
+    for (int a = 0; a < CONV_AXES; a++)
+        d.in[a] = d.out[a] = d.kernel[a] = d.stride[a] = d.dilation[a] = 1;
+    for (int a = 1; a < CONV_AXES; a++) {
+        d.kernel[a] = 3;
+        d.in[a] = wide ? (a == 1 ? 69 : 402) : random_int(r, 30, 36);
+        d.pad[a] = random_int(r, 0, a == 1 ? 2 : 1);
+        d.pad_end[a] = random_int(r, a == 1 ? -1 : 0, 1);
+        d.out[a] = out_size(&d, a);
+    }
+    return d;
+}
+
+static bool run_winograd(struct arena *a, struct trial *t, bool in_place)
+{
+    struct k_winograd p;
+    if (!k_winograd_init(&p, &t->d, &t->last_tail))
+        return false;
+    void *packed = arena_alloc(a, p.band.packed), *scratch = arena_alloc(a, p.scratch);
+    struct tail tail = tail_in_place(t, in_place);
+    k_dnnl_conv_pack(&p.band, &p.dims, t->w, packed);
+    k_winograd_run(&p, &t->d, t->x_last, packed, &tail, t->got, scratch);
+    k_dnnl_conv_release(&p.band);
+    /* the sums are up to 20, whatever a tail leaves of them */
+    check_within(t, in_place ? "Winograd in place" : "Winograd", 5e-5);
+    return true;
+}
+
+static void test_winograd(void **state)
+{
+    (void)state;
+    struct random r = {8};
+    struct arena a = {0};
+    int served = 0;
+    for (int k = 0; k < 12; k++) {
+        struct trial t = trial_new(&r, &a, winograd_dims(&r, k < 2));
+        served += run_winograd(&a, &t, false) && run_winograd(&a, &t, true);
+        arena_reset(&a);
+    }
+    assert_true(served == 0 || served == 12);
+    report_unserved(served, "code for Winograd's algorithm");
+    arena_release(&a);
+}
+
 /* A trial whose data are whole numbers: x holds codes less zero, w int8. */
 static void make_whole(struct random *r, struct trial *t, int lo, int hi, int zero)
 {
@@ -312,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_apart),
         cmocka_unit_test(test_dnnl),
+        cmocka_unit_test(test_winograd),
         cmocka_unit_test(test_codes),
         cmocka_unit_test(test_packs_alike),
     };
