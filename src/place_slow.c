@@ -6,7 +6,7 @@
 
 #include "predict_cost.h"
 
-static const double much = 2.5, more = 1.5; /* times the float kernel's, conversions included */
+static const double slower = 1.5; /* times the float kernel's time, conversions included */
 
 static bool is_volume(const struct node *n)
 {
@@ -14,22 +14,22 @@ static bool is_volume(const struct node *n)
     return w && w->type.shape.rank > 4;
 }
 
-static bool is_slower(const struct target *t, const struct node *n, double times)
+static bool is_slower(const struct target *t, const struct node *n)
 {
     struct layer_cost c;
     return t->inputs == INPUTS_CALIBRATED && n->op == OP_Conv && cost_of_layer(n, &c)
-        && c.integer > times * (c.real + c.conversions);
+        && c.integer > slower * (c.real + c.conversions);
 }
 
 /* ONNX Runtime gathers the input of each group for itself, and is slow at it where groups are many
  * and small. */
 bool place_is_slow_group(const struct target *t, const struct node *n)
 {
-    return t->slow_groups && node_int(n, "group", 1) > 1 && !is_volume(n) && is_slower(t, n, much);
+    return t->slow_groups && node_int(n, "group", 1) > 1 && !is_volume(n) && is_slower(t, n);
 }
 
 /* It copies the elements under the filter of a volume, or their addresses, for each position. */
 bool place_is_slow_volume(const struct target *t, const struct node *n)
 {
-    return t->slow_volumes && *t->weights_only && is_volume(n) && is_slower(t, n, more);
+    return t->slow_volumes && *t->weights_only && is_volume(n) && is_slower(t, n);
 }
