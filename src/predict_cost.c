@@ -27,7 +27,7 @@ static const double float_rate = 55e3, float_depthwise_rate = 35e3, float_unalig
 static const double per_node = COST_PER_NODE, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4,
                     per_converted = COST_PER_CONVERTED;
 /* Of an element, amid a network, where the next kernel does not find it in the cache. */
-static const double per_written = 2e-4;
+static const double per_written = 2e-4, per_padded = 2.2e-4;
 /* Of a position and element of the filter, to copy it, or where it lies. */
 static const double float_copy = 1.5e-4, float_volume_copy = 3.5e-4, volume_pointer = 7.5e-3,
                     volume_copy = 11e-3;
@@ -114,6 +114,23 @@ static double integer_conv(const struct conv_size *s)
         return computed;
     double copied = s->positions * s->groups * (s->rows * per_row + s->taps * s->in * per_byte);
     return (s->groups > 1 ? 2 : 1) * copied + computed;
+}
+
+bool cost_pays_to_pad(const struct node *n, double channels)
+{
+    struct conv_size s;
+    if (!conv_size(n, &s) || s.out < BLOCK || !multiple(s.out, 4))
+        return false;
+    size_t axes = 0;
+    const int64_t *step = node_ints(n, "strides", &axes);
+    double added = channels - s.in, elements = cost_size(node_input(n, 0), 0) / s.in;
+    double positions = elements; /* not those of the output, whose dims may not be known */
+    for (size_t i = 0; i < axes; i++)
+        positions /= (double)step[i];
+    double copying = positions * (s.rows * per_row + s.taps * s.in * per_byte);
+    double padding = elements * (per_padded * channels + per_converted * added)
+                   + positions * s.taps * added * s.out / integer_rate;
+    return copying > per_node + 2 * padding; /* where they are near, it was not faster */
 }
 
 static bool product_cost(const struct node *n, struct layer_cost *c)

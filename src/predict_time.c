@@ -231,11 +231,20 @@ static bool interpolates(const struct node *n)
     return n->op == OP_Resize && !node_string_is(n, "mode", "nearest", "nearest");
 }
 
+/* What pad-channels writes: behind it is a QuantizeLinear, and it pads the second axis. */
+static bool pads_channels(const struct node *n)
+{
+    const struct node *user = n->op == OP_Pad ? value_only_user(n->out[0]) : NULL;
+    const struct tensor *pads = operand_tensor(n, 1);
+    return user && node_is_quantize(user) && pads && tensor_count(pads) == 8
+        && tensor_get(pads, 5) > 0;
+}
+
 /* Of an operator in the float model; moving: what it costs where nothing else is known of it. */
 static double real_cost(const struct node *n, double moving)
 {
     const struct node *end = gate_end(n);
-    if (is_factor(n) || goes_into_conv(n) || (end && n->op == OP_Sigmoid))
+    if (is_factor(n) || goes_into_conv(n) || pads_channels(n) || (end && n->op == OP_Sigmoid))
         return 0;
     if (interpolates(n))
         return COST_PER_NODE + per_interpolated * cost_size(n->out[0], 0);

@@ -57,6 +57,7 @@ const struct target target_table[N_TARGETS] = {
         .rounds_floats = true,
         .slow_groups = true,
         .slow_volumes = true,
+        .pad_channels = true,
         .no_signed_sums = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",

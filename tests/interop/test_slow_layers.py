@@ -88,6 +88,30 @@ class SlowLayers(unittest.TestCase):
         self.quantize(net, "--target", "openvino")
         self.assertTrue(all(layer["quantized"] for layer in self.report["layers"]))
 
+    def test_pictures(self):
+        """Three channels become four where that pays; no bit of the outputs changes."""
+        for inputs, outputs, step, padded in [(3, 16, 2, 1), (1, 20, 1, 1), (3, 12, 2, 0),
+                                              (3, 16, 4, 0), (4, 16, 1, 0)]:
+            with self.subTest((inputs, outputs)), tempfile.TemporaryDirectory() as directory:
+                self.directory, net = pathlib.Path(directory), Net(9)
+                x = net.input("batch", inputs, "height", "width")
+                x = net.node("Relu", net.node("Conv", x, net.weight(outputs, inputs, 3, 3),
+                                              net.bias(outputs), strides=[step] * 2))
+                net.output(net.node("Conv", x, net.weight(8, outputs, 1, 1), net.bias(8)))
+                path = net.save(self.directory / "float.onnx")
+                samples = [{"x0": net.random.normal(0, 1, (1, inputs, 64, 64)).astype(np.float32)}
+                           for _ in range(4)]
+                data = quern.write_samples(self.directory / "data", samples)
+                outs = []
+                for i, options in enumerate([(), ("--skip", "pad-channels")]):
+                    out = self.directory / f"{i}.onnx"
+                    quern.run("quantize", path, "--data", data, "-o", out, *options)
+                    self.check(out, data, QLinearConv=2, Pad=padded * (1 - i))
+                    outs.append(quern.ort_run(out, samples))
+                for ours, theirs in zip(*outs):
+                    for key in ours:
+                        np.testing.assert_array_equal(ours[key], theirs[key])
+
     def net(self, channels, size):
         """Two convolutions over size."""
         net = Net(7)
