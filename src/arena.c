@@ -37,10 +37,10 @@ struct arena_block {
 
 _Static_assert(sizeof(struct arena_block) <= ALIGN, "the head of a block fits one line");
 
-static struct arena_block *block_new(size_t size, bool brief)
+static struct arena_block *block_new(size_t size)
 {
     bool clear;
-    struct arena_block *b = brief ? pages_take_briefly(&size, &clear) : pages_take(&size, &clear);
+    struct arena_block *b = pages_take(size, &clear);
     *b = (struct arena_block){.size = size, .fill = ALIGN, .dirty = clear ? 0 : size};
     return b;
 }
@@ -52,11 +52,11 @@ static struct arena_block *block_new_clear(size_t size)
     return b;
 }
 
-static void blocks_free(struct arena_block *b)
+static void blocks_free(struct arena_block *b, void give(void *p, size_t size))
 {
     while (b) {
         struct arena_block *next = b->next;
-        pages_give(b, b->size);
+        give(b, b->size);
         b = next;
     }
 }
@@ -96,7 +96,7 @@ void *arena_alloc(struct arena *a, size_t n)
     }
     struct arena_block *b = a->blocks;
     if (!b || b->size - b->fill < n) {
-        b = block_new(block_size(b, n), false);
+        b = block_new(block_size(b, n));
         b->next = a->blocks;
         a->blocks = b;
     }
@@ -117,7 +117,7 @@ void *arena_buffer(struct arena *a, size_t n, size_t size)
     n = rounded(product(n, size));
     if (n < LARGE)
         return arena_alloc(a, n);
-    struct arena_block *b = block_new(ALIGN + n, true);
+    struct arena_block *b = block_new(ALIGN + n);
     b->next = a->buffers;
     a->buffers = b;
     a->used += n;
@@ -153,14 +153,14 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 
 void arena_reset(struct arena *a)
 {
-    blocks_free(a->large);
-    blocks_free(a->buffers);
+    blocks_free(a->large, pages_give_clear);
+    blocks_free(a->buffers, pages_give);
     a->large = a->buffers = NULL;
     a->used = 0;
     struct arena_block *b = a->blocks;
     if (!b)
         return;
-    blocks_free(b->next);
+    blocks_free(b->next, pages_give);
     b->next = NULL;
     b->dirty = b->fill > b->dirty ? b->fill : b->dirty;
     b->fill = ALIGN;
@@ -168,9 +168,9 @@ void arena_reset(struct arena *a)
 
 void arena_release(struct arena *a)
 {
-    blocks_free(a->blocks);
-    blocks_free(a->large);
-    blocks_free(a->buffers);
+    blocks_free(a->blocks, pages_give);
+    blocks_free(a->large, pages_give_clear);
+    blocks_free(a->buffers, pages_give);
     memset(a, 0, sizeof *a);
 }
 
@@ -193,7 +193,7 @@ void *mem_alloc(size_t n)
 #ifdef SANITIZED
     paged = false;
 #endif
-    struct mem_head *h = paged ? pages_take(&size, &clear) : aligned_alloc(ALIGN, size);
+    struct mem_head *h = paged ? pages_take(size, &clear) : aligned_alloc(ALIGN, size);
     if (!h)
         die("out of memory (%zu more bytes wanted)", n);
     h->size = paged ? size : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec_cell: buffers are kept by classes of size, four to a power of two, last used first.
+ * exec_cell: small buffers are kept by classes of size, four to a power of two, last used first.
+ * Large ones are not kept here: pages knows better what lies idle.
  */
 #include "exec_cell.h"
 
@@ -8,7 +9,7 @@
 
 #include <string.h>
 
-enum { SMALLEST = 64, IDLE_BESIDE = 8 << 20, LOOSE = 8 };
+enum { SMALLEST = 64, LARGE = 128 << 10, LOOSE = 8 };
 
 /* Class k holds buffers of (4 + k % 4) << (k / 4) * SMALLEST / 4 bytes. */
 static size_t class_size(int k)
@@ -46,48 +47,53 @@ void pool_leave(struct pool *p)
     arena_release(&arena);
 }
 
-struct buffer *buffer_take(struct pool *p, size_t size)
+static struct buffer *head_take(struct pool *p)
 {
-    int k = class_of(size);
-    if (k >= N_CLASSES)
-        die("out of memory (%zu more bytes wanted)", size);
-    int fit = k; /* a free buffer of up to four times the size is better than one more */
+    struct buffer *b = p->spare ? p->spare : NEW(&p->arena, struct buffer);
+    p->spare = b->next;
+    return b;
+}
+
+/* A free small buffer of up to four times the size is better than one more. */
+static struct buffer *small_take(struct pool *p, size_t size)
+{
+    int k = class_of(size), fit = k;
     while (fit < N_CLASSES - 1 && fit < k + LOOSE && !p->free[fit])
         fit++;
     struct buffer *b = p->free[fit];
     if (b) {
         p->free[fit] = b->next;
-        p->idle -= class_size(fit);
-    } else {
-        b = p->spare ? p->spare : NEW(&p->arena, struct buffer);
-        p->spare = b->next;
-        b->data = mem_alloc(class_size(k));
-        b->class = k;
+        return b;
     }
+    b = head_take(p);
+    b->size = class_size(k);
+    b->data = mem_alloc(b->size);
+    return b;
+}
+
+static struct buffer *large_take(struct pool *p, size_t size)
+{
+    struct buffer *b = head_take(p);
+    b->size = size;
+    b->data = mem_alloc(size);
+    return b;
+}
+
+struct buffer *buffer_take(struct pool *p, size_t size)
+{
+    struct buffer *b = size <= LARGE ? small_take(p, size) : large_take(p, size);
     b->cells = 0;
     b->n_held = 0;
     return b;
 }
 
-size_t buffer_size(const struct buffer *b)
-{
-    return class_size(b->class);
-}
-
-/* Runs beside each other advance together: what all of them have left behind would lie idle until
- * the end, so little of it is kept. A run alone wants the same sizes again for its next sample. */
 static void buffer_give(struct pool *p, struct buffer *b)
 {
-    size_t size = class_size(b->class);
-    if (p->users > 1 && p->idle + size > IDLE_BESIDE) {
+    struct buffer **list = b->size <= LARGE ? &p->free[class_of(b->size)] : &p->spare;
+    if (list == &p->spare)
         mem_free(b->data);
-        b->next = p->spare;
-        p->spare = b;
-        return;
-    }
-    b->next = p->free[b->class];
-    p->free[b->class] = b;
-    p->idle += size;
+    b->next = *list;
+    *list = b;
 }
 
 void buffer_drop(struct pool *p, struct buffer *b)

@@ -11,7 +11,7 @@
 struct buffer {
     void *data;
     int cells; /* that use it */
-    int class; /* of sizes */
+    size_t size;
     struct buffer *next;
     struct buffer **held; /* of a list (exec_list.h): where its elements lie; NULL: not ours */
     int64_t n_held;
@@ -25,10 +25,9 @@ struct cell {
 };
 
 /* Free buffers and cells, shared by the runs of one thread. */
-enum { N_CLASSES = 4 * 48 };
+enum { N_CLASSES = 4 * 12 }; /* of sizes up to 128 kB */
 struct pool {
     struct buffer *free[N_CLASSES], *spare; /* spare: heads without data */
-    size_t idle; /* bytes in free buffers */
     struct cell *cells;
     struct arena arena; /* of heads and cells */
     int users;
@@ -39,7 +38,6 @@ void pool_leave(struct pool *p); /* frees it with its last user */
 
 /* Memory that no cell uses yet; how much it is; and one user less. */
 struct buffer *buffer_take(struct pool *p, size_t size);
-size_t buffer_size(const struct buffer *b);
 void buffer_drop(struct pool *p, struct buffer *b);
 
 /* A new form of a value, with memory for type t (dtype, layout, shape), not cleared. */

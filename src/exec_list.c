@@ -12,7 +12,7 @@ enum { ITEM = sizeof(struct tensor) + sizeof(struct buffer *), FEW = 4 };
 
 static int64_t room_of(const struct buffer *b)
 {
-    return (int64_t)(buffer_size(b) / ITEM);
+    return (int64_t)(b->size / ITEM);
 }
 
 /* Empty, with room for at least n elements. */

@@ -1,111 +1,217 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pages: idle pieces are linked through their first bytes, the last used first.
+ * pages: pieces are cut from wide mappings, at the lowest address that has room, so that what is
+ * in use stays together. What is free is listed by address; the highest goes back first.
  */
 #include "pages.h"
 
 #include "err.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <sys/mman.h>
 
-enum { IDLE_MOST = 256 << 20 };
+enum { PAGE = 4 << 10, FIELD = 256 << 20, IDLE_MOST = 64 << 20 };
 
-struct idle {
-    struct idle *next;
+struct range {
+    char *at;
     size_t size;
+    bool idle; /* was in use; otherwise no memory is behind it yet */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct idle *first;
-static size_t total;      /* bytes of the idle ones */
+static struct range *range; /* neighbours that are alike are one */
+static int n_ranges, room;
+static size_t idle;       /* bytes of the idle ones */
 static size_t used, most; /* bytes that are given out, and the most that ever were */
 
-static struct idle *take_off(struct idle **at)
+static size_t rounded(size_t size)
 {
-    struct idle *p = *at;
-    *at = p->next;
-    total -= p->size;
-    return p;
+    return (size + PAGE - 1) / PAGE * PAGE;
 }
 
-/* The smallest that serves, and is not too large for it; NULL: none. */
-static struct idle *find(size_t size, size_t largest)
+static void *map_more(size_t size, int more)
 {
-    struct idle **best = NULL;
-    for (struct idle **p = &first; *p; p = &(*p)->next)
-        if ((*p)->size >= size && (*p)->size <= largest
-            && (!best || (*p)->size < (*best)->size))
-            best = p;
-    return best ? take_off(best) : NULL;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | more, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
 }
 
-/* Unmaps those that were not used for longest, until no more than `limit` bytes are idle. */
-static void cut(size_t limit)
+static void die_of(size_t size)
 {
-    while (total > limit) {
-        struct idle **last = &first;
-        while ((*last)->next)
-            last = &(*last)->next;
-        size_t size = (*last)->size;
-        munmap(take_off(last), size);
+    die("out of memory (%zu more bytes wanted)", size);
+}
+
+static void remove_ranges(int i, int n)
+{
+    memmove(range + i, range + i + n, (size_t)(n_ranges - i - n) * sizeof *range);
+    n_ranges -= n;
+}
+
+static void grow_list(void)
+{
+    size_t size = (size_t)room * sizeof *range, more = size ? size * 2 : PAGE;
+    struct range *wider = map_more(more, 0);
+    if (!wider)
+        die_of(more);
+    if (size) {
+        memcpy(wider, range, size);
+        munmap(range, size);
+    }
+    range = wider;
+    room = (int)(more / sizeof *range);
+}
+
+/* Lists a free range; returns where. */
+static int insert(struct range r)
+{
+    int lo = 0, hi = n_ranges;
+    while (lo < hi) {
+        int middle = (lo + hi) / 2;
+        if (range[middle].at < r.at)
+            lo = middle + 1;
+        else
+            hi = middle;
+    }
+    if (n_ranges == room)
+        grow_list();
+    memmove(range + lo + 1, range + lo, (size_t)(n_ranges - lo) * sizeof *range);
+    range[lo] = r;
+    n_ranges++;
+    return lo;
+}
+
+static bool touches(int i, int k)
+{
+    return i >= 0 && k < n_ranges && range[i].at + range[i].size == range[k].at;
+}
+
+/* Lists a free range as one with neighbours that are alike. */
+static void add(struct range r)
+{
+    int i = insert(r);
+    if (touches(i, i + 1) && range[i].idle == range[i + 1].idle) {
+        range[i].size += range[i + 1].size;
+        remove_ranges(i + 1, 1);
+    }
+    if (touches(i - 1, i) && range[i - 1].idle == range[i].idle) {
+        range[i - 1].size += range[i].size;
+        remove_ranges(i, 1);
     }
 }
 
-static void *map_more(size_t size)
+/* The first idle range that has room, or the first of ranges that have it together; -1: there are
+ * none. */
+static int find(size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        die("out of memory (%zu more bytes wanted)", size);
-    return p;
+    size_t together = 0;
+    for (int i = 0; i < n_ranges; i++)
+        if (range[i].idle && range[i].size >= size)
+            return i;
+    for (int i = 0, first = 0; i < n_ranges; i++) {
+        if (i && !touches(i - 1, i))
+            together = 0;
+        if (!together)
+            first = i;
+        together += range[i].size;
+        if (together >= size)
+            return first;
+    }
+    return -1;
 }
 
-/* Some of what is given out is never touched, so the most was a little less than it seems. */
-static size_t idle_limit(void)
+/* Takes the first bytes off the ranges from i on, which lie together. */
+static char *cut_off(int i, size_t size, bool *clear)
 {
-    size_t peak = most - most / 8;
-    return peak > used ? peak - used : 0;
+    char *p = range[i].at;
+    *clear = true;
+    for (int whole = 0;; whole++) {
+        struct range *r = &range[i + whole];
+        size_t part = r->size < size ? r->size : size;
+        *clear = *clear && !r->idle;
+        idle -= r->idle ? part : 0;
+        size -= part;
+        if (part < r->size || !size) {
+            r->at += part;
+            r->size -= part;
+            remove_ranges(i, whole + !r->size);
+            return p;
+        }
+    }
 }
 
-static void *take(size_t *size, size_t largest, bool *clear)
+/* Gives back the memory of idle ranges, the last ones first, until no more than this is idle. */
+static void trim(size_t limit)
 {
-    pthread_mutex_lock(&lock);
-    struct idle *p = find(*size, largest);
-    *clear = !p;
-    if (p)
-        *size = p->size;
-    used += *size;
+    for (int i = n_ranges - 1; i >= 0 && idle > limit; i--) {
+        struct range r = range[i];
+        if (!r.idle)
+            continue;
+        size_t part = idle - limit < r.size ? rounded(idle - limit) : r.size;
+        char *at = r.at + r.size - part;
+        madvise(at, part, MADV_DONTNEED);
+        idle -= part;
+        range[i].size -= part;
+        if (!range[i].size)
+            remove_ranges(i, 1);
+        add((struct range){at, part, false});
+    }
+}
+
+/* So much more is in use. */
+static void count(size_t size)
+{
+    used += size;
     most = used > most ? used : most;
-    if (!p)
-        cut(idle_limit());
+    trim(most - used);
+}
+
+void *pages_take(size_t size, bool *clear)
+{
+    size = rounded(size);
+    pthread_mutex_lock(&lock);
+    int i = find(size);
+    if (i < 0) {
+        size_t field = size < FIELD ? FIELD : size;
+        char *p = map_more(field, MAP_NORESERVE);
+        if (!p)
+            die_of(size);
+        add((struct range){p, field, false});
+        i = find(size);
+    }
+    char *p = cut_off(i, size, clear);
+    count(size);
     pthread_mutex_unlock(&lock);
-    return p ? p : map_more(*size);
-}
-
-void *pages_take(size_t *size, bool *clear)
-{
-    return take(size, *size + *size / 4, clear);
-}
-
-void *pages_take_briefly(size_t *size, bool *clear)
-{
-    return take(size, *size * 4, clear);
-}
-
-void *pages_take_clear(size_t size)
-{
-    bool clear;
-    return take(&size, 0, &clear);
+    return p;
 }
 
 void pages_give(void *p, size_t size)
 {
-    struct idle *idle = p;
+    size = rounded(size);
     pthread_mutex_lock(&lock);
-    *idle = (struct idle){first, size};
-    first = idle;
-    total += size;
+    add((struct range){p, size, true});
+    idle += size;
     used -= size;
-    cut(IDLE_MOST);
+    trim(IDLE_MOST);
+    pthread_mutex_unlock(&lock);
+}
+
+void *pages_take_clear(size_t size)
+{
+    size = rounded(size);
+    pthread_mutex_lock(&lock);
+    count(size);
+    pthread_mutex_unlock(&lock);
+    void *p = map_more(size, 0);
+    if (!p)
+        die_of(size);
+    return p;
+}
+
+void pages_give_clear(void *p, size_t size)
+{
+    size = rounded(size);
+    munmap(p, size);
+    pthread_mutex_lock(&lock);
+    used -= size;
     pthread_mutex_unlock(&lock);
 }

@@ -42,31 +42,68 @@ static void arena_buffers_are_used_again(void **state)
     memset(one, 1, 1 << 20);
     assert_true(one + (1 << 20) <= two || two + (2 << 20) <= one);
     arena_reset(&a);
-    assert_ptr_equal(NEW_BUFFER(&a, 1 << 19, char), one);
-    assert_ptr_equal(NEW_BUFFER(&a, 1 << 19, char), two);
-    assert_true(NEW_BUFFER(&a, 1 << 19, char) != two);
+    assert_ptr_equal(NEW_BUFFER(&a, 2 << 20, char), two);
     const unsigned char *cleared = arena_alloc(&a, 1 << 20);
     for (int i = 0; i < 1 << 20; i++)
         assert_int_equal(cleared[i], 0);
     arena_release(&a);
 }
 
-/* What was given back serves who wants about as much; what it holds is not taken for zero. */
+/* What was given back serves again, in parts or joined with its neighbours; what it holds is not
+ * taken for zero. */
 static void pages_are_used_again(void **state)
 {
     (void)state;
     bool clear;
-    size_t size = 3 << 20, less = (3 << 20) - 4096;
-    char *p = pages_take(&size, &clear);
-    memset(p, 1, size);
-    pages_give(p, size);
-    assert_ptr_equal(pages_take(&less, &clear), p);
-    assert_true(!clear && less == size);
-    pages_give(p, size);
-    char *other = pages_take_clear(size);
-    for (size_t i = 0; i < size; i++)
+    size_t mib = 1 << 20;
+    char *p = pages_take(3 * mib, &clear);
+    memset(p, 1, 3 * mib);
+    pages_give(p, 3 * mib);
+    assert_ptr_equal(pages_take(mib, &clear), p);
+    assert_false(clear);
+    assert_ptr_equal(pages_take(2 * mib, &clear), p + mib);
+    pages_give(p, mib);
+    pages_give(p + mib, 2 * mib);
+    assert_ptr_equal(pages_take(3 * mib, &clear), p);
+    pages_give(p, 3 * mib);
+    char *other = pages_take_clear(mib);
+    for (size_t i = 0; i < mib; i++)
         assert_int_equal(other[i], 0);
-    pages_give(other, size);
+    pages_give_clear(other, mib);
+}
+
+/* Many pieces that come and go keep what was written to them, and what is clear is zero. */
+static void pages_do_not_overlap(void **state)
+{
+    (void)state;
+    enum { PIECES = 40, PAGE = 4096 };
+    struct {
+        unsigned char *at;
+        size_t size;
+    } piece[PIECES] = {{0}};
+    unsigned random = 1;
+    for (int n = 0; n < 4000; n++) {
+        random = random * 1664525 + 1013904223;
+        int i = (int)(random >> 16) % PIECES;
+        unsigned char mark = (unsigned char)(i + 1);
+        if (piece[i].at) {
+            for (size_t k = 0; k < piece[i].size; k += PAGE)
+                assert_int_equal(piece[i].at[k], mark);
+            assert_int_equal(piece[i].at[piece[i].size - 1], mark);
+            pages_give(piece[i].at, piece[i].size);
+            piece[i].at = NULL;
+            continue;
+        }
+        bool clear;
+        piece[i].size = 1 + (random >> 8) % (1 << (12 + n % 9));
+        piece[i].at = pages_take(piece[i].size, &clear);
+        for (size_t k = 0; clear && k < piece[i].size; k++)
+            assert_int_equal(piece[i].at[k], 0);
+        memset(piece[i].at, mark, piece[i].size);
+    }
+    for (int i = 0; i < PIECES; i++)
+        if (piece[i].at)
+            pages_give(piece[i].at, piece[i].size);
 }
 
 /* From both sources, at the limit between them. */
@@ -175,6 +212,7 @@ int main(void)
         cmocka_unit_test(arena_memory_is_zero_again_after_reset),
         cmocka_unit_test(arena_buffers_are_used_again),
         cmocka_unit_test(pages_are_used_again),
+        cmocka_unit_test(pages_do_not_overlap),
         cmocka_unit_test(buffers_of_all_sizes_are_aligned),
         cmocka_unit_test(long_errors_are_cut),
         cmocka_unit_test(maps_keep_their_keys),
