@@ -142,6 +142,12 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     note_bodies(ctx, m);
     if (!ctx->data || !ctx->target)
         return one_scale ? equalize_weights(m, ctx->scratch) : 0;
+    bool rounds;
+    TRY(trial_rounds_activations(m, ctx, &rounds, err));
+    if (!rounds && !one_scale) {
+        str_add(&ctx->notes, "no activation is rounded\n");
+        return 0;
+    }
     struct contest c = {.ctx = ctx, .options = {0.5}};
     pass_take_settings(&pass_equalize, ctx, &c.options);
     if (contest_run(&c, m, err) < 0) {

@@ -27,7 +27,7 @@ static void note_volumes(const struct placement *p, struct pass_ctx *ctx)
     int n = 0;
     for (int i = 0; i < p->n_layer; i++) {
         const struct node *node = p->layer[i].node;
-        if (!node->in[0].plain && p->layer[i].input->quant)
+        if (qlayer_reads_codes(&p->layer[i]))
             continue;
         bool slow = place_is_slow_volume(ctx->target, node);
         n += slow;

@@ -46,6 +46,11 @@ struct value *qlayer_bias(const struct qlayer *l)
     return l->bias_node ? node_input(l->bias_node, l->bias_slot) : NULL;
 }
 
+bool qlayer_reads_codes(const struct qlayer *l)
+{
+    return l->input->quant && !l->node->in[l->weight_slot == 0].plain;
+}
+
 /* The axis of the weight that has a row for each output channel. */
 static int row_axis(const struct qlayer *l)
 {
@@ -288,7 +293,7 @@ static void place_weight(struct place *p, struct value *w, const struct op_weigh
 static void place_bias(struct model *m, const struct qlayer *l)
 {
     struct value *bias = qlayer_bias(l);
-    if (!bias || !l->input->quant || l->node->in[0].plain)
+    if (!bias || !qlayer_reads_codes(l))
         return;
     const struct quant *w = qlayer_weight(l)->quant;
     struct qtype type = {.dtype = DTYPE_I32, .grain = w->type.grain, .symmetric = true};

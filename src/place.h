@@ -53,6 +53,8 @@ void place_drop(struct model *m, struct placement *p, const bool *drop, const ch
 
 struct value *qlayer_weight(const struct qlayer *l);
 struct value *qlayer_bias(const struct qlayer *l); /* NULL: none */
+/* False: the layer reads its input in float; only its weight is rounded. */
+bool qlayer_reads_codes(const struct qlayer *l);
 
 /* The weight as a matrix of output channels times the elements that each multiplies: element k of
  * row o is at qlayer_weight_at(). In a grouped convolution the rows of group g read inputs of their

@@ -44,6 +44,21 @@ static int trial_run(struct model *clone, const struct measure *reference, const
     return measure_sqnr(reference, clone, ctx->jobs, db, err);
 }
 
+int trial_rounds_activations(const struct model *m, struct pass_ctx *ctx, bool *rounds,
+                             struct err *err)
+{
+    struct arena a = {0};
+    struct placement p;
+    struct model *clone = model_clone(m);
+    int r = place_model(clone, ctx->target, ctx->skip_nodes, &a, &p, err);
+    *rounds = false;
+    for (int i = 0; i < p.n_layer && r >= 0; i++)
+        *rounds |= qlayer_reads_codes(&p.layer[i]);
+    model_close(clone);
+    arena_release(&a);
+    return r;
+}
+
 int trial_sqnr(const struct model *m, const struct measure *reference, const struct tap *tap, int n,
                struct pass_ctx *ctx, double *db, struct err *err)
 {

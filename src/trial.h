@@ -11,6 +11,9 @@
 
 /* How many samples a trial takes: 8, fewer where a run costs much. */
 int trial_samples(const struct pass_ctx *ctx);
+/* Will any layer read or write codes, or are only weights rounded? */
+int trial_rounds_activations(const struct model *m, struct pass_ctx *ctx, bool *rounds,
+                             struct err *err);
 /* Quantizes a clone of `m` for the target in ctx on a few samples (ranges by min-max, weights as
  * finely as refining passes will make them) and measures its outputs against `reference`: those of
  * the float model, by measure_watch() on trial_samples(); the trial takes the same samples. The n
