@@ -8,6 +8,7 @@
 #include "observe.h"
 #include "quant.h"
 #include "solve.h"
+#include "threads.h"
 
 #include <math.h>
 #include <string.h>
@@ -237,14 +238,25 @@ void calibration_close(struct calibration *g)
     arena_release(&arena);
 }
 
+struct ranging {
+    const struct calibration *g;
+    const struct observer *o;
+};
+
+static void set_range(void *data, int i, int worker)
+{
+    (void)worker;
+    struct ranging *r = data;
+    struct quant *q = r->g->value[i]->quant;
+    q->range[0] = r->o->range(&r->g->sum[i], &q->type, r->o->parameter);
+}
+
 static void set_ranges(const struct calibration *g, const struct observer *o)
 {
-    for (int i = 0; i < g->n; i++) {
-        struct quant *q = g->value[i]->quant;
-        if (!q->range)
-            q->range = NEW_ARRAY(g->model->arena, 1, struct range);
-        q->range[0] = o->range(&g->sum[i], &q->type, o->parameter);
-    }
+    for (int i = 0; i < g->n; i++)
+        if (!g->value[i]->quant->range)
+            g->value[i]->quant->range = NEW_ARRAY(g->model->arena, 1, struct range);
+    threads_for(g->jobs, g->n, set_range, &(struct ranging){g, o});
 }
 
 /* One observer's turn; the model is left as it would make it. */

@@ -116,33 +116,36 @@ bool linear_bias(const struct linear *l, double *bias)
     return true;
 }
 
-/* One block times a factor; false where a number does not fit. */
-static bool scale_block(const struct tensor *from, struct tensor *to, int64_t at, int64_t n,
-                        double factor)
+/* n numbers times a factor; false where one does not fit. */
+static bool scale(enum dtype t, double *x, int64_t n, double factor)
 {
-    for (int64_t i = at; i < at + n; i++) {
-        double v = factor == 0 ? 0 : tensor_get(from, i) * factor;
-        if (!channel_fits(from->dtype, v))
-            return false;
-        dtype_store(to->dtype, to->data, i, v);
+    bool fits = true;
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = factor == 0 ? 0 : x[i] * factor;
+        fits = fits && channel_fits(t, x[i]);
     }
-    return true;
+    return fits;
 }
 
 const struct tensor *linear_scaled(const struct linear *l, const double *out, const double *in)
 {
-    struct arena *a = l->node->graph->model->arena;
-    struct tensor *t = tensor_new(a, l->weight->dtype, &l->weight->shape);
-    int64_t at = 0;
-    for (int64_t b = 0; b < l->batch; b++)
-        for (int64_t i = 0; i < l->major; i++)
-            for (int64_t k = 0; k < l->minor; k++, at += l->inner) {
-                double by_out = out ? out[linear_out(l, i, k)] : 1;
-                double by_in = in ? in[linear_in(l, i, k)] : 1;
-                if (!scale_block(l->weight, t, at, l->inner, by_out * by_in))
-                    return NULL;
-            }
-    return t;
+    struct tensor *t = tensor_new(l->node->graph->model->arena, l->weight->dtype,
+                                  &l->weight->shape);
+    int64_t length = l->minor * l->inner;
+    double *row = mem_alloc((size_t)length * sizeof *row);
+    bool fits = true;
+    for (int64_t r = 0; r < l->batch * l->major && fits; r++) {
+        int64_t i = r % l->major;
+        k_load_f64(l->weight->dtype, l->weight->data, r * length, 1, length, row);
+        for (int64_t k = 0; k < l->minor; k++) {
+            double by_out = out ? out[linear_out(l, i, k)] : 1;
+            double by_in = in ? in[linear_in(l, i, k)] : 1;
+            fits = scale(t->dtype, row + k * l->inner, l->inner, by_out * by_in) && fits;
+        }
+        k_store_f64(t->dtype, t->data, r * length, length, row);
+    }
+    mem_free(row);
+    return fits ? t : NULL;
 }
 
 void linear_tops(const struct linear *l, double *top)
