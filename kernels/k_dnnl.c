@@ -181,7 +181,7 @@ static const char *best_code(const struct conv_dims *d)
         return NULL;
     if (d->groups == d->c && d->groups == d->m)
         return d->m == 8 ? "jit_dw:avx2" : "jit_dw:avx512_core";
-    if (d->groups > 1 || !narrow)
+    if (d->groups > 1 || (!narrow && (d->m != 16 || conv_taps(d) > 1)))
         return NULL;
     if (conv_taps(d) == 1)
         return "jit_1x1:avx2";

@@ -6,6 +6,7 @@
 #include "k_move.h"
 
 #include "k_loop.h"
+#include "k_simd.h"
 
 #include <string.h>
 
@@ -21,13 +22,17 @@ struct pair {
             const type v = *from;                                                                  \
             for (int64_t i = 0; i < n; i++)                                                        \
                 to[i] = v;                                                                         \
+        } else if (ss == 2 && ds == 1) {                                                           \
+            for (int64_t i = 0; i < n; i++)                                                        \
+                to[i] = from[2 * i];                                                               \
         } else {                                                                                   \
             for (int64_t i = 0; i < n; i++)                                                        \
                 to[i * ds] = from[i * ss];                                                         \
         }                                                                                          \
     } while (0)
 
-static void move_row(void *dst, const void *src, size_t item, int64_t n, int64_t ds, int64_t ss)
+K_CLONES static void move_row(void *dst, const void *src, size_t item, int64_t n, int64_t ds,
+                              int64_t ss)
 {
     if (ds == 1 && ss == 1) {
         memcpy(dst, src, (size_t)n * item);
@@ -46,7 +51,7 @@ static void move_row(void *dst, const void *src, size_t item, int64_t n, int64_t
 static void move_rows(char *dst, const char *src, size_t item, int64_t rows, int64_t to_next,
                       int64_t from_next, int64_t n, int64_t ds, int64_t ss)
 {
-    enum { WORD = 4, LINE = 16, SHORT = 256 };
+    enum { WORD = 4, VECTOR = 16, LINE = 64, SHORT = 256 };
     size_t bytes = (size_t)n * item;
     bool dense = ds == 1 && ss == 1 && bytes <= SHORT && bytes % WORD == 0;
     for (int64_t r = 0; r < rows; r++, dst += to_next, src += from_next) {
@@ -55,6 +60,9 @@ static void move_rows(char *dst, const char *src, size_t item, int64_t rows, int
         else if (bytes % LINE == 0)
             for (size_t i = 0; i < bytes; i += LINE)
                 memcpy(dst + i, src + i, LINE);
+        else if (bytes % VECTOR == 0)
+            for (size_t i = 0; i < bytes; i += VECTOR)
+                memcpy(dst + i, src + i, VECTOR);
         else
             for (size_t i = 0; i < bytes; i += WORD)
                 memcpy(dst + i, src + i, WORD);
