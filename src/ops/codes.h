@@ -9,17 +9,7 @@
 
 #include "conv_plan.h"
 
-/* Where the sums go. They lie where output 0 will, unless that is of another size or holds what the
- * tail adds. */
-struct coded_sums {
-    int32_t *sum;
-    float *real; /* the same memory */
-};
-struct coded_sums codes_begin(const struct call *c);
-/* The sums: a convolution of input 0 with the weight. */
-void codes_product(const struct call *c, const struct conv_dims *d, const struct conv_weight *w,
-                   int32_t *sum);
-/* From the sums to output 0, whose channels vary fastest. */
-void codes_end(const struct call *c, struct coded_sums at, int64_t channels);
+/* Output 0, whose channels vary fastest: a convolution of input 0 with the weight. */
+void codes_convolve(const struct call *c, const struct conv_dims *d, const struct conv_weight *w);
 
 #endif

@@ -25,14 +25,6 @@ int infer_conv(struct call *c, struct err *err)
     return 0;
 }
 
-static void eval_codes(const struct call *c, const struct conv_dims *d)
-{
-    struct conv_weight w = {call_in(c, 1)->data, c->constant & 1u << 1, false};
-    struct coded_sums at = codes_begin(c);
-    codes_product(c, d, &w, at.sum);
-    codes_end(c, at, d->m);
-}
-
 int eval_conv(struct call *c, struct err *err)
 {
     struct conv_dims d;
@@ -41,7 +33,8 @@ int eval_conv(struct call *c, struct err *err)
     if (tensor_count(call_out(c, 0)) == 0)
         return 0;
     if (c->codes) {
-        eval_codes(c, &d);
+        struct conv_weight codes = {call_in(c, 1)->data, c->constant & 1u << 1, false};
+        codes_convolve(c, &d, &codes);
         return 0;
     }
     struct conv_weight w = {real_in(c, 1), c->constant & 1u << 1, false};

@@ -118,13 +118,18 @@ static void annotate(struct model *m)
         u->plain = node_is_result(u->user);
 }
 
-static const struct tensor *image(struct arena *a, int64_t size)
+static struct tensor *pictures(struct arena *a, int64_t batch, int64_t rows, int64_t columns)
 {
-    struct shape s = {.rank = 4, .dim = {1, 3, size, size}};
+    struct shape s = {.rank = 4, .dim = {batch, 3, rows, columns}};
     struct tensor *t = tensor_new(a, DTYPE_F32, &s);
     for (int64_t i = 0; i < tensor_count(t); i++)
         tensor_f32(t)[i] = sinf((float)(i * i % 97));
     return t;
+}
+
+static const struct tensor *image(struct arena *a, int64_t size)
+{
+    return pictures(a, 1, size, size);
 }
 
 /* The outputs of one run, in the arena. */
@@ -263,6 +268,59 @@ static void simulated_is_lowered_around_gates(void **state)
     arena_release(&a);
 }
 
+/* Rows from..to-1 of each plane. */
+static struct tensor rows_of(struct arena *a, const struct tensor *t, int64_t from, int64_t to)
+{
+    int64_t rows = t->shape.dim[2], columns = t->shape.dim[3];
+    struct tensor part = *t;
+    part.shape.dim[2] = to - from;
+    part.size = (size_t)(tensor_count(&part) * (int64_t)sizeof(float));
+    float *at = NEW_ARRAY(a, tensor_count(&part), float);
+    part.data = at;
+    for (int64_t k = 0; k < t->shape.dim[0] * t->shape.dim[1]; k++, at += (to - from) * columns)
+        memcpy(at, tensor_f32(t) + (k * rows + from) * columns,
+               sizeof *at * (size_t)((to - from) * columns));
+    return part;
+}
+
+/* Large outputs are computed some rows at a time, small ones at once: a part of an image gives what
+ * its place in the whole gives, as far as it does not touch the cut. */
+static void bands_give_what_parts_give(void **state)
+{
+    (void)state;
+    enum { ROWS = 243, COLUMNS = 484, CUT = 100 };
+    struct arena a = {0};
+    struct model *m = text_model(
+        "opset 13\n"
+        "g (float[B,3,N,M] x) => (float[...] y, float[...] z)\n"
+        "<float[16,3,3,3] w = random(1), float[16,1,3,3] v = random(2), float[16] b = random(3)>\n"
+        "{ c = Conv(x, w, b) <pads = [1,1,1,1], strides = [2,2]>  d = Relu(c)\n"
+        "  y = Conv(d, v) <pads = [2,2,1,2], dilations = [2,2], group = 16>\n"
+        "  e = Conv(d, v) <pads = [1,1,1,1], group = 16>  z = Add(e, d) }");
+    const struct quant *x = find(m, "x")->quant = activation(m, -1, 1);
+    find(m, "d")->quant = activation(m, 0, 2);
+    find(m, "y")->quant = activation(m, -1, 1);
+    find(m, "w")->quant = weight(m, 16, 0);
+    find(m, "v")->quant = weight(m, 16, 0);
+    find(m, "b")->quant = bias(m, x, find(m, "w")->quant);
+    struct tensor *all = pictures(&a, 2, ROWS, COLUMNS), whole[2], upper[2], lower[2];
+    struct tensor up = rows_of(&a, all, 0, CUT), down = rows_of(&a, all, CUT, ROWS);
+    outputs(m, EXEC_SIMULATE, all, &a, whole);
+    outputs(m, EXEC_SIMULATE, &up, &a, upper);
+    outputs(m, EXEC_SIMULATE, &down, &a, lower);
+    for (int i = 0; i < 2; i++) {
+        enum { EDGE = 4 };
+        int64_t n = whole[i].shape.dim[2], n_up = upper[i].shape.dim[2] - EDGE;
+        struct tensor want = rows_of(&a, &whole[i], 0, n_up);
+        assert_memory_equal(rows_of(&a, &upper[i], 0, n_up).data, want.data, want.size);
+        want = rows_of(&a, &whole[i], CUT / 2 + EDGE, n);
+        assert_memory_equal(rows_of(&a, &lower[i], EDGE, lower[i].shape.dim[2]).data, want.data,
+                            want.size);
+    }
+    model_close(m);
+    arena_release(&a);
+}
+
 /* A body that captures a rounded value sees what it sees in the lowered graph: here the
  * convolution inside computes on codes, and the sum on what is not rounded. So do values in it. */
 static void bodies_see_what_is_rounded(void **state)
@@ -381,6 +439,7 @@ int main(void)
         cmocka_unit_test(simulated_is_lowered),
         cmocka_unit_test(simulated_is_lowered_between_quantizers),
         cmocka_unit_test(simulated_is_lowered_around_gates),
+        cmocka_unit_test(bands_give_what_parts_give),
         cmocka_unit_test(bodies_see_what_is_rounded),
         cmocka_unit_test(outputs_are_rounded_unless_plain),
         cmocka_unit_test(rounding_leaves_others_alone),
