@@ -188,6 +188,14 @@ static const char *best_code(const struct conv_dims *d)
     return d->m > 16 && d->m <= 32 && d->c <= 64 ? "jit:avx2" : "jit:avx512_core";
 }
 
+/* The same for codes: on Zen 4 older code is up to a quarter faster where channels are few, and as
+ * fast elsewhere. */
+static const char *best_for_codes(const struct conv_dims *d)
+{
+    bool plain = d->axes == 2 && d->groups == 1 && conv_taps(d) == 1;
+    return splits_wide && plain ? "jit_int8_1x1:avx512_core_vnni" : NULL;
+}
+
 /* The larger tiles need a quarter of the multiplications instead of a half, but four times the
  * weight instead of twice. */
 static const char *best_winograd(const struct conv_dims *d)
@@ -275,7 +283,7 @@ static dnnl_primitive_desc_t conv_desc(const struct conv_dims *d, struct types t
         return NULL;
     if (type.winograd)
         return choose(&op, attr, best_winograd(d));
-    return choose(&op, attr, type.x == dnnl_f32 ? best_code(d) : NULL);
+    return choose(&op, attr, type.x == dnnl_f32 ? best_code(d) : best_for_codes(d));
 }
 
 static const dnnl_memory_desc_t *desc_of(const struct k_dnnl_conv *p, dnnl_query_t what)

@@ -73,19 +73,23 @@ static void transpose_tile(uint32_t *restrict dst, const uint32_t *restrict src,
 }
 
 /* Images have three channels, which makes tiles thin. */
-K_CLONES static void interleave_3(uint32_t *restrict dst, const uint32_t *restrict src,
-                                  int64_t columns)
-{
-    for (int64_t j = 0; j < columns; j++)
-        for (int64_t i = 0; i < 3; i++)
-            dst[j * 3 + i] = src[i * columns + j];
-}
+#define DEFINE_INTERLEAVE(bits)                                                                    \
+    K_CLONES static void interleave_##bits(uint##bits##_t *restrict dst,                           \
+                                           const uint##bits##_t *restrict src, int64_t columns)    \
+    {                                                                                              \
+        for (int64_t j = 0; j < columns; j++)                                                      \
+            for (int64_t i = 0; i < 3; i++)                                                        \
+                dst[j * 3 + i] = src[i * columns + j];                                             \
+    }
+
+DEFINE_INTERLEAVE(8)
+DEFINE_INTERLEAVE(32)
 
 static void transpose_32(uint32_t *restrict dst, const uint32_t *restrict src, int64_t rows,
                          int64_t columns)
 {
     if (rows == 3) {
-        interleave_3(dst, src, columns);
+        interleave_32(dst, src, columns);
         return;
     }
     for (int64_t i = 0; i < rows; i += TILE)
@@ -107,7 +111,12 @@ void k_transpose(void *dst, const void *src, size_t item, int64_t batch, int64_t
         void *to = (char *)dst + block * (size_t)b;
         const void *from = (const char *)src + block * (size_t)b;
         switch (item) {
-        case 1: transpose_8(to, from, rows, columns); break;
+        case 1:
+            if (rows == 3)
+                interleave_8(to, from, columns);
+            else
+                transpose_8(to, from, rows, columns);
+            break;
         case 2: transpose_16(to, from, rows, columns); break;
         case 4: transpose_32(to, from, rows, columns); break;
         default: transpose_64(to, from, rows, columns); break;
