@@ -160,3 +160,22 @@ g (bool p, float[1,2,2,2] x) => (float y) <float[2,2,1,1] w = {1, 0.5, -1, 0.25}
              else_branch = e () => (float e1) { e1 = Conv(x, w) }> }
 expect note "1 layer in bodies"
 expect unchanged
+
+# a gate comes apart for channels that hide behind a large one, which is worth more than 3 dB
+run equalize
+target onnxruntime data 8
+g (float[1,2,6,6] x) => (float y)
+<float[4,2,1,1] w = {20, 20, 15, -10, 0.3, 0.2, 0.1, -0.3},
+ float[3,4,1,1] v = {0.01, 0.02, 3, 2, -0.01, 0.01, 1, -3, 0.02, 0.01, 2, 1}>
+{ c = Conv(x, w) s = Sigmoid(c) e = Mul(c, s) y = Conv(e, v) }
+expect note "kept for activations, gates apart"
+expect { c = Conv(x, w1) m = Mul(c, k) s = Sigmoid(m) e = Mul(c, s) y = Conv(e, v1) }
+
+# and not for less
+run equalize
+target onnxruntime data 8
+g (float[1,2,6,6] x) => (float y)
+<float[4,2,1,1] w = random(1), float[3,4,1,1] v = random(5)>
+{ c = Conv(x, w) s = Sigmoid(c) e = Mul(c, s) y = Conv(e, v) }
+expect note "gates apart: 2 layers"
+expect unchanged
