@@ -332,6 +332,41 @@ struct key {
     float lo, hi;
 };
 
+/* What the code is called with: one run's at a time. */
+struct args {
+    dnnl_exec_arg_t arg[5];
+    int n, made;
+};
+
+static void args_free(struct args *a)
+{
+    for (int i = 0; a && i < a->made; i++)
+        dnnl_memory_destroy(a->arg[i].memory);
+    free(a);
+}
+
+static void *allocate(size_t n)
+{
+    void *p = calloc(1, n);
+    if (!p)
+        abort();
+    return p;
+}
+
+static struct args *args_take(const struct k_dnnl_conv *p)
+{
+    struct args *a = __atomic_exchange_n(p->spare, NULL, __ATOMIC_ACQ_REL);
+    if (!a)
+        a = allocate(sizeof *a);
+    a->n = 0;
+    return a;
+}
+
+static void args_leave(const struct k_dnnl_conv *p, struct args *a)
+{
+    args_free(__atomic_exchange_n(p->spare, a, __ATOMIC_ACQ_REL));
+}
+
 /* Takes or makes the code; t NULL: for codes. */
 static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct types type,
                         const struct tail *t)
@@ -359,6 +394,7 @@ static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct
     const_dnnl_primitive_desc_t desc;
     if (dnnl_primitive_get_primitive_desc(code.primitive, &desc))
         abort();
+    p->spare = allocate(sizeof *p->spare);
     p->desc = desc;
     p->primitive = code.primitive;
     p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
@@ -395,6 +431,9 @@ bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, en
 void k_dnnl_conv_release(struct k_dnnl_conv *p)
 {
     struct k_code code = {p->primitive};
+    if (p->spare)
+        args_free(*p->spare);
+    free(p->spare);
     if (code.primitive && k_code_leave(&code))
         destroy(&code);
     memset(p, 0, sizeof *p);
@@ -406,29 +445,32 @@ bool k_dnnl_conv_packs_alike(const struct k_dnnl_conv *p, const struct k_dnnl_co
                                   desc_of(q, dnnl_query_weights_md));
 }
 
-/* Argument i of an execution. Failures here are faults of ours. */
-static void argument(dnnl_exec_arg_t *arg, int *n, int what, const dnnl_memory_desc_t *md,
-                     const void *data)
+/* The next argument, the same kind in every run. Failures here are faults of ours. */
+static void argument(struct args *a, int what, const dnnl_memory_desc_t *md, const void *data)
 {
-    dnnl_memory_t memory;
+    dnnl_exec_arg_t *arg = &a->arg[a->n++];
     union {
         const void *in;
         void *out;
     } pointer = {.in = data}; /* the library does not know about const */
-    if (dnnl_memory_create(&memory, md, engine, pointer.out))
+    if (a->n <= a->made) {
+        if (dnnl_memory_set_data_handle(arg->memory, pointer.out))
+            abort();
+        return;
+    }
+    if (dnnl_memory_create(&arg->memory, md, engine, pointer.out))
         abort();
-    arg[(*n)++] = (dnnl_exec_arg_t){what, memory};
+    arg->arg = what;
+    a->made++;
 }
 
-static void execute(const_dnnl_primitive_t primitive, dnnl_exec_arg_t *arg, int n)
+static void execute(const_dnnl_primitive_t primitive, const struct args *a)
 {
     dnnl_stream_t stream;
     if (dnnl_stream_create(&stream, engine, dnnl_stream_default_flags)
-        || dnnl_primitive_execute(primitive, stream, n, arg) || dnnl_stream_wait(stream))
+        || dnnl_primitive_execute(primitive, stream, a->n, a->arg) || dnnl_stream_wait(stream))
         abort();
     dnnl_stream_destroy(stream);
-    for (int i = 0; i < n; i++)
-        dnnl_memory_destroy(arg[i].memory);
 }
 
 void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const void *w,
@@ -442,11 +484,11 @@ void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, co
         || dnnl_reorder_primitive_desc_create(&desc, &from, engine, to, engine, NULL)
         || dnnl_primitive_create(&reorder, desc))
         abort();
-    dnnl_exec_arg_t arg[2];
-    int n = 0;
-    argument(arg, &n, DNNL_ARG_FROM, &from, w);
-    argument(arg, &n, DNNL_ARG_TO, to, packed);
-    execute(reorder, arg, n);
+    struct args *a = allocate(sizeof *a);
+    argument(a, DNNL_ARG_FROM, &from, w);
+    argument(a, DNNL_ARG_TO, to, packed);
+    execute(reorder, a);
+    args_free(a);
     dnnl_primitive_destroy(reorder);
     dnnl_primitive_desc_destroy(desc);
 }
@@ -455,18 +497,18 @@ void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *pa
                      const struct tail *t, float *y, void *scratch)
 {
     const dnnl_memory_desc_t *out = desc_of(p, dnnl_query_dst_md);
-    dnnl_exec_arg_t arg[5];
-    int n = 0;
+    struct args *a = args_take(p);
     if (p->has_add && t->add != y)
         memcpy(y, t->add, dnnl_memory_desc_get_size(out));
-    argument(arg, &n, DNNL_ARG_SRC, desc_of(p, dnnl_query_src_md), x);
-    argument(arg, &n, DNNL_ARG_WEIGHTS, desc_of(p, dnnl_query_weights_md), packed);
-    argument(arg, &n, DNNL_ARG_DST, out, y);
-    argument(arg, &n, DNNL_ARG_SCRATCHPAD, desc_of(p, dnnl_query_scratchpad_md), scratch);
+    argument(a, DNNL_ARG_SRC, desc_of(p, dnnl_query_src_md), x);
+    argument(a, DNNL_ARG_WEIGHTS, desc_of(p, dnnl_query_weights_md), packed);
+    argument(a, DNNL_ARG_DST, out, y);
+    argument(a, DNNL_ARG_SCRATCHPAD, desc_of(p, dnnl_query_scratchpad_md), scratch);
     if (p->has_bias)
-        argument(arg, &n, DNNL_ARG_BIAS,
+        argument(a, DNNL_ARG_BIAS,
                  dnnl_primitive_desc_query_md(p->desc, dnnl_query_weights_md, 1), t->bias);
-    execute(p->primitive, arg, n);
+    execute(p->primitive, a);
+    args_leave(p, a);
     if (p->apart) {
         struct tail rest = *t;
         rest.bias = NULL;
@@ -479,17 +521,17 @@ void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *pa
 void k_dnnl_conv_run_codes(const struct k_dnnl_conv *p, const void *x, const void *packed,
                            int32_t zero, int32_t *sum, void *scratch)
 {
-    dnnl_exec_arg_t arg[5];
+    struct args *a = args_take(p);
     dnnl_memory_desc_t one;
-    int n = 0;
     if (dnnl_memory_desc_init_by_tag(&one, 1, (dnnl_dims_t){1}, dnnl_s32, dnnl_x))
         abort();
-    argument(arg, &n, DNNL_ARG_SRC, desc_of(p, dnnl_query_src_md), x);
-    argument(arg, &n, DNNL_ARG_WEIGHTS, desc_of(p, dnnl_query_weights_md), packed);
-    argument(arg, &n, DNNL_ARG_DST, desc_of(p, dnnl_query_dst_md), sum);
-    argument(arg, &n, DNNL_ARG_SCRATCHPAD, desc_of(p, dnnl_query_scratchpad_md), scratch);
-    argument(arg, &n, DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, &one, &zero);
-    execute(p->primitive, arg, n);
+    argument(a, DNNL_ARG_SRC, desc_of(p, dnnl_query_src_md), x);
+    argument(a, DNNL_ARG_WEIGHTS, desc_of(p, dnnl_query_weights_md), packed);
+    argument(a, DNNL_ARG_DST, desc_of(p, dnnl_query_dst_md), sum);
+    argument(a, DNNL_ARG_SCRATCHPAD, desc_of(p, dnnl_query_scratchpad_md), scratch);
+    argument(a, DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, &one, &zero);
+    execute(p->primitive, a);
+    args_leave(p, a);
 }
 
 bool k_dnnl_gemm(const struct gemm *g, const float *a, const float *b, float *c)

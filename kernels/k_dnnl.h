@@ -19,6 +19,7 @@ struct k_dnnl_conv {
     bool has_bias, has_add;
     bool apart, adds;       /* the activation, and the sum, are done after the generated code */
     bool codes;             /* sums of products of integers, see k_dnnl_conv_init_codes() */
+    void **spare;           /* the library's objects of an earlier run, for the next one */
 };
 
 /* False: oneDNN is absent, or has only slow reference code for this. Of the tail, what matters is
