@@ -14,6 +14,7 @@
 #include "pass.h"
 #include "quant.h"
 #include "solve.h"
+#include "sweep.h"
 #include "threads.h"
 
 #include <math.h>
@@ -21,14 +22,18 @@
 
 enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ROWS = 64 /* at once */ };
 
-struct rounded { /* new constants of one layer; NULL: as they were */
+struct rounded { /* constants of one layer, the others than those in use; NULL: no others */
     const struct tensor *weight, *bias;
+};
+/* Old and new weights are there at the same time only while they are compared. */
+struct rounding {
+    struct rounded *layer; /* [layer] */
+    struct arena arena;    /* of the new ones */
 };
 struct batch {
     const struct placement *placement;
     const struct grams *grams;
-    struct rounded *result; /* [layer] */
-    struct arena *arena;    /* [layer]: a job has its own */
+    struct rounded *result; /* [layer]; where there is a Gram, copies that change here */
 };
 
 /* Some rows of one group of a layer, from their first output channel on. */
@@ -109,15 +114,12 @@ static void round_layer(void *data, int item, int worker)
     const struct gram *gram = grams_find(b->grams, l->node);
     if (!gram)
         return;
-    const struct value *old = qlayer_bias(l);
-    struct arena *a = &b->arena[item], scratch = {0};
-    struct tensor *to = copy_of(a, qlayer_weight(l)->constant);
-    struct tensor *bias = old ? copy_of(a, old->constant) : NULL;
-    for (int64_t g = 0; g < gram->groups; g++)
-        round_group((struct rows){l, gram, g, 0, tensor_f32(to), bias ? tensor_f32(bias) : NULL},
-                    &scratch);
+    struct arena scratch = {0};
+    struct rounded *r = &b->result[item];
+    struct rows rows = {l, gram, 0, 0, r->weight->data, r->bias ? r->bias->data : NULL};
+    for (; rows.group < gram->groups; rows.group++)
+        round_group(rows, &scratch);
     arena_release(&scratch);
-    b->result[item] = (struct rounded){to, bias};
 }
 
 /* Is there something to choose: zero points of 0, and weights off the grid of their range? */
@@ -150,16 +152,6 @@ static bool layer_is_fit(const struct qlayer *l)
         && w->constant->dtype == DTYPE_F32 && qlayer_row_length(l) <= MAX_K && is_off_grid(w);
 }
 
-/* The results move into the model's arena: the jobs' arenas end here. */
-static const struct tensor *keep(struct arena *a, const struct tensor *t)
-{
-    if (!t)
-        return NULL;
-    struct tensor *copy = arena_copy(a, t, sizeof *t);
-    copy->data = arena_copy(a, t->data, t->size);
-    return copy;
-}
-
 /* The layers from `first` on whose Grams fit the memory; returns where it ended. */
 static int choose_layers(const struct placement *p, int first, const struct qlayer **layer, int *n)
 {
@@ -177,25 +169,23 @@ static int choose_layers(const struct placement *p, int first, const struct qlay
 }
 
 /* Rounds the layers whose Grams are there. */
-static void round_layers(struct model *m, const struct pass_ctx *ctx, const struct grams *grams,
-                         struct rounded *result)
+static void round_layers(const struct pass_ctx *ctx, const struct grams *grams,
+                         struct rounding *r)
 {
-    struct arena a = {0};
-    int n = ctx->placement->n_layer;
-    struct batch b = {ctx->placement, grams, NEW_ARRAY(&a, n, struct rounded),
-                      NEW_ARRAY(&a, n, struct arena)};
-    threads_for(ctx->jobs, n, round_layer, &b);
-    for (int i = 0; i < n; i++) {
-        if (b.result[i].weight)
-            result[i] = (struct rounded){keep(m->arena, b.result[i].weight),
-                                         keep(m->arena, b.result[i].bias)};
-        arena_release(&b.arena[i]);
+    const struct placement *p = ctx->placement;
+    struct batch b = {p, grams, r->layer};
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct value *bias = qlayer_bias(&p->layer[i]);
+        if (!grams_find(grams, p->layer[i].node))
+            continue;
+        r->layer[i].weight = copy_of(&r->arena, qlayer_weight(&p->layer[i])->constant);
+        r->layer[i].bias = bias ? copy_of(&r->arena, bias->constant) : NULL;
     }
-    arena_release(&a);
+    threads_for(ctx->jobs, p->n_layer, round_layer, &b);
 }
 
 /* The Grams that did not fit the run of calibrate need runs of their own. */
-static int round_others(struct model *m, struct pass_ctx *ctx, struct rounded *result,
+static int round_others(const struct model *m, struct pass_ctx *ctx, struct rounding *result,
                         struct err *err)
 {
     const struct placement *p = ctx->placement;
@@ -208,7 +198,7 @@ static int round_others(struct model *m, struct pass_ctx *ctx, struct rounded *r
         struct grams *grams = grams_watch(m, layer, n, SAMPLES, ctx->jobs, &tap);
         int r = taps_run(m, &tap, 1, ctx->data, ctx->jobs, "gathering second moments", err);
         if (r >= 0)
-            round_layers(m, ctx, grams, result);
+            round_layers(ctx, grams, result);
         grams_close(grams);
         TRY(r);
     }
@@ -245,33 +235,44 @@ static int exchange(const struct placement *p, struct rounded *result)
     return changes;
 }
 
+/* Measures with the new constants; they stay if they serve as well. */
+static int keep_better(struct model *m, struct pass_ctx *ctx, struct rounding *r, struct err *err)
+{
+    double after;
+    int changes = exchange(ctx->placement, r->layer);
+    if (!changes)
+        return 0;
+    int measured = measure_sqnr(ctx->measure, m, ctx->jobs, &after, err);
+    if (measured >= 0 && after >= ctx->sqnr) {
+        str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);
+        ctx->sqnr = after;
+        arena_join(m->arena, &r->arena);
+        return changes;
+    }
+    exchange(ctx->placement, r->layer);
+    sweep_constants(m);
+    TRY(measured);
+    str_printf(&ctx->notes, "taken back: %.1f -> %.1f dB\n", ctx->sqnr, after);
+    return 0;
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    struct placement *p = ctx->placement;
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass round-weights needs pass calibrate before it");
     if (!ctx->grams)
         return 0;
-    double after;
-    struct rounded *result = NEW_ARRAY(ctx->scratch, p->n_layer, struct rounded);
+    struct rounding r = {NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, struct rounded), {0}};
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
-    round_layers(m, ctx, ctx->grams, result);
+    round_layers(ctx, ctx->grams, &r);
     grams_close(ctx->grams);
     ctx->grams = NULL;
-    TRY(round_others(m, ctx, result, err));
-    int changes = exchange(p, result);
-    if (!changes)
-        return 0;
-    TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &after, err));
-    if (after >= ctx->sqnr) {
-        str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);
-        ctx->sqnr = after;
-        return changes;
-    }
-    exchange(p, result);
-    str_printf(&ctx->notes, "taken back: %.1f -> %.1f dB\n", ctx->sqnr, after);
-    return 0;
+    int result = round_others(m, ctx, &r, err);
+    if (result >= 0)
+        result = keep_better(m, ctx, &r, err);
+    arena_release(&r.arena);
+    return result;
 }
 
 const struct pass pass_round_weights = {

@@ -174,6 +174,51 @@ void arena_release(struct arena *a)
     memset(a, 0, sizeof *a);
 }
 
+/* Puts the list `from` in front of `to`. */
+static struct arena_block *blocks_join(struct arena_block *from, struct arena_block *to)
+{
+    struct arena_block *last = from;
+    if (!from)
+        return to;
+    while (last->next)
+        last = last->next;
+    last->next = to;
+    return from;
+}
+
+void arena_join(struct arena *to, struct arena *from)
+{
+    struct arena_block **rest = to->blocks ? &to->blocks->next : &to->blocks;
+    *rest = blocks_join(from->blocks, *rest);
+    to->large = blocks_join(from->large, to->large);
+    to->buffers = blocks_join(from->buffers, to->buffers);
+    to->used += from->used;
+    memset(from, 0, sizeof *from);
+}
+
+static struct arena_block **find_large(struct arena *a, const void *p)
+{
+    struct arena_block **b = &a->large;
+    while (*b && (const char *)*b + ALIGN != p)
+        b = &(*b)->next;
+    return b;
+}
+
+size_t arena_piece(struct arena *a, const void *p)
+{
+    struct arena_block *b = *find_large(a, p);
+    return b ? b->size - ALIGN : 0;
+}
+
+void arena_drop(struct arena *a, const void *p)
+{
+    struct arena_block **at = find_large(a, p), *b = *at;
+    if (!b)
+        return;
+    *at = b->next;
+    pages_give_clear(b, b->size);
+}
+
 /* Left alone, the C library learns to keep ever larger pieces, and peak memory is their sum. */
 void mem_startup(void)
 {

@@ -31,6 +31,11 @@ char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(
 /* Gives everything back but keeps one block for the next use. */
 void arena_reset(struct arena *a);
 void arena_release(struct arena *a);
+/* What `from` holds is `to`'s from now on; `from` is empty. */
+void arena_join(struct arena *to, struct arena *from);
+/* Bytes of the large piece at p, 128 KiB or more; 0: it is none. And gives it back alone. */
+size_t arena_piece(struct arena *a, const void *p);
+void arena_drop(struct arena *a, const void *p);
 
 /* For the few buffers that must grow or be given back one by one (vec, map, exec): as malloc and
  * free, aligned to 64 bytes, not zeroed; never NULL. */

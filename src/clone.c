@@ -164,17 +164,6 @@ static void graph_adopt(struct graph *g, struct model *m)
     }
 }
 
-/* The arena of the clone is kept until the model is closed. */
-struct held_clone {
-    struct model_resource resource;
-    struct model *model;
-};
-
-static void held_clone_release(struct model_resource *r)
-{
-    model_close(((struct held_clone *)r)->model);
-}
-
 void model_restore(struct model *m, struct model *from)
 {
     m->graph = from->graph;
@@ -190,7 +179,11 @@ void model_restore(struct model *m, struct model *from)
         if (from->names.slot[i].key)
             map_set(&m->names, from->names.slot[i].key, from->names.slot[i].value);
     graph_adopt(m->graph, m);
-    struct held_clone *h = NEW(m->arena, struct held_clone);
-    *h = (struct held_clone){{NULL, held_clone_release}, from};
-    model_hold(m, &h->resource);
+    for (struct model_resource *r = from->resources, *next; r; r = next) {
+        next = r->next;
+        model_hold(m, r);
+    }
+    struct arena *arena = from->arena;
+    arena_join(m->arena, arena);
+    mem_free(arena);
 }

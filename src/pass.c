@@ -13,6 +13,7 @@
 #include "op.h"
 #include "outcome.h"
 #include "print.h"
+#include "sweep.h"
 #include "verify.h"
 
 #include <string.h>
@@ -148,6 +149,19 @@ static void log_notes(const char *notes)
         log_debug("  %.*s", (int)(end - notes), notes);
 }
 
+static int run_and_sweep(struct model *m, const struct pass *p, struct pass_ctx *ctx,
+                         struct err *err)
+{
+    struct arena a = {0};
+    struct sweep before = sweep_note(m, &a);
+    int changes = p->run(m, ctx, err);
+    arena_reset(ctx->scratch);
+    if (changes > 0)
+        sweep_up(m, &before);
+    arena_release(&a);
+    return changes;
+}
+
 static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *err)
 {
     struct model *m = g->model;
@@ -156,8 +170,7 @@ static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *er
     pipeline_begin_check(g, p);
     int nodes = count_nodes(m->graph);
     double start = log_clock();
-    int changes = p->run(m, g->ctx, err);
-    arena_reset(g->ctx->scratch);
+    int changes = run_and_sweep(m, p, g->ctx, err);
     TRY(changes);
     if (changes)
         m->facts &= ~p->breaks;

@@ -49,6 +49,28 @@ static void arena_buffers_are_used_again(void **state)
     arena_release(&a);
 }
 
+/* Of small pieces, large ones and buffers; a large one may go alone. */
+static void arenas_join(void **state)
+{
+    (void)state;
+    struct arena a = {0}, b = {0};
+    size_t large = 1 << 20;
+    char *small = arena_strdup(&b, "small"), *kept = arena_alloc(&b, large);
+    char *gone = arena_alloc(&b, large), *buffer = NEW_BUFFER(&b, large, char);
+    memset(buffer, 1, large);
+    arena_strdup(&a, "first");
+    arena_join(&a, &b);
+    assert_true(!b.blocks && !b.large && !b.buffers);
+    assert_string_equal(small, "small");
+    assert_int_equal(arena_piece(&a, small), 0);
+    assert_true(arena_piece(&a, gone) >= large);
+    arena_drop(&a, gone);
+    assert_int_equal(arena_piece(&a, gone), 0);
+    kept[large - 1] = 1;
+    assert_int_equal(buffer[large - 1], 1);
+    arena_release(&a);
+}
+
 /* What was given back serves again, in parts or joined with its neighbours; what it holds is not
  * taken for zero. */
 static void pages_are_used_again(void **state)
@@ -211,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_memory_is_zero_again_after_reset),
         cmocka_unit_test(arena_buffers_are_used_again),
+        cmocka_unit_test(arenas_join),
         cmocka_unit_test(pages_are_used_again),
         cmocka_unit_test(pages_do_not_overlap),
         cmocka_unit_test(buffers_of_all_sizes_are_aligned),

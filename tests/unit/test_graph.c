@@ -4,6 +4,7 @@
  */
 #include "graph.h"
 #include "quant.h"
+#include "sweep.h"
 #include "unit.h"
 
 #include <string.h>
@@ -177,6 +178,43 @@ static void restoring_takes_edits_back(void **state)
     model_close(s.m);
 }
 
+static struct tensor *large_tensor(struct model *m)
+{
+    return tensor_new(m->arena, DTYPE_F32, &(struct shape){1, {64 << 10}});
+}
+
+/* What is replaced goes, what a view of it shares stays, and what a restored clone has made is the
+ * model's. */
+static void replaced_weights_go(void **state)
+{
+    (void)state;
+    struct small s = small_new();
+    struct graph *g = s.m->graph;
+    struct tensor *first = large_tensor(s.m), *shared = large_tensor(s.m);
+    struct tensor view = *shared;
+    view.data = (char *)view.data + 256;
+    view.size -= 256;
+    struct value *a = graph_add_constant(g, "a", first), *b = graph_add_constant(g, "b", shared);
+    node_set_input(s.a, 1, a);
+    node_set_input(s.b, 1, b);
+    struct arena scratch = {0};
+    struct sweep before = sweep_note(s.m, &scratch);
+    assert_int_equal(before.n, 2);
+    struct model *clone = model_clone(s.m);
+    struct node *n = clone->graph->first;
+    struct tensor *second = large_tensor(clone);
+    node_set_input(n, 1, graph_add_constant(clone->graph, "second", second));
+    node_set_input(n->next, 1, graph_add_constant(clone->graph, "view", &view));
+    model_restore(s.m, clone);
+    sweep_up(s.m, &before);
+    assert_int_equal(arena_piece(s.m->arena, first->data), 0);
+    assert_true(arena_piece(s.m->arena, shared->data) >= shared->size);
+    assert_true(arena_piece(s.m->arena, second->data) >= second->size);
+    assert_int_equal(s.m->graph->n_constant, 2);
+    arena_release(&scratch);
+    model_close(s.m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +225,7 @@ int main(void)
         cmocka_unit_test(fresh_names_are_new),
         cmocka_unit_test(attributes_are_replaced),
         cmocka_unit_test(clones_share_constants_and_nothing_else),
+        cmocka_unit_test(replaced_weights_go),
         cmocka_unit_test(restoring_takes_edits_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
