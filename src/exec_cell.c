@@ -43,6 +43,7 @@ void pool_leave(struct pool *p)
     for (int k = 0; k < N_CLASSES; k++)
         for (struct buffer *b = p->free[k]; b; b = b->next)
             mem_free(b->data);
+    arena_release(&p->scratch);
     struct arena arena = p->arena;
     arena_release(&arena);
 }

@@ -29,7 +29,8 @@ enum { N_CLASSES = 4 * 12 }; /* of sizes up to 128 kB */
 struct pool {
     struct buffer *free[N_CLASSES], *spare; /* spare: heads without data */
     struct cell *cells;
-    struct arena arena; /* of heads and cells */
+    struct arena arena;   /* of heads and cells */
+    struct arena scratch; /* emptied after each call of an operator */
     int users;
 };
 

@@ -15,7 +15,7 @@ struct work cost_work(struct run *r, const struct step *s)
         r->out[0] = &y;
     }
     struct call c = {.node = s->node, .opset = s->opset, .n_in = s->n_in, .n_out = s->node->n_out,
-                     .in = r->in, .out = r->out, .scratch = &r->scratch};
+                     .in = r->in, .out = r->out, .scratch = &r->pool->scratch};
     struct work w = work_of(&c);
     if (s->bias.value >= 0)
         w.bytes += (double)run_form(r, s->bias, LAYOUT_PLAIN)->t.size;

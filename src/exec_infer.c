@@ -14,7 +14,8 @@ bool run_same_type(const struct tensor *a, const struct tensor *b)
 struct call run_call(struct run *r, const struct step *s, const struct tensor *const *in)
 {
     return (struct call){.node = s->node, .opset = s->opset, .n_in = s->n_in,
-                         .n_out = s->node->n_out, .in = in, .out = r->out, .scratch = &r->scratch,
+                         .n_out = s->node->n_out, .in = in, .out = r->out,
+                         .scratch = &r->pool->scratch,
                          .constant = s->constant};
 }
 
@@ -28,7 +29,7 @@ static int infer(struct run *r, const struct step *s, const struct tensor *const
     }
     struct call c = run_call(r, s, in);
     int result = op_infer(&c, err);
-    arena_reset(&r->scratch);
+    arena_reset(&r->pool->scratch);
     *known = true;
     for (int i = 0; i < s->node->n_out; i++)
         if (r->out[i] && (!r->type[i].dtype || !shape_known(&r->type[i].shape)))

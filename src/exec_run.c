@@ -65,7 +65,6 @@ void run_close(struct run *r)
     for (int v = 0; v < r->exec->n_values; v++)
         cells_free(r->pool, &r->forms[v]);
     pool_leave(r->pool);
-    arena_release(&r->scratch);
     struct arena arena = r->arena;
     arena_release(&arena);
 }

@@ -19,7 +19,7 @@ struct memo {
 struct run {
     struct exec *exec;
     struct pool *pool;
-    struct arena arena, scratch; /* scratch is emptied after each call of an operator */
+    struct arena arena;
     struct cell **forms;         /* of each value, by id */
     struct memo *memo;           /* by index of the step */
     const struct tensor **output;

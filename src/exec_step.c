@@ -316,7 +316,7 @@ static int call_operator(struct run *r, struct step *s, struct err *err)
     c.tail = s->n_parts ? &tail : NULL;
     c.codes = s->codes.x ? &s->codes : NULL;
     int result = call_eval(s, &c, err);
-    arena_reset(&r->scratch);
+    arena_reset(&r->pool->scratch);
     TRY(result);
     for (int i = 0; i < s->node->n_in && target; i++)
         drop_spent(r, s->in[i], target);
