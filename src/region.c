@@ -15,10 +15,10 @@
 
 /* At most so many regions at first, samples for each, and sample runs for all together; these are
  * for models that cost little to run. */
-enum { REGIONS = 128, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 128 };
+enum { REGIONS = 128, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
 /* Whole models to look at afterwards; samples for the means of inputs; and how many steps of a
  * sequence a region is looked at in. */
-enum { ROUNDS = 8, BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
+enum { BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
 static const double worst_noise = 100; /* -20 dB: it cannot get worse */
 static const double gain = 2;          /* dB: what a model that serves must win, or it stays */
 static const double overhead = 0.5;    /* percent: what a float layer costs beside its work */
@@ -37,6 +37,8 @@ struct trial {
     struct value **own, **shifted; /* biases by layer, in float and with a rounded weight */
     bool *off;     /* by layer */
     double now;    /* noise of the whole with the regions that are off */
+    int *order, n_order; /* regions that may be taken back, those first that add most for their work */
+    bool *given;   /* by region: it came back */
     double spend;  /* percent of the multiply-adds that may become float */
     struct regions *out;
 };
@@ -139,7 +141,7 @@ static int open_few(struct trial *t, struct err *err)
 {
     const struct dataset_carry *carry;
     int count = dataset_count(t->data), *index;
-    int most = effort_samples(t->effort.ops, RUNS, 1) / t->out->n;
+    int most = effort_samples(t->effort.ops * t->effort.ops / EFFORT_DEAR, RUNS, 1) / t->out->n;
     int n = effort_samples(t->effort.ops, SAMPLES, 1);
     if (dataset_carries(t->data, &carry) && count > STEPS)
         count = STEPS;
@@ -196,31 +198,54 @@ static int dearest(const struct trial *t)
     return best;
 }
 
-/* Takes regions back until the noise should be below the limit; how many. */
-static int foresee(struct trial *t, double factor, double limit)
+/* Regions in the order in which they are taken back. */
+static void find_order(struct trial *t)
 {
-    int i, n = 0;
-    while ((!n || predicted(t) * factor > limit) && (i = dearest(t)) >= 0) {
+    t->order = NEW_ARRAY(t->a, t->out->n, int);
+    t->n_order = 0;
+    for (int i; (i = dearest(t)) >= 0; t->n_order++) {
+        t->order[t->n_order] = i;
         t->out->region[i].off = true;
-        n++;
     }
-    return n;
 }
 
-/* The prediction is off by some factor, which each look at the whole corrects. */
-static double misjudged(const struct trial *t)
+/* The first k in the order are off, but for those that were given back. */
+static void choose(struct trial *t, int k)
 {
-    return t->now / fmax(predicted(t), 1e-10);
+    for (int i = 0; i < t->n_order; i++)
+        t->out->region[t->order[i]].off = i < k && !t->given[t->order[i]];
 }
 
-static int take_back(struct trial *t, const struct measure *s, double limit, struct err *err)
+/* How many must be off until the noise should fall to this part of what it is. */
+static int foresee(struct trial *t, double part)
 {
-    for (int round = 0; round < ROUNDS && t->now > limit; round++) {
-        if (!foresee(t, misjudged(t), limit))
-            break;
-        TRY(noise_of_choice(t, s, &t->now, err));
+    choose(t, 0);
+    double limit = predicted(t) * part;
+    for (int k = 0;; choose(t, ++k))
+        if (k == t->n_order || predicted(t) <= limit)
+            return k;
+}
+
+/* The least number from lo to hi that makes the whole quiet enough, or hi; it is chosen. */
+static int search(struct trial *t, const struct measure *s, int lo, int hi, double limit,
+                  struct err *err)
+{
+    bool known = false; /* t->now is that of hi */
+    while (lo < hi || !known) {
+        int middle = (lo + hi) / 2;
+        double noise;
+        choose(t, middle);
+        TRY(noise_of_choice(t, s, &noise, err));
+        known |= middle == hi || noise <= limit;
+        if (middle == hi || noise <= limit) {
+            hi = middle;
+            t->now = noise;
+        } else {
+            lo = middle + 1;
+        }
     }
-    return 0;
+    choose(t, hi);
+    return hi;
 }
 
 /* Large regions of several layers that would be taken back become one for each layer, off. */
@@ -253,13 +278,16 @@ static int look(struct trial *t, double limit, struct err *err)
         find_regions(t, effort_samples(t->effort.ops, REGIONS, LEAST_REGIONS));
     TRY(open_few(t, err));
     TRY(measure_regions(t, !again, err));
+    t->given = NEW_ARRAY(t->a, t->p.n_layer, bool);
     if (!again && out->n < t->p.n_layer) {
-        foresee(t, misjudged(t), limit);
+        find_order(t);
+        choose(t, foresee(t, limit / t->now));
         split(t);
         TRY(measure_regions(t, false, err));
     }
     for (int i = 0; i < out->n; i++)
         out->region[i].off = false;
+    find_order(t);
     return 0;
 }
 
@@ -286,11 +314,32 @@ static int give_back(struct trial *t, double limit, struct err *err)
         tried[i] = true;
         t->out->region[i].off = false;
         TRY(noise_of_choice(t, t->few, &noise, err));
-        if (noise <= limit)
+        t->given[i] = noise <= limit;
+        t->out->region[i].off = !t->given[i];
+        if (t->given[i])
             t->now = noise;
-        else
-            t->out->region[i].off = true;
     }
+    return 0;
+}
+
+/* The worst are those that make up half of the way, in dB. */
+static void mark_worst(struct trial *t, double limit)
+{
+    choose(t, foresee(t, sqrt(limit / t->now)));
+    for (int i = 0; i < t->out->n; i++)
+        t->out->region[i].worst = t->out->region[i].off;
+}
+
+/* On few samples, then on all, where a little more may have to be off. */
+static int choose_regions(struct trial *t, double limit, struct err *err)
+{
+    mark_worst(t, limit);
+    int k = search(t, t->few, 0, t->n_order, limit, err);
+    TRY(k);
+    TRY(give_back(t, limit, err));
+    TRY(noise_of_choice(t, t->whole, &t->now, err));
+    if (t->now > limit && k < t->n_order)
+        TRY(search(t, t->whole, k + 1, t->n_order, limit, err));
     return 0;
 }
 
@@ -348,14 +397,7 @@ static int settle(struct trial *t, const struct region_goal *goal, struct err *e
     t->out->serves = serves(t, goal);
     t->spend = t->out->serves ? SPEND : INFINITY;
     TRY(look(t, limit, err));
-    TRY(noise_of_choice(t, t->few, &t->now, err));
-    TRY(take_back(t, t->few, sqrt(t->now * limit), err));
-    for (int i = 0; i < t->out->n; i++)
-        t->out->region[i].worst = t->out->region[i].off;
-    TRY(take_back(t, t->few, limit, err));
-    TRY(give_back(t, limit, err));
-    TRY(noise_of_choice(t, t->whole, &t->now, err));
-    TRY(take_back(t, t->whole, limit, err));
+    TRY(choose_regions(t, limit, err));
     t->out->after = decibels(t->now);
     for (int i = 0; i < t->out->n && t->out->serves; i++)
         t->out->region[i].off &= t->out->after >= t->out->before + gain;
