@@ -27,7 +27,7 @@ static int64_t blocks(int64_t channels)
 
 static bool is_served(const struct conv_dims *d)
 {
-    if (d->transposed || d->axes != 2 || d->groups != 1 || d->c < BLOCK || d->m < BLOCK / 2
+    if (d->transposed || d->axes != 2 || d->groups != 1 || d->c < BLOCK
         || conv_out_span(d) < LEAST_SPAN)
         return false;
     for (int a = CONV_AXES - 2; a < CONV_AXES; a++)
