@@ -5,6 +5,7 @@
  */
 #include "k_dnnl.h"
 
+#include "arena.h"
 #include "k_code_cache.h"
 #include "k_gemm.h"
 
@@ -342,22 +343,21 @@ static void args_free(struct args *a)
 {
     for (int i = 0; a && i < a->made; i++)
         dnnl_memory_destroy(a->arg[i].memory);
-    free(a);
+    mem_free(a);
 }
 
-static void *allocate(size_t n)
+static struct args *args_new(void)
 {
-    void *p = calloc(1, n);
-    if (!p)
-        abort();
-    return p;
+    struct args *a = mem_alloc(sizeof *a);
+    a->n = a->made = 0;
+    return a;
 }
 
 static struct args *args_take(const struct k_dnnl_conv *p)
 {
     struct args *a = __atomic_exchange_n(p->spare, NULL, __ATOMIC_ACQ_REL);
     if (!a)
-        a = allocate(sizeof *a);
+        return args_new();
     a->n = 0;
     return a;
 }
@@ -394,7 +394,8 @@ static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d, struct
     const_dnnl_primitive_desc_t desc;
     if (dnnl_primitive_get_primitive_desc(code.primitive, &desc))
         abort();
-    p->spare = allocate(sizeof *p->spare);
+    p->spare = mem_alloc(sizeof *p->spare);
+    *p->spare = NULL;
     p->desc = desc;
     p->primitive = code.primitive;
     p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
@@ -433,7 +434,7 @@ void k_dnnl_conv_release(struct k_dnnl_conv *p)
     struct k_code code = {p->primitive};
     if (p->spare)
         args_free(*p->spare);
-    free(p->spare);
+    mem_free(p->spare);
     if (code.primitive && k_code_leave(&code))
         destroy(&code);
     memset(p, 0, sizeof *p);
@@ -484,7 +485,7 @@ void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, co
         || dnnl_reorder_primitive_desc_create(&desc, &from, engine, to, engine, NULL)
         || dnnl_primitive_create(&reorder, desc))
         abort();
-    struct args *a = allocate(sizeof *a);
+    struct args *a = args_new();
     argument(a, DNNL_ARG_FROM, &from, w);
     argument(a, DNNL_ARG_TO, to, packed);
     execute(reorder, a);
