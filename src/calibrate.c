@@ -198,10 +198,12 @@ static int drop_idle(struct calibration *g, struct model *m, struct placement *p
                    "other layer can be quantized", node_title(first));
 }
 
-/* The end of the run. */
+/* The end of the run: what was of single samples goes. */
 static int settle_gathered(void *data, bool ran, struct err *err)
 {
     struct calibration *g = data;
+    for (int i = 0; i < g->jobs; i++)
+        arena_release(&g->part_arena[i]);
     for (int i = 0; i < g->n && ran; i++)
         if (g->sum[i].bad)
             return err_set(err, ERR_INPUT, "value '%s' has %lld NaN or infinite elements on the "
