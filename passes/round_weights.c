@@ -7,6 +7,7 @@
  * Layers are handled in batches whose moments fit the memory. The result is kept if the simulated
  * outputs are nearer to the float model's.
  */
+#include "calibrate.h"
 #include "gram.h"
 #include "k_gram.h"
 #include "k_rounding.h"
@@ -20,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ROWS = 64 /* at once */ };
+enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ROWS = 32 /* at once */ };
 
 struct rounded { /* constants of one layer, the others than those in use; NULL: no others */
     const struct tensor *weight, *bias;
@@ -260,6 +261,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass round-weights needs pass calibrate before it");
+    calibration_close(ctx->calibration); /* ranges are settled */
+    ctx->calibration = NULL;
     if (!ctx->grams)
         return 0;
     struct rounding r = {NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, struct rounded), {0}};
