@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { MAX_PLANS = 32 }; /* of one node; further shapes are prepared at each call */
+enum { MAX_PLANS = 8 }; /* of one node, some 20 kB each; further shapes are prepared at each call */
 
 static bool plan_serves(const struct conv_plan *p, const struct conv_dims *d, enum dtype x,
                         const struct tail *t)
