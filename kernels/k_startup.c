@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_startup: OpenBLAS uses the core that the processor has, and the calling thread only; the tables
- * of all libraries take no memory once they are loaded.
+ * k_startup: OpenBLAS uses the core that the processor has, and the calling thread only.
  */
 #include "k_startup.h"
 
 #include "k_dnnl.h"
 
 #include <cblas.h>
-#include <link.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #if defined(__SSE__)
 #include <xmmintrin.h>
@@ -47,26 +43,6 @@ int kernels_startup(char **argv)
     if (setenv("OPENBLAS_CORETYPE", "SkylakeX", 1) == 0)
         execv("/proc/self/exe", argv);
     return 0;
-}
-
-/* What is mapped for reading only is as it is in the file: symbols, relocations, constants. */
-static int relax_library(struct dl_phdr_info *library, size_t size, void *data)
-{
-    enum { PAGE = 4096 };
-    (void)size, (void)data;
-    for (int i = 0; i < library->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &library->dlpi_phdr[i];
-        if (p->p_type != PT_LOAD || p->p_flags != PF_R)
-            continue;
-        uintptr_t at = (library->dlpi_addr + p->p_vaddr) / PAGE * PAGE;
-        madvise((void *)at, library->dlpi_addr + p->p_vaddr + p->p_memsz - at, MADV_DONTNEED);
-    }
-    return 0;
-}
-
-void kernels_relax(void)
-{
-    dl_iterate_phdr(relax_library, NULL);
 }
 
 unsigned kernels_enter(void)

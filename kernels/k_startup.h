@@ -11,10 +11,6 @@
  * 0, also where nothing had to be done or the new start failed: that is not worth stopping for. */
 int kernels_startup(char **argv);
 
-/* Gives the memory back that loading the libraries has filled, 3 MB of tables that are hardly read
- * again; what is comes from their files. */
-void kernels_relax(void);
-
 /* Around calls of kernels, on each thread. Until kernels_leave(), the libraries use no threads of
  * their own, and denormal numbers count as 0: trained weights hold some, and processors need a
  * hundred times as long for them. Cheap. */

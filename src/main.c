@@ -112,7 +112,6 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
     kernels_startup(argv);
-    kernels_relax();
     mem_startup();
     file_guard_signals();
     signal(SIGPIPE, SIG_IGN);
