@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4 << 10, FIELD = 256 << 20, IDLE_MOST = 64 << 20 };
+enum { PAGE = 4 << 10, FIELD = 256 << 20, IDLE_MOST = 256 << 20 };
 
 struct range {
     char *at;

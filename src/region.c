@@ -37,7 +37,7 @@ struct trial {
     struct value **own, **shifted; /* biases by layer, in float and with a rounded weight */
     bool *off;     /* by layer */
     double now;    /* noise of the whole with the regions that are off */
-    int *order, n_order; /* regions that may be taken back, those first that add most for their work */
+    int *order, n_order; /* regions that may be taken back, those first that add most */
     bool *given;   /* by region: it came back */
     double spend;  /* percent of the multiply-adds that may become float */
     struct regions *out;
