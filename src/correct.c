@@ -8,7 +8,6 @@
 #include "correct.h"
 
 #include "activation.h"
-#include "effort.h"
 #include "exec.h"
 #include "samples.h"
 #include "threads.h"
@@ -16,9 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-/* So many samples that their live activations take so much memory; a few less where a run costs
- * much: what one channel of a small map gives does not average out within a sample. */
-enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, LEAST_SAMPLES = 4, MEMORY = 16 << 20 };
+enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 16 << 20 };
 static const double lowest_slope = 0.1;
 
 struct moment { /* of one channel in one sample */
@@ -144,14 +141,13 @@ static int samples_that_fit(const struct model *m, const struct placement *p)
     return (int)(fit < MIN_SAMPLES ? MIN_SAMPLES : fit > MAX_SAMPLES ? MAX_SAMPLES : fit);
 }
 
-struct targets *targets_watch(const struct model *m, const struct placement *p, double ops,
-                              struct arena *a, struct tap *tap)
+struct targets *targets_watch(const struct model *m, const struct placement *p, struct arena *a,
+                              struct tap *tap)
 {
     struct targets *s = NEW(a, struct targets);
     struct qlayer *layer = NEW_ARRAY(a, m->n_values, struct qlayer);
     bool *want = NEW_ARRAY(a, m->n_values, bool);
-    int samples = effort_samples(sqrt(ops * EFFORT_DEAR), samples_that_fit(m, p), LEAST_SAMPLES);
-    *s = (struct targets){samples, layer, NEW_ARRAY(a, m->n_nodes, double *)};
+    *s = (struct targets){samples_that_fit(m, p), layer, NEW_ARRAY(a, m->n_nodes, double *)};
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
         if (!is_corrected(m, l))
