@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_dnnl: the one place that meets oneDNN's API (2.x). Data is channels-last as in k_conv.h.
+ * k_dnnl: with k_dnnl_code the one place that meets oneDNN's API (2.x). Data is channels-last as in
+ * k_conv.h.
  *
  * A k_dnnl_conv is generated code for one geometry and one tail. Once made it never changes:
  * threads may run it at the same time, each with scratch of its own.
