@@ -162,24 +162,30 @@ static void lower(struct model *m)
     arena_release(&scratch);
 }
 
+/* An annotated model with two outputs: simulated it gives, bit for bit, what it gives lowered, and
+ * something else than in float. It is lowered then. */
+static void check_lowering(struct model *m, const struct tensor *x)
+{
+    struct arena a = {0};
+    struct tensor floating[2], simulated[2], lowered[2];
+    outputs(m, EXEC_FLOAT, x, &a, floating);
+    outputs(m, EXEC_SIMULATE, x, &a, simulated);
+    lower(m);
+    outputs(m, EXEC_FLOAT, x, &a, lowered);
+    for (int i = 0; i < 2; i++) {
+        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
+        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
+    }
+    arena_release(&a);
+}
+
 static void check_simulated(enum dtype type)
 {
     struct arena a = {0};
     activations = type;
     struct model *m = text_model(network);
-    const struct tensor *x = image(&a, 11);
-    struct tensor floating[2], simulated[2], lowered[2];
     annotate(m);
-    outputs(m, EXEC_FLOAT, x, &a, floating);
-    outputs(m, EXEC_SIMULATE, x, &a, simulated);
-    struct model *copy = model_clone(m);
-    lower(copy);
-    outputs(copy, EXEC_FLOAT, x, &a, lowered);
-    for (int i = 0; i < 2; i++) {
-        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
-        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
-    }
-    model_close(copy);
+    check_lowering(m, image(&a, 11));
     model_close(m);
     arena_release(&a);
 }
@@ -208,20 +214,12 @@ static void check_between(enum dtype type)
         "  t = Softmax(s) <axis = 1>  y = GlobalAveragePool(t)  z = Neg(p) }");
     const char *const rounded[] = {"x", "k", "a", "c", "d", "e", "f", "q", "s", "t", "y"};
     const struct tensor *x = image(&a, 6);
-    struct tensor floating[2], simulated[2], lowered[2];
     activations = type;
     for (size_t i = 0; i < sizeof rounded / sizeof *rounded; i++) {
         bool positive = strchr("cety", *rounded[i]);
         find(m, rounded[i])->quant = activation(m, positive ? 0 : -1, positive ? 0.9f : 1.3f);
     }
-    outputs(m, EXEC_FLOAT, x, &a, floating);
-    outputs(m, EXEC_SIMULATE, x, &a, simulated);
-    lower(m);
-    outputs(m, EXEC_FLOAT, x, &a, lowered);
-    for (int i = 0; i < 2; i++) {
-        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
-        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
-    }
+    check_lowering(m, x);
     activations = DTYPE_U8;
     model_close(m);
     arena_release(&a);
@@ -251,19 +249,11 @@ static void simulated_is_lowered_around_gates(void **state)
         "  f = Neg(b)  v = Sigmoid(f)  z = Mul(f, v) }");
     const char *const rounded[] = {"x", "a", "b", "d", "e", "f", "y", "z"};
     const struct tensor *x = image(&a, 6);
-    struct tensor floating[2], simulated[2], lowered[2];
     for (size_t i = 0; i < sizeof rounded / sizeof *rounded; i++)
         find(m, rounded[i])->quant = activation(m, -1, 1.3f);
     value_each_use(find(m, "e"), u)
         u->plain = u->user->out[0] == find(m, "el");
-    outputs(m, EXEC_FLOAT, x, &a, floating);
-    outputs(m, EXEC_SIMULATE, x, &a, simulated);
-    lower(m);
-    outputs(m, EXEC_FLOAT, x, &a, lowered);
-    for (int i = 0; i < 2; i++) {
-        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
-        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
-    }
+    check_lowering(m, x);
     model_close(m);
     arena_release(&a);
 }
@@ -337,7 +327,6 @@ static void bodies_see_what_is_rounded(void **state)
         "  y = Loop(n, , z) <body = b (int64 i, bool g, float s) => (bool h = g, float r)\n"
         "    { r = Add(s, a1) }> }");
     const struct tensor *x = image(&a, 7);
-    struct tensor floating[2], simulated[2], lowered[2];
     find(m, "x")->quant = activation(m, -1, 1);
     find(m, "a1")->quant = activation(m, 0, 2);
     find(m, "z")->quant = activation(m, -3, 3);
@@ -347,14 +336,7 @@ static void bodies_see_what_is_rounded(void **state)
     find(m, "s")->quant = activation(m, -2, 2);
     value_each_use(find(m, "a1"), u)
         u->plain = u->user->op == OP_Add && u->user->graph->input;
-    outputs(m, EXEC_FLOAT, x, &a, floating);
-    outputs(m, EXEC_SIMULATE, x, &a, simulated);
-    lower(m);
-    outputs(m, EXEC_FLOAT, x, &a, lowered);
-    for (int i = 0; i < 2; i++) {
-        assert_memory_equal(simulated[i].data, lowered[i].data, lowered[i].size);
-        assert_true(memcmp(simulated[i].data, floating[i].data, floating[i].size));
-    }
+    check_lowering(m, x);
     model_close(m);
     arena_release(&a);
 }
