@@ -133,12 +133,46 @@ static int check_settings(const struct recipe *r, struct err *err)
     return status;
 }
 
+static const struct target *find_target(const struct quantize_options *o, const struct recipe *r,
+                                        struct err *err)
+{
+    const struct target *t = recipe_target(r, o->target);
+    if (!t)
+        err_set(err, ERR_USAGE, "unknown target '%s'; see 'quern list targets'", o->target);
+    return t;
+}
+
+static int check_words(const struct quantize_options *o, struct err *err)
+{
+    struct observer known;
+    if (strcmp(o->observer, "auto") && !observer_read(o->observer, &known))
+        return err_set(err, ERR_USAGE, "unknown observer '%s'; see 'quern list observers'",
+                       o->observer);
+    if (strcmp(o->recurrent, "auto") && strcmp(o->recurrent, "weights")
+        && strcmp(o->recurrent, "float"))
+        return err_set(err, ERR_USAGE, "--recurrent: unknown word '%s'; known are auto, weights, "
+                       "float", o->recurrent);
+    return 0;
+}
+
+/* Names that are not known are told with the file that has them. */
+static int check_recipe(const struct quantize_options *o, const struct recipe *r, const char *path,
+                        struct err *err)
+{
+    if (find_target(o, r, err) && check_words(o, err) >= 0)
+        return 0;
+    err->code = ERR_INPUT;
+    return err_at(err, "%s", path);
+}
+
 int quantize_read(struct quantize_options *o, struct recipe *r, const char *recipe,
                   struct err *err)
 {
     *o = defaults;
-    if (recipe)
+    if (recipe) {
         TRY(recipe_read(r, recipe, quantize_rows, o, err));
+        TRY(check_recipe(o, r, recipe, err));
+    }
     TRY(check_skipped(o->skip, err));
     return check_settings(r, err);
 }
@@ -159,19 +193,6 @@ int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char 
     TRY(check_skipped(o->skip, err));
     TRY(command_check_print_after("quantize", o->print_after, err));
     return 1;
-}
-
-static int check_words(const struct quantize_options *o, struct err *err)
-{
-    struct observer known;
-    if (strcmp(o->observer, "auto") && !observer_read(o->observer, &known))
-        return err_set(err, ERR_USAGE, "unknown observer '%s'; see 'quern list observers'",
-                       o->observer);
-    if (strcmp(o->recurrent, "auto") && strcmp(o->recurrent, "weights")
-        && strcmp(o->recurrent, "float"))
-        return err_set(err, ERR_USAGE, "--recurrent: unknown word '%s'; known are auto, weights, "
-                       "float", o->recurrent);
-    return 0;
 }
 
 /* The format that was asked for, or the target's first. */
@@ -207,10 +228,10 @@ static int choose_min_sqnr(const struct quantize_options *o, struct quantize_cho
 int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantize_choice *c,
                     struct err *err)
 {
-    const struct target *found = recipe_target(r, o->target);
+    const struct target *found = find_target(o, r, err);
     struct target *t = &c->target;
     if (!found)
-        return err_set(err, ERR_USAGE, "unknown target '%s'; see 'quern list targets'", o->target);
+        return -1;
     *t = *found;
     TRY(qtype_read("--weights", o->weights, true, &t->weight, err));
     TRY(qtype_read("--activations", o->activations, false, &t->activation, err));

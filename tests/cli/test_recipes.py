@@ -280,6 +280,14 @@ It can be quantized: quern quantize model.onnx --data PATH -o OUT --recipe recip
             with self.subTest(text):
                 self.fails(1, f"recipe.yaml:{line}: {message}", "quantize", "model.onnx",
                            *self.recipe(text), "--print-recipe")
+        for text, message in [
+                ("target: moon", "unknown target 'moon'; see 'quern list targets'"),
+                ("observer: best", "unknown observer 'best'; see 'quern list observers'"),
+                ("recurrent: often",
+                 "--recurrent: unknown word 'often'; known are auto, weights, float")]:
+            for command in ("quantize", "model.onnx", "--print-recipe"), ("check", "model.onnx"):
+                with self.subTest((text, command)):
+                    self.fails(1, f"recipe.yaml: {message}", *command, *self.recipe(text))
         self.fails(1, "recipe.yaml: larger than 256 KiB", "quantize", "model.onnx",
                    *self.recipe("#" * 300000), "--print-recipe")
 
