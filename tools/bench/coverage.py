@@ -37,7 +37,7 @@ def line(*columns):
 def measured(name, target, directory, args):
     """What coverage_model.py says of a model and a target, in one dictionary."""
     done = subprocess.run([sys.executable, MODEL, name, target, directory, str(args.samples),
-                           str(args.seconds)], text=True, errors="replace",
+                           str(args.seconds), *args.options.split()], text=True, errors="replace",
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     row = {"state": "not measured"}
     for text in done.stdout.split("\n"):
@@ -154,6 +154,8 @@ def arguments():
                         help="evaluation samples at most (default: 500)")
     parser.add_argument("--seconds", metavar="S", type=float, default=3,
                         help="to compare times; 0: do not (default: 3)")
+    parser.add_argument("--options", metavar="TEXT", default="",
+                        help="further ones of `quern quantize`: --options='--min-sqnr 0'")
     parser.add_argument("--keep", metavar="DIRECTORY", type=pathlib.Path,
                         help="keep the quantized models and their reports there")
     parser.add_argument("--show", metavar="FILE", type=pathlib.Path, nargs="+",

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One model for coverage.py: quantized for a target, run in its runtime, compared with float.
 
-    python tools/bench/coverage_model.py NAME TARGET DIRECTORY SAMPLES SECONDS
+    python tools/bench/coverage_model.py NAME TARGET DIRECTORY SAMPLES SECONDS [OPTION...]
 
 prints what it finds as JSON objects, a line each; the last that has a key counts. A process of its
 own, since a runtime may take it down: what was known before is printed then. At most SAMPLES feeds
-are evaluated, and SECONDS taken to compare times.
+are evaluated, and SECONDS taken to compare times. Options are those of `quern quantize`.
 """
 import json
 import os
@@ -127,7 +127,7 @@ def first_feed(data):
     return data.evaluation[0]
 
 
-def measure(task, target, directory, samples, seconds):
+def measure(task, target, directory, samples, seconds, more):
     run, options = TARGETS[target]
     folder, data = written_samples(task, directory, samples)
     out = directory / f"{task.name}.{target}.onnx"
@@ -135,7 +135,7 @@ def measure(task, target, directory, samples, seconds):
     tell(unit=task.metric.unit, higher=task.metric.higher, relative=task.metric.relative,
          held_out=isinstance(data, Stream) or data.calibration is not data.evaluation
          if data else False)
-    if not quantize(path, folder, out, options):
+    if not quantize(path, folder, out, [*options, *more]):
         return
     renamed = out.with_suffix(".renamed.onnx")
     found = kernels.rename(out, renamed)
@@ -167,10 +167,10 @@ def measure(task, target, directory, samples, seconds):
 
 
 def main():
-    name, target, directory, samples, seconds = sys.argv[1:]
+    name, target, directory, samples, seconds, *more = sys.argv[1:]
     task = next(each for each in coverage_tasks() if each.name == name)
     try:
-        measure(task, target, pathlib.Path(directory), int(samples), float(seconds))
+        measure(task, target, pathlib.Path(directory), int(samples), float(seconds), more)
     except Exception as failure:     # of a runtime; the others still count
         tell(reason=process.reason(f"{type(failure).__name__}: {failure}"))
 
