@@ -135,17 +135,25 @@ static void find_regions(struct trial *t, int most)
     }
 }
 
+/* How many samples each region is worth: fewer runs in all, and not by the root of their cost but
+ * in proportion, since there are so many of them. */
+static int samples_for_regions(const struct trial *t)
+{
+    double ops = t->effort.ops;
+    int runs = effort_samples(ops * ops / EFFORT_DEAR, RUNS, 1) / t->out->n;
+    int most = effort_samples(ops, SAMPLES, 1);
+    return runs < 1 ? 1 : runs < most ? runs : most;
+}
+
 /* Few samples for regions alone and for the search, whose outcome is then seen on all. All steps of
  * a sequence up to the last wanted one must run: an early part serves. */
 static int open_few(struct trial *t, struct err *err)
 {
     const struct dataset_carry *carry;
     int count = dataset_count(t->data), *index;
-    int most = effort_samples(t->effort.ops * t->effort.ops / EFFORT_DEAR, RUNS, 1) / t->out->n;
-    int n = effort_samples(t->effort.ops, SAMPLES, 1);
     if (dataset_carries(t->data, &carry) && count > STEPS)
         count = STEPS;
-    n = samples_spread(t->a, count, most < 1 ? 1 : most < n ? most : n, &index);
+    int n = samples_spread(t->a, count, samples_for_regions(t), &index);
     t->few = measure_open_at(t->model, t->data, index, n, t->jobs, t->a, err);
     return t->few ? 0 : -1;
 }
