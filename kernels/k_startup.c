@@ -35,14 +35,33 @@ static int blas_uses_avx512(void)
     return 0;
 }
 
+/* A name of its own, since what runs this program for a debugger's sake is /proc/self/exe too. */
+static void start_again(char **argv)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+    if (n <= 0 || (size_t)n >= sizeof path)
+        return;
+    path[n] = 0;
+    execv(path, argv);
+}
+
 int kernels_startup(char **argv)
 {
     /* Set by the user, or by us before the new start: either way it is not ours to change. */
-    if (getenv("OPENBLAS_CORETYPE") || !cpu_has_avx512() || blas_uses_avx512())
+    bool core = !getenv("OPENBLAS_CORETYPE") && cpu_has_avx512() && !blas_uses_avx512();
+    bool threads = !getenv("OPENBLAS_NUM_THREADS") && kernels_may_run_in_threads();
+    if (!core && !threads)
         return 0;
-    if (setenv("OPENBLAS_CORETYPE", "SkylakeX", 1) == 0)
-        execv("/proc/self/exe", argv);
+    if ((!core || !setenv("OPENBLAS_CORETYPE", "SkylakeX", 1))
+        && (!threads || !setenv("OPENBLAS_NUM_THREADS", "1", 1)))
+        start_again(argv);
     return 0;
+}
+
+bool kernels_may_run_in_threads(void)
+{
+    return openblas_get_parallel() != OPENBLAS_SEQUENTIAL;
 }
 
 unsigned kernels_enter(void)

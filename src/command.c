@@ -6,6 +6,7 @@
 
 #include "inline_attention.h"
 #include "inline_function.h"
+#include "k_startup.h"
 #include "log.h"
 #include "onnx.h"
 #include "threads.h"
@@ -25,9 +26,15 @@ int command_parse(const struct option_page *page, const struct option *rows, voi
     const char *missing = option_missing(rows, options);
     if (missing)
         return err_set(err, ERR_USAGE, "%s: %s is missing", argv[0], missing);
+    bool safe = kernels_may_run_in_threads(), asked = common->jobs > 1;
     if (!common->jobs)
         common->jobs = threads_available();
     log_set_level(common->quiet ? LOG_QUIET : common->verbose ? LOG_DEBUG : LOG_INFO);
+    if (!safe && asked)
+        log_info("note: -j 1: this OpenBLAS was built for programs of one thread; its package "
+                 "with threads (libopenblas-pthread) lets quern use more");
+    if (!safe)
+        common->jobs = 1;
     return 1;
 }
 

@@ -10,6 +10,7 @@
 #include "ref.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -216,6 +217,63 @@ static struct problem random_problem(struct random *r, struct arena *a, bool cen
     return p;
 }
 
+enum { THREADS = 3, SIZES = 6, REPEATED = 3000, LARGEST = 144, LONG = 128 };
+static const int64_t thread_size[SIZES] = {9, 16, 33, 64, 100, LARGEST};
+
+struct share { /* what one thread adds up */
+    const float *x;
+    float *const *want;
+    int wrong;
+};
+
+static void moments_of(int64_t k, const float *x, float *xx)
+{
+    double sum[LARGEST] = {0};
+    memset(xx, 0, sizeof *xx * (size_t)k_gram_size(k));
+    k_gram_add(k, LONG, x, xx, sum);
+}
+
+static void *work_share(void *data)
+{
+    struct share *s = data;
+    struct random r = {(uint64_t)(uintptr_t)s};
+    float *xx = mem_alloc(sizeof *xx * (size_t)k_gram_size(LARGEST));
+    for (int i = 0; i < REPEATED; i++) {
+        int64_t size = random_int(&r, 0, SIZES - 1), k = thread_size[size];
+        moments_of(k, s->x, xx);
+        s->wrong += memcmp(xx, s->want[size], sizeof *xx * (size_t)k_gram_size(k)) != 0;
+    }
+    mem_free(xx);
+    return NULL;
+}
+
+/* A BLAS whose buffers have no locks mixes up the products of threads now and then. */
+static void test_threads_get_the_same(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct random r = {77};
+    float *x = NEW_ARRAY(&a, LARGEST * LONG, float), *want[SIZES];
+    struct share share[THREADS];
+    pthread_t thread[THREADS];
+    if (!kernels_may_run_in_threads())
+        skip();
+    random_fill(&r, x, LARGEST * LONG);
+    for (int i = 0; i < SIZES; i++) {
+        want[i] = NEW_ARRAY(&a, k_gram_size(thread_size[i]), float);
+        moments_of(thread_size[i], x, want[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        share[i] = (struct share){x, want, 0};
+        assert_int_equal(pthread_create(&thread[i], NULL, work_share, &share[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(share[i].wrong, 0);
+    }
+    arena_release(&a);
+}
+
 /* The factor U, upper, has U C U^T = I. */
 static void test_factor(void **state)
 {
@@ -334,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_taps),
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_threads_get_the_same),
         cmocka_unit_test(test_factor),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_nothing_to_learn),
