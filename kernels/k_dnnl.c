@@ -18,8 +18,17 @@ static dnnl_engine_t engine;
 static void (*omp_threads)(int);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* 2.6.3's code for AMX writes past an output whose channels do not fill its blocks. A limit of the
+ * user's own stands. */
+static void leave_amx_out(void)
+{
+    if (!getenv("ONEDNN_MAX_CPU_ISA") && !getenv("DNNL_MAX_CPU_ISA"))
+        dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
+}
+
 static void library_open(void)
 {
+    leave_amx_out();
     k_dnnl_code_open();
     /* With its cache the library's iterator gives what is cached, in the place of other code;
      * k_code_cache does the same for us. */

@@ -173,13 +173,13 @@ static const char *code_of(const_dnnl_primitive_desc_t desc)
 
 /* Generated code, not the library's loops for the rest, which are slower than k_conv. Its code for
  * SSE 4.1 (2.6.3, jit_dw) reads past odd numbers of channels. Integers are summed without
- * saturation by the code for VNNI and newer only. */
+ * saturation by the code for VNNI only. */
 static bool is_fit(const_dnnl_primitive_desc_t desc, bool codes)
 {
     const char *name = code_of(desc);
     if (!name || strstr(name, "ref") || strstr(name, "gemm:") || strstr(name, "sse41"))
         return false;
-    return !codes || strstr(name, "vnni") || strstr(name, "amx");
+    return !codes || strstr(name, "vnni");
 }
 
 static bool is_named(const_dnnl_primitive_desc_t desc, const char *wanted)

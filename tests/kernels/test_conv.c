@@ -308,6 +308,21 @@ static void make_whole(struct random *r, struct trial *t, int lo, int hi, int ze
     ref_transpose(t->want, d->batch, d->m, conv_out_span(d), t->want_last);
 }
 
+/* n bytes, behind which others stand that must stay. */
+enum { GUARD = 256, UNTOUCHED = 0xa5 };
+static void *guarded(struct arena *a, size_t n)
+{
+    char *p = arena_alloc(a, n + GUARD);
+    memset(p + n, UNTOUCHED, GUARD);
+    return p;
+}
+
+static void check_guard(const void *p, size_t n)
+{
+    for (size_t i = 0; i < GUARD; i++)
+        assert_int_equal(((const uint8_t *)p)[n + i], UNTOUCHED);
+}
+
 /* Sums of codes are exact. */
 static void try_codes(struct arena *a, struct trial *t, void *served)
 {
@@ -326,13 +341,17 @@ static void try_codes(struct arena *a, struct trial *t, void *served)
         x[i] = (uint8_t)((int)t->x_last[i] + zero);
     for (int64_t i = 0; i < n_w; i++)
         w[i] = (int8_t)t->w[i];
-    void *packed = arena_alloc(a, p.packed), *scratch = arena_alloc(a, p.scratch);
-    int32_t *sum = NEW_ARRAY(a, t->n_out, int32_t);
+    size_t n_sum = (size_t)t->n_out * sizeof(int32_t);
+    void *packed = guarded(a, p.packed), *scratch = guarded(a, p.scratch);
+    int32_t *sum = guarded(a, n_sum);
     k_dnnl_conv_pack(&p, &t->d, w, packed);
     k_dnnl_conv_run_codes(&p, x, packed, zero, sum, scratch);
-    k_dnnl_conv_release(&p);
     for (int64_t i = 0; i < t->n_out; i++)
         assert_int_equal(sum[i], (int32_t)t->want_last[i]);
+    check_guard(packed, p.packed);
+    check_guard(scratch, p.scratch);
+    check_guard(sum, n_sum);
+    k_dnnl_conv_release(&p);
     ++*(int *)served;
 }
 
@@ -342,6 +361,30 @@ static void test_codes(void **state)
     int served = 0;
     each_trial(10, try_codes, &served);
     report_unserved(served, "exact sums of codes");
+}
+
+/* What networks are made of: one tap, channels for several blocks of a kernel, small maps. */
+static void test_codes_of_many_channels(void **state)
+{
+    (void)state;
+    struct random r = {11};
+    struct arena a = {0};
+    int served = 0;
+    for (int k = 0; k < 40; k++) {
+        struct conv_dims d = random_dims(&r, false, 2, 0);
+        d.c = 8 * random_int(&r, 1, 24);
+        d.m = 8 * random_int(&r, 1, 24);
+        for (int i = 0; i < CONV_AXES; i++) {
+            d.kernel[i] = d.stride[i] = d.dilation[i] = 1;
+            d.pad[i] = d.pad_end[i] = 0;
+            d.in[i] = d.out[i] = i < 1 ? 1 : random_int(&r, 3, 14);
+        }
+        struct trial t = trial_new(&r, &a, d);
+        try_codes(&a, &t, &served);
+        arena_reset(&a);
+    }
+    report_unserved(served, "exact sums of codes");
+    arena_release(&a);
 }
 
 static void test_packs_alike(void **state)
@@ -372,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_dnnl),
         cmocka_unit_test(test_winograd),
         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_codes_of_many_channels),
         cmocka_unit_test(test_packs_alike),
     };
     return cmocka_run_group_tests_name("conv", tests, NULL, NULL);
