@@ -35,14 +35,16 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
     struct ranges ranges;
     TRY(gather(m, ctx, tap, 1, err));
-    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, &ranges, err));
-    ctx->sqnr = ranges.sqnr;
+    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, pass_enough(ctx),
+                           &ranges, err));
+    ctx->sqnr = ranges.figures.sqnr;
+    ctx->noise = ranges.figures.noise;
     ctx->ranges_by = ranges.observer;
     if (!ranges.observer)
         return 0;
     str_printf(&ctx->notes, "ranges by %s", ranges.observer);
-    if (!isnan(ranges.sqnr))
-        str_printf(&ctx->notes, ", %.1f dB", ranges.sqnr);
+    if (!isnan(ctx->sqnr))
+        str_printf(&ctx->notes, ", %.1f dB", ctx->sqnr);
     str_add(&ctx->notes, "\n");
     return ctx->placement->n_layer;
 }

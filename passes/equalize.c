@@ -10,7 +10,8 @@
  * activations by what the calibration data shows; and the same across gates, which come apart (the
  * third line above). (Weights with a scale for each channel only lose by the first.) Each helps
  * some networks and harms others, so they are tried: the float model is quantized the plain way as
- * it is and in these forms, and one of them is kept if it wins by the gain. Without data or a
+ * it is and in these forms, and one of them is kept if it wins by the gain. Where it serves well
+ * enough as it is they are not tried. Without data or a
  * target there is nothing to try: weights are equalized that have one scale, or may have.
  */
 #include "equalize.h"
@@ -114,6 +115,10 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
                                             &tap[0]);
     c->reference = measure_watch(m, ctx->data, trial_samples(ctx), ctx->scratch, &tap[1]);
     TRY(trial_sqnr(m, c->reference, tap, 2, ctx, &c->without, err));
+    if (c->without - TRIAL_FINER >= pass_enough(ctx)) {
+        str_printf(&ctx->notes, "%.1f dB as it is\n", c->without);
+        return 0;
+    }
     if (ctx->target->weight.grain == GRAIN_TENSOR)
         TRY(contest_try(c, m, FOR_WEIGHTS, NULL, err));
     TRY(contest_try(c, m, FOR_ACTIVATIONS, peaks, err));
@@ -154,6 +159,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         model_close(c.best);
         return -1;
     }
+    ctx->foreseen = (c.best ? c.db : c.without) - TRIAL_FINER;
     if (!c.best)
         return 0;
     str_printf(&ctx->notes, "kept %s\n", c.name);

@@ -185,13 +185,13 @@ static void round_layers(const struct pass_ctx *ctx, const struct grams *grams,
     threads_for(ctx->jobs, p->n_layer, round_layer, &b);
 }
 
-/* The Grams that did not fit the run of calibrate need runs of their own. */
+/* The Grams that were not gathered by calibrate need runs of their own. */
 static int round_others(const struct model *m, struct pass_ctx *ctx, struct rounding *result,
                         struct err *err)
 {
     const struct placement *p = ctx->placement;
     const struct qlayer **layer = NEW_ARRAY(ctx->scratch, p->n_layer, const struct qlayer *);
-    for (int at = choose_layers(p, 0, layer, &(int){0}), n; at < p->n_layer;) {
+    for (int at = ctx->grams ? choose_layers(p, 0, layer, &(int){0}) : 0, n; at < p->n_layer;) {
         struct tap tap;
         at = choose_layers(p, at, layer, &n);
         if (!n)
@@ -211,6 +211,8 @@ static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
     const struct qlayer **layer =
         NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, const struct qlayer *);
     int n;
+    if (ctx->foreseen >= pass_enough(ctx))
+        return false;
     choose_layers(ctx->placement, 0, layer, &n);
     if (n)
         ctx->grams = grams_watch(m, layer, n, SAMPLES, ctx->jobs, tap);
@@ -257,24 +259,32 @@ static int keep_better(struct model *m, struct pass_ctx *ctx, struct rounding *r
     return 0;
 }
 
+static int round_all(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    struct rounding r = {NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, struct rounded), {0}};
+    if (ctx->grams)
+        round_layers(ctx, ctx->grams, &r);
+    int result = round_others(m, ctx, &r, err);
+    if (result >= 0)
+        result = keep_better(m, ctx, &r, err);
+    arena_release(&r.arena);
+    return result;
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass round-weights needs pass calibrate before it");
     calibration_close(ctx->calibration); /* ranges are settled */
     ctx->calibration = NULL;
-    if (!ctx->grams)
-        return 0;
-    struct rounding r = {NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, struct rounded), {0}};
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
-    round_layers(ctx, ctx->grams, &r);
+    bool enough = ctx->sqnr >= pass_enough(ctx);
+    if (enough)
+        str_printf(&ctx->notes, "%.1f dB as they are\n", ctx->sqnr);
+    int result = enough ? 0 : round_all(m, ctx, err);
     grams_close(ctx->grams);
     ctx->grams = NULL;
-    int result = round_others(m, ctx, &r, err);
-    if (result >= 0)
-        result = keep_better(m, ctx, &r, err);
-    arena_release(&r.arena);
     return result;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * settle: layers whose rounding the outputs do not bear become float again (region.h says how they
- * are found). Where the outputs are near enough nothing is measured, or once.
+ * are found). Where the outputs are near enough nothing is measured.
  *
  * The observer that served best with the worst of them often is another one without: its choice is
  * looked at again, and with new ranges what is at fault as well, since less may be then. (Not where
@@ -68,10 +68,11 @@ static int observe(struct settling *s, struct err *err)
     double as_it_is;
     switch_off(s, true);
     TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &as_it_is, err));
-    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, &ranges, err));
-    bool better = strcmp(ranges.observer, ctx->ranges_by) && ranges.sqnr >= as_it_is + OBSERVED;
+    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, INFINITY, &ranges, err));
+    bool better = strcmp(ranges.observer, ctx->ranges_by)
+               && ranges.figures.sqnr >= as_it_is + OBSERVED;
     if (!better)
-        TRY(calibration_settle(ctx->calibration, ctx->ranges_by, NULL, &ranges, err));
+        TRY(calibration_settle(ctx->calibration, ctx->ranges_by, NULL, 0, &ranges, err));
     solve_model(s->m, &s->all);
     if (!better)
         return 0;
@@ -131,12 +132,21 @@ static int drop_all(struct settling *s)
     return n;
 }
 
+static int judge(struct pass_ctx *ctx, const struct model *m, struct err *err)
+{
+    struct figures figures;
+    TRY(measure_figures(ctx->measure, m, ctx->jobs, &figures, err));
+    ctx->sqnr = figures.sqnr;
+    ctx->noise = figures.noise;
+    return 0;
+}
+
 /* What came of it, as it is measured, in one line. */
 static int tell(struct settling *s, int n, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
-    double after;
-    TRY(regions_judge(ctx->measure, s->m, ctx->jobs, &after, &ctx->sqnr, err));
+    TRY(judge(ctx, s->m, err));
+    double after = region_decibels(ctx->noise);
     str_printf(&ctx->notes, "%d layers float, %.1f %% of the multiply-adds: %.1f -> %.1f dB\n", n,
                s->found.off_share, s->before, after);
     log_info("settle: %d layer%s float (%s%s), %.1f %% of the multiply-adds: %.1f -> %.1f dB", n,
@@ -164,7 +174,7 @@ static int settle(struct settling *s, struct err *err)
     solve_model(s->m, ctx->placement);
     if (n)
         return tell(s, n, err);
-    TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &ctx->sqnr, err));
+    TRY(judge(ctx, s->m, err));
     return other;
 }
 
@@ -172,11 +182,12 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure)
         return err_set(err, ERR_USAGE, "pass settle needs pass calibrate before it");
-    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement, .before = ctx->sqnr};
+    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement};
     if (!s.all.n_layer || ctx->min_sqnr <= 0)
         return 0;
-    if (isnan(s.before) || measure_values(ctx->measure) != 1) /* else it is the same figure */
-        TRY(regions_judge(ctx->measure, m, ctx->jobs, &s.before, &ctx->sqnr, err));
+    if (isnan(ctx->noise))
+        TRY(judge(ctx, m, err));
+    s.before = region_decibels(ctx->noise);
     if (s.before >= ctx->min_sqnr)
         return 0;
     int n = settle(&s, err);

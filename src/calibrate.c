@@ -273,28 +273,29 @@ static int try_observer(const struct calibration *g, const struct observer *o, i
 /* The observers take turns for the whole network: ranges of neighbours belong together. Those that
  * fall behind on a part of the samples do not see the rest. */
 static int race_observers(const struct calibration *g, const struct measure *measure,
-                          struct arena *a, struct ranges *result, struct err *err)
+                          double enough, struct arena *a, struct ranges *result, struct err *err)
 {
     const struct observer *best = NULL;
     struct tally *tally[N_OBSERVERS];
     double db[N_OBSERVERS], lead = -INFINITY;
-    for (int i = 0; i < N_OBSERVERS; i++) {
-        tally[i] = tally_new(measure, a);
-        db[i] = -INFINITY;
-        if (observer_table[i].only_by_name)
+    int n = 0; /* how many have had their first turn */
+    for (; n < N_OBSERVERS && lead < enough; n++) {
+        tally[n] = tally_new(measure, a);
+        db[n] = -INFINITY;
+        if (observer_table[n].only_by_name)
             continue;
-        TRY(try_observer(g, &observer_table[i], 0, measure, tally[i], err));
-        db[i] = tally_sqnr(measure, tally[i]);
-        lead = fmax(lead, db[i]);
+        TRY(try_observer(g, &observer_table[n], 0, measure, tally[n], err));
+        db[n] = tally_figures(measure, tally[n]).sqnr;
+        lead = fmax(lead, db[n]);
     }
-    for (int i = 0; i < N_OBSERVERS; i++) {
+    for (int i = 0; i < n; i++) {
         if (db[i] < lead - RACE_MARGIN)
             continue;
         TRY(try_observer(g, &observer_table[i], 1, measure, tally[i], err));
-        db[i] = tally_sqnr(measure, tally[i]);
-        if (!best || db[i] > result->sqnr) {
+        struct figures all = tally_figures(measure, tally[i]);
+        if (!best || all.sqnr > result->figures.sqnr) {
             best = &observer_table[i];
-            result->sqnr = db[i];
+            result->figures = all;
         }
     }
     set_ranges(g, best);
@@ -304,14 +305,14 @@ static int race_observers(const struct calibration *g, const struct measure *mea
 }
 
 int calibration_settle(struct calibration *g, const char *observer, const struct measure *measure,
-                       struct ranges *result, struct err *err)
+                       double enough, struct ranges *result, struct err *err)
 {
-    *result = (struct ranges){g->n ? observer : NULL, NAN};
+    *result = (struct ranges){g->n ? observer : NULL, {NAN, NAN}};
     if (!g->n)
         return 0;
     if (!strcmp(observer, "auto")) {
         struct arena a = {0};
-        int r = race_observers(g, measure, &a, result, err);
+        int r = race_observers(g, measure, enough, &a, result, err);
         arena_release(&a);
         return r;
     }

@@ -23,11 +23,12 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
 struct ranges {
     const char *observer; /* NULL: there was no range to measure: activations are rounded at run
                              time, or not at all */
-    double sqnr;          /* of the last simulation; NAN: nothing was simulated */
+    struct figures figures; /* of the last simulation; NAN: nothing was simulated */
 };
-/* May be called again, when layers have been switched off. */
+/* "auto" ends with the first whose outputs have `enough` dB. May be called again, when layers have
+ * been switched off. */
 int calibration_settle(struct calibration *c, const char *observer, const struct measure *measure,
-                       struct ranges *result, struct err *err);
+                       double enough, struct ranges *result, struct err *err);
 void calibration_close(struct calibration *c); /* NULL: nothing happens */
 
 #endif

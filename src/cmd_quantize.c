@@ -41,6 +41,7 @@ static int quantize_model(const struct quantize_options *o, const struct quantiz
                            .setting = c->setting, .n_setting = c->n_setting,
                            .skip_nodes = skip.text, .sqnr = NAN,
                            .min_sqnr = c->min_sqnr, .near_sqnr = c->near_sqnr,
+                           .enough_sqnr = o->enough_sqnr,
                            .arena = &arena, .scratch = &scratch};
     quantize_report_options(r, o, c, d);
     int status = run_passes(o, m, &ctx, c->format, r, err);

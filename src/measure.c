@@ -327,12 +327,17 @@ static double bounded_db(const struct measure *s, const struct tally *tally, int
     return isnan(db) ? 100 : fmin(db, 100);
 }
 
-double tally_sqnr(const struct measure *s, const struct tally *tally)
+struct figures tally_figures(const struct measure *s, const struct tally *tally)
 {
-    double total = 0;
-    for (int v = 0; v < s->n_front; v++)
-        total += bounded_db(s, tally, v);
-    return s->n_front ? total / s->n_front : 100;
+    static const double worst_noise = 100; /* -20 dB: it cannot get worse */
+    struct figures sum = {0, 0};
+    int n = s->n_front;
+    for (int v = 0; v < n; v++) {
+        double db = bounded_db(s, tally, v);
+        sum.sqnr += db;
+        sum.noise += fmin(pow(10, -db / 10), worst_noise);
+    }
+    return n ? (struct figures){sum.sqnr / n, sum.noise / n} : (struct figures){100, 0};
 }
 
 /* All samples. */
@@ -348,32 +353,24 @@ static int measure_all(const struct measure *s, const struct model *m, enum exec
     return r;
 }
 
+int measure_figures(const struct measure *s, const struct model *m, int jobs,
+                    struct figures *figures, struct err *err)
+{
+    struct arena a = {0};
+    struct tally *tally = tally_new(s, &a);
+    int r = s->n_front ? measure_all(s, m, EXEC_SIMULATE, jobs, tally, err) : 0;
+    *figures = tally_figures(s, tally);
+    arena_release(&a);
+    return r;
+}
+
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err)
 {
-    struct arena a = {0};
-    struct tally *tally = tally_new(s, &a);
-    int r = s->n_front ? measure_all(s, m, EXEC_SIMULATE, jobs, tally, err) : 0;
-    *db = tally_sqnr(s, tally);
-    arena_release(&a);
-    return r;
-}
-
-int measure_values(const struct measure *s)
-{
-    return s->n_front;
-}
-
-int measure_each(const struct measure *s, const struct model *m, int jobs, double *db,
-                 struct err *err)
-{
-    struct arena a = {0};
-    struct tally *tally = tally_new(s, &a);
-    int r = s->n_front ? measure_all(s, m, EXEC_SIMULATE, jobs, tally, err) : 0;
-    for (int v = 0; v < s->n_front; v++)
-        db[v] = bounded_db(s, tally, v);
-    arena_release(&a);
-    return r;
+    struct figures figures;
+    TRY(measure_figures(s, m, jobs, &figures, err));
+    *db = figures.sqnr;
+    return 0;
 }
 
 int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,

@@ -39,14 +39,16 @@ struct tally;
 struct tally *tally_new(const struct measure *s, struct arena *a);
 int measure_round(const struct measure *s, const struct model *m, int round, int jobs,
                   struct tally *tally, struct err *err);
-double tally_sqnr(const struct measure *s, const struct tally *tally);
+struct figures {
+    double sqnr;  /* dB, averaged over the outputs */
+    double noise; /* to signal, averaged over the outputs (each 100 at most): the worst counts */
+};
+struct figures tally_figures(const struct measure *s, const struct tally *tally);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err);
-/* The same for each measured value by itself: db[i] for i below measure_values(). */
-int measure_values(const struct measure *s);
-int measure_each(const struct measure *s, const struct model *m, int jobs, double *db,
-                 struct err *err);
+int measure_figures(const struct measure *s, const struct model *m, int jobs,
+                    struct figures *figures, struct err *err);
 /* What a user of the lowered model will get: db[i] is the figure of graph output i itself, with its
  * own rounding and behind Softmax and the like. INFINITY where nothing differs, NAN where it is no
  * float or cannot be executed. */

@@ -16,6 +16,7 @@
 #include "sweep.h"
 #include "verify.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A pass that keeps results may change them by so much, relative to the largest element of an
@@ -204,6 +205,11 @@ static int pipeline_verify_input(const struct model *m, struct err *err)
 int64_t pass_opset(const struct pass_ctx *ctx, const struct model *m)
 {
     return ctx->only_run ? INT64_MAX : model_opset(m, "");
+}
+
+double pass_enough(const struct pass_ctx *ctx)
+{
+    return ctx->enough_sqnr > 0 ? ctx->enough_sqnr : INFINITY;
 }
 
 void pass_made(struct node *n)

@@ -52,6 +52,7 @@ struct pass_ctx {
     const char *observer;          /* name in observer_table, or "auto" */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
     double min_sqnr, near_sqnr;    /* settle: struct region_goal */
+    double enough_sqnr;            /* dB from which on numbers are not refined; 0: always */
     const char *recurrent;         /* "auto", "weights" or "float"; NULL: auto */
     const struct pass_setting *setting; /* of any passes, checked */
     int n_setting;
@@ -64,7 +65,9 @@ struct pass_ctx {
     const struct pass *const *later; /* the passes that come behind the one that runs */
     int n_later;
     double run_ops;                /* effort_once() */
+    double foreseen;               /* dB to be expected by equalize's trials; 0: there were none */
     double sqnr;                   /* dB of the simulated model as it is now; NAN: not measured */
+    double noise;                  /* calibrate: the other of struct figures; NAN: not measured */
     struct arena *arena;           /* lives as long as the pipeline */
     struct arena *scratch;         /* emptied after the pass */
     struct str notes;              /* what the pass did or skipped and why, a line each */
@@ -90,6 +93,9 @@ const struct pass *pass_find(const char *name); /* NULL: none */
 void pass_take_settings(const struct pass *p, const struct pass_ctx *ctx, void *into);
 /* 0: the setting is right; an error otherwise. */
 int pass_check_setting(const struct pass *p, const struct pass_setting *s, struct err *err);
+
+/* Its enough_sqnr, or INFINITY. */
+double pass_enough(const struct pass_ctx *ctx);
 
 /* For passes that write operators which the model's opset may lack: the newest opset whose
  * operators they may write, and a mark on the nodes that they made. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_SAMPLES = 300, MIN_SQNR = 20, NEAR_SQNR = 5 };
+enum { DEFAULT_SAMPLES = 300, MIN_SQNR = 20, NEAR_SQNR = 5, ENOUGH_SQNR = 40 };
 
 static const struct option quantize_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct quantize_options, model, NULL, "a float ONNX model"),
@@ -58,6 +58,10 @@ static const struct option quantize_rows[] = {
            "stay float; the worst output counts most (0: never; default auto: 20, and from 15 on, "
            "or 5 where class scores come out, no more than 5 % of the multiply-adds for it)",
            .recipe = true),
+    OPTION(OPT_FLOAT, 0, "enough-sqnr", struct quantize_options, enough_sqnr, "DB",
+           "where the outputs are so near to float on the data, channels are not equalized, "
+           "weights not rounded by second moments, and no further observer is tried (0: always; "
+           "default 40)", .max = 100, .recipe = true),
     OPTION(OPT_LIST, 0, "skip-node", struct quantize_options, skip_node, "PATTERN",
            "keep nodes with this name in float; * and ? match; may be given many times",
            .recipe = true),
@@ -98,7 +102,7 @@ static const struct option_page quantize_page = {
 
 static const struct quantize_options defaults = {
     .target = "onnxruntime", .observer = "auto", .recurrent = "auto", .min_sqnr = "auto",
-    .data.samples = DEFAULT_SAMPLES};
+    .enough_sqnr = ENOUGH_SQNR, .data.samples = DEFAULT_SAMPLES};
 
 /* Passes that others build on cannot be left out: there would be no quantized model to write. */
 static int check_skipped(const char *names, struct err *err)

@@ -16,6 +16,7 @@ struct quantize_options {
     struct dataset_options data;
     const char *target, *format, *weights, *activations, *observer, *recurrent, *min_sqnr;
     struct option_list skip_node;
+    double enough_sqnr;
     const char *skip, *print_after;
     bool verify, check_result, requantize_rest, external, elementwise, print_recipe;
 };

@@ -35,6 +35,7 @@ void quantize_plan_context(const struct quantize_plan *p, struct pass_ctx *ctx)
     ctx->skip_nodes = p->skip_node.text;
     ctx->min_sqnr = p->choice.min_sqnr;
     ctx->near_sqnr = p->choice.near_sqnr;
+    ctx->enough_sqnr = p->options.enough_sqnr;
 }
 
 int quantize_plan_place(const struct quantize_plan *p, struct model *m, int jobs, struct arena *a,

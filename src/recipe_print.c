@@ -32,6 +32,8 @@ static void print_option(struct printer *p, const struct option *o, const void *
         text = *(const bool *)field ? "true" : "false";
     else if (o->type == OPT_INT)
         text = arena_printf(&p->arena, "%d", *(const int *)field);
+    else if (o->type == OPT_FLOAT)
+        text = arena_printf(&p->arena, "%g", *(const double *)field);
     else if (o->type == OPT_STRING)
         text = *(const char *const *)field;
     if (text)

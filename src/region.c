@@ -19,7 +19,6 @@ enum { REGIONS = 128, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
 /* Whole models to look at afterwards; samples for the means of inputs; and how many steps of a
  * sequence a region is looked at in. */
 enum { BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
-static const double worst_noise = 100; /* -20 dB: it cannot get worse */
 static const double gain = 2;          /* dB: what a model that serves must win, or it stays */
 static const double overhead = 0.5;    /* percent: what a float layer costs beside its work */
 static const double small = 1;         /* percent: not worth a look at its parts, or to give back */
@@ -54,49 +53,24 @@ static void set_layers(struct trial *t)
     mask_set(t->mask, t->off);
 }
 
-/* sqnr: dB, averaged over the outputs. */
-static int noise_of(const struct measure *s, const struct model *m, int jobs, double *noise,
-                    double *sqnr, struct err *err)
-{
-    int n = measure_values(s);
-    struct arena scratch = {0};
-    double *db = NEW_ARRAY(&scratch, n, double), sum = 0, total = 0;
-    int r = measure_each(s, m, jobs, db, err);
-    for (int i = 0; i < n; i++) {
-        sum += fmin(pow(10, -db[i] / 10), worst_noise);
-        total += db[i];
-    }
-    *noise = n ? sum / n : 0;
-    *sqnr = n ? total / n : 100;
-    arena_release(&scratch);
-    return r;
-}
-
 /* Noise to signal of the clone's outputs with the layers that are off now. */
 static int noise_now(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
-    double sqnr;
+    struct figures figures;
     set_layers(t);
-    return noise_of(s, t->clone, t->jobs, noise, &sqnr, err);
+    TRY(measure_figures(s, t->clone, t->jobs, &figures, err));
+    *noise = figures.noise;
+    return 0;
 }
 
-static double decibels(double noise)
+double region_decibels(double noise)
 {
     return noise > 1e-10 ? -10 * log10(noise) : 100;
 }
 
 double region_alone(const struct region *r)
 {
-    return decibels(r->noise);
-}
-
-int regions_judge(const struct measure *s, const struct model *m, int jobs, double *db,
-                  double *sqnr, struct err *err)
-{
-    double noise;
-    TRY(noise_of(s, m, jobs, &noise, sqnr, err));
-    *db = decibels(noise);
-    return 0;
+    return region_decibels(r->noise);
 }
 
 static void set_region(struct trial *t, const struct region *r, bool off)
@@ -397,7 +371,7 @@ static int settle(struct trial *t, const struct region_goal *goal, struct err *e
     solve_finer(&t->p);
     TRY(shift(t, err));
     TRY(noise_now(t, t->whole, &t->now, err));
-    t->out->before = t->out->after = decibels(t->now);
+    t->out->before = t->out->after = region_decibels(t->now);
     if (t->now <= limit) {
         *t->out = (struct regions){.before = t->out->before, .after = t->out->after};
         return 0;
@@ -406,7 +380,7 @@ static int settle(struct trial *t, const struct region_goal *goal, struct err *e
     t->spend = t->out->serves ? SPEND : INFINITY;
     TRY(look(t, limit, err));
     TRY(choose_regions(t, limit, err));
-    t->out->after = decibels(t->now);
+    t->out->after = region_decibels(t->now);
     for (int i = 0; i < t->out->n && t->out->serves; i++)
         t->out->region[i].off &= t->out->after >= t->out->before + gain;
     t->out->off_share = share_off(t);

@@ -36,11 +36,8 @@ struct regions {
     bool serves;          /* it does its work: few were taken back */
 };
 
+double region_decibels(double noise); /* the noise of struct figures as models are judged by it */
 double region_alone(const struct region *r); /* its noise in dB */
-/* The figure by which models are judged here, in dB, of an annotated and solved model, and that of
- * measure_sqnr(). */
-int regions_judge(const struct measure *s, const struct model *m, int jobs, double *db,
-                  double *sqnr, struct err *err);
 /* What is asked for. A model that has db - near as it is does its work, unless it is a step of a
  * sequence, where errors add up: then regions are only taken back while they are SPEND percent of
  * the multiply-adds together, and if that wins 2 dB. Of class scores the order counts, which bears

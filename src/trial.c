@@ -35,7 +35,7 @@ static int trial_run(struct model *clone, const struct measure *reference, const
     struct calibration *c = calibration_watch(clone, &p, ctx->data, samples, ctx->jobs, &all[n++]);
     int r = taps_run(clone, all, n, ctx->data, ctx->jobs, NULL, err);
     if (r >= 0)
-        r = calibration_settle(c, "min-max", NULL, &ranges, err);
+        r = calibration_settle(c, "min-max", NULL, 0, &ranges, err);
     calibration_close(c);
     TRY(r);
     solve_model(clone, &p);

@@ -11,6 +11,8 @@
 
 /* How many samples a trial takes: 8, fewer where a run costs much. */
 int trial_samples(const struct pass_ctx *ctx);
+/* dB that a trial may be better than the plainly rounded model, whose weights have a bit less. */
+enum { TRIAL_FINER = 6 };
 /* Will any layer read or write codes, or are only weights rounded? */
 int trial_rounds_activations(const struct model *m, struct pass_ctx *ctx, bool *rounds,
                              struct err *err);

@@ -119,6 +119,20 @@ class Network:
             again = quantize(self.float, self.directory / "again.onnx", *options)
             self.assertTrue(again.read_bytes() == first, f"other bytes with options {options}")
 
+    def test_enough(self):
+        """What is near enough to float is not made better, and what is not, is."""
+        error, tried = [], []
+        for db in "0", "10":
+            out = quantize(self.float, self.directory / "enough.onnx", "--enough-sqnr", db,
+                           "--report", self.directory / "report.json")
+            report = json.loads((self.directory / "report.json").read_text())
+            changes = {row["name"]: row["changes"] for row in report["passes"]}
+            tried.append(changes["round-weights"] > 0)
+            error.append(report["outputs"][0]["sqnr_db"])
+            self.check_accuracy(quern.ort_run(out, SAMPLES))
+        self.assertEqual(tried, [True, False])
+        self.assertGreater(error[0], error[1])
+
     def test_valid(self):
         onnx.checker.check_model(onnx.load(self.int8), full_check=True)
 
