@@ -15,7 +15,7 @@
 enum { K_CODE_KEY = 320 }; /* bytes of a key at most */
 
 struct k_code {
-    void *primitive;
+    void *primitive, *packer; /* what computes, and what brings the weight into its order */
 };
 
 /* The code for this key, with a user more; false: there is none. */

@@ -71,6 +71,8 @@ static void destroy(const struct k_code *c)
 {
     if (c->primitive)
         dnnl_primitive_destroy(c->primitive);
+    if (c->packer)
+        dnnl_primitive_destroy(c->packer);
 }
 
 /* All that code depends on, and nothing else: it is compared as bytes. */
@@ -138,6 +140,11 @@ static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d,
         code.primitive = k_dnnl_code_make(engine, d, type, t);
         if (!code.primitive)
             return false;
+        code.packer = k_dnnl_packer_make(engine, d, type, code.primitive);
+        if (!code.packer) {
+            destroy(&code);
+            return false;
+        }
         struct k_code gone = k_code_keep(&key, sizeof key, &code);
         destroy(&gone);
     }
@@ -148,6 +155,7 @@ static bool conv_create(struct k_dnnl_conv *p, const struct conv_dims *d,
     *p->spare = NULL;
     p->desc = desc;
     p->primitive = code.primitive;
+    p->packer = code.packer;
     p->packed = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_weights_md));
     p->scratch = dnnl_memory_desc_get_size(desc_of(p, dnnl_query_scratchpad_md));
     return true;
@@ -182,7 +190,7 @@ bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, en
 
 void k_dnnl_conv_release(struct k_dnnl_conv *p)
 {
-    struct k_code code = {p->primitive};
+    struct k_code code = {p->primitive, p->packer};
     if (p->spare)
         args_free(*p->spare);
     mem_free(p->spare);
@@ -228,21 +236,14 @@ static void execute(const_dnnl_primitive_t primitive, const struct args *a)
 void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, const void *w,
                       void *packed)
 {
-    const dnnl_memory_desc_t *to = desc_of(p, dnnl_query_weights_md);
     dnnl_memory_desc_t from;
-    dnnl_primitive_desc_t desc;
-    dnnl_primitive_t reorder;
-    if (!k_dnnl_weight_desc(&from, d, true, p->codes ? dnnl_s8 : dnnl_f32)
-        || dnnl_reorder_primitive_desc_create(&desc, &from, engine, to, engine, NULL)
-        || dnnl_primitive_create(&reorder, desc))
+    if (!k_dnnl_weight_desc(&from, d, true, p->codes ? dnnl_s8 : dnnl_f32))
         abort();
     struct args *a = args_new();
     argument(a, DNNL_ARG_FROM, &from, w);
-    argument(a, DNNL_ARG_TO, to, packed);
-    execute(reorder, a);
+    argument(a, DNNL_ARG_TO, desc_of(p, dnnl_query_weights_md), packed);
+    execute(p->packer, a);
     args_free(a);
-    dnnl_primitive_destroy(reorder);
-    dnnl_primitive_desc_destroy(desc);
 }
 
 void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *packed,

@@ -14,6 +14,7 @@
 
 struct k_dnnl_conv {
     void *primitive;        /* dnnl_primitive_t */
+    void *packer;           /* the same for the weight's order */
     const void *desc;       /* its const_dnnl_primitive_desc_t, which lives as long */
     size_t packed;          /* bytes of the weight in the order that the code wants */
     size_t scratch;         /* bytes of scratch, aligned to 64 */

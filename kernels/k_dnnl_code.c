@@ -264,3 +264,22 @@ dnnl_primitive_t k_dnnl_code_make(dnnl_engine_t engine, const struct conv_dims *
     dnnl_primitive_desc_destroy(desc);
     return primitive;
 }
+
+dnnl_primitive_t k_dnnl_packer_make(dnnl_engine_t engine, const struct conv_dims *d,
+                                    struct k_dnnl_types type, const_dnnl_primitive_t code)
+{
+    dnnl_memory_desc_t from;
+    const_dnnl_primitive_desc_t made;
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t packer = NULL;
+    if (!k_dnnl_weight_desc(&from, d, true, type.w)
+        || dnnl_primitive_get_primitive_desc(code, &made)
+        || dnnl_reorder_primitive_desc_create(
+            &desc, &from, engine, dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0),
+            engine, NULL))
+        return NULL;
+    if (dnnl_primitive_create(&packer, desc))
+        packer = NULL;
+    dnnl_primitive_desc_destroy(desc);
+    return packer;
+}

@@ -28,5 +28,8 @@ bool k_dnnl_is_apart(enum tail_kind kind);
 /* The fastest code there is; t NULL: for codes. NULL: none that is worth it. */
 dnnl_primitive_t k_dnnl_code_make(dnnl_engine_t engine, const struct conv_dims *d,
                                   struct k_dnnl_types type, const struct tail *t);
+/* What brings a weight from ONNX's order into that of the code. NULL: there is nothing for it. */
+dnnl_primitive_t k_dnnl_packer_make(dnnl_engine_t engine, const struct conv_dims *d,
+                                    struct k_dnnl_types type, const_dnnl_primitive_t code);
 
 #endif

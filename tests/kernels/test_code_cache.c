@@ -12,7 +12,7 @@ static char made[MANY + 1]; /* addresses that stand for code */
 
 static struct k_code code_of(int i)
 {
-    return (struct k_code){&made[i]};
+    return (struct k_code){&made[i], NULL};
 }
 
 /* Returns what had to go, or -1. */
