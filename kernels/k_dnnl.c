@@ -237,13 +237,20 @@ void k_dnnl_conv_pack(const struct k_dnnl_conv *p, const struct conv_dims *d, co
                       void *packed)
 {
     dnnl_memory_desc_t from;
-    if (!k_dnnl_weight_desc(&from, d, true, p->codes ? dnnl_s8 : dnnl_f32))
+    const_dnnl_primitive_desc_t desc;
+    if (!k_dnnl_weight_desc(&from, d, true, p->codes ? dnnl_s8 : dnnl_f32)
+        || dnnl_primitive_get_primitive_desc(p->packer, &desc))
         abort();
+    const dnnl_memory_desc_t *scratch =
+        dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+    void *space = mem_alloc(dnnl_memory_desc_get_size(scratch));
     struct args *a = args_new();
     argument(a, DNNL_ARG_FROM, &from, w);
     argument(a, DNNL_ARG_TO, desc_of(p, dnnl_query_weights_md), packed);
+    argument(a, DNNL_ARG_SCRATCHPAD, scratch, space);
     execute(p->packer, a);
     args_free(a);
+    mem_free(space);
 }
 
 void k_dnnl_conv_run(const struct k_dnnl_conv *p, const float *x, const void *packed,

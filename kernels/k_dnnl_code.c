@@ -265,6 +265,18 @@ dnnl_primitive_t k_dnnl_code_make(dnnl_engine_t engine, const struct conv_dims *
     return primitive;
 }
 
+/* Threads may run it at the same time, so it has no scratch of its own. */
+static dnnl_primitive_attr_t packer_attr(void)
+{
+    dnnl_primitive_attr_t attr;
+    if (dnnl_primitive_attr_create(&attr))
+        return NULL;
+    if (!dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user))
+        return attr;
+    dnnl_primitive_attr_destroy(attr);
+    return NULL;
+}
+
 dnnl_primitive_t k_dnnl_packer_make(dnnl_engine_t engine, const struct conv_dims *d,
                                     struct k_dnnl_types type, const_dnnl_primitive_t code)
 {
@@ -272,11 +284,16 @@ dnnl_primitive_t k_dnnl_packer_make(dnnl_engine_t engine, const struct conv_dims
     const_dnnl_primitive_desc_t made;
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t packer = NULL;
-    if (!k_dnnl_weight_desc(&from, d, true, type.w)
-        || dnnl_primitive_get_primitive_desc(code, &made)
-        || dnnl_reorder_primitive_desc_create(
-            &desc, &from, engine, dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0),
-            engine, NULL))
+    dnnl_primitive_attr_t attr = packer_attr();
+    if (!attr)
+        return NULL;
+    bool bad = !k_dnnl_weight_desc(&from, d, true, type.w)
+            || dnnl_primitive_get_primitive_desc(code, &made)
+            || dnnl_reorder_primitive_desc_create(
+                   &desc, &from, engine,
+                   dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0), engine, attr);
+    dnnl_primitive_attr_destroy(attr);
+    if (bad)
         return NULL;
     if (dnnl_primitive_create(&packer, desc))
         packer = NULL;

@@ -9,6 +9,7 @@
 #include "ref.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -387,6 +388,65 @@ static void test_codes_of_many_channels(void **state)
     arena_release(&a);
 }
 
+enum { THREADS = 3, REPEATED = 3000 };
+struct packing { /* what each thread does */
+    const struct conv_dims *d;
+    const int8_t *w;
+    const void *want;
+    int wrong;
+};
+
+static void *pack_often(void *data)
+{
+    struct packing *s = data;
+    for (int i = 0; i < REPEATED; i++) {
+        struct k_dnnl_conv p;
+        kernels_enter();
+        if (!k_dnnl_conv_init_codes(&p, s->d, DTYPE_U8))
+            abort();
+        void *packed = mem_alloc(p.packed);
+        k_dnnl_conv_pack(&p, s->d, s->w, packed);
+        s->wrong += memcmp(packed, s->want, p.packed) != 0;
+        mem_free(packed);
+        k_dnnl_conv_release(&p);
+    }
+    return NULL;
+}
+
+/* Threads that pack weights for the same code, which is there once. */
+static void test_threads_pack_alike(void **state)
+{
+    (void)state;
+    struct random r = {17};
+    struct arena a = {0};
+    struct conv_dims d = random_dims(&r, false, 2, 0);
+    d.c = 61;
+    d.m = 47;
+    int64_t n = d.c * d.m * conv_taps(&d);
+    int8_t *w = arena_alloc(&a, (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        w[i] = (int8_t)random_int(&r, -128, 127);
+    struct k_dnnl_conv p;
+    bool served = k_dnnl_conv_init_codes(&p, &d, DTYPE_U8);
+    report_unserved(served, "exact sums of codes");
+    if (served) {
+        void *want = arena_alloc(&a, p.packed);
+        k_dnnl_conv_pack(&p, &d, w, want);
+        struct packing s[THREADS];
+        pthread_t thread[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            s[i] = (struct packing){&d, w, want, 0};
+            assert_int_equal(pthread_create(&thread[i], NULL, pack_often, &s[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            pthread_join(thread[i], NULL);
+            assert_int_equal(s[i].wrong, 0);
+        }
+        k_dnnl_conv_release(&p);
+    }
+    arena_release(&a);
+}
+
 static void test_packs_alike(void **state)
 {
     (void)state;
@@ -416,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_winograd),
         cmocka_unit_test(test_codes),
         cmocka_unit_test(test_codes_of_many_channels),
+        cmocka_unit_test(test_threads_pack_alike),
         cmocka_unit_test(test_packs_alike),
     };
     return cmocka_run_group_tests_name("conv", tests, NULL, NULL);
