@@ -28,6 +28,7 @@ struct calibration {
     struct stats *sum;      /* [value] */
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
     bool **ran;             /* [worker][value id]: such a value was seen */
+    struct range *range[N_OBSERVERS]; /* [value], of those of the table that were asked */
     int jobs;
     struct arena arena;
 };
@@ -243,39 +244,52 @@ void calibration_close(struct calibration *g)
 struct ranging {
     const struct calibration *g;
     const struct observer *o;
+    struct range *to;
 };
 
-static void set_range(void *data, int i, int worker)
+static void find_range(void *data, int i, int worker)
 {
     (void)worker;
     struct ranging *r = data;
-    struct quant *q = r->g->value[i]->quant;
-    q->range[0] = r->o->range(&r->g->sum[i], &q->type, r->o->parameter);
+    r->to[i] = r->o->range(&r->g->sum[i], &r->g->value[i]->quant->type, r->o->parameter);
 }
 
-static void set_ranges(const struct calibration *g, const struct observer *o)
+static void set_ranges(const struct calibration *g, const struct range *range)
 {
-    for (int i = 0; i < g->n; i++)
-        if (!g->value[i]->quant->range)
-            g->value[i]->quant->range = NEW_ARRAY(g->model->arena, 1, struct range);
-    threads_for(g->jobs, g->n, set_range, &(struct ranging){g, o});
+    for (int i = 0; i < g->n; i++) {
+        struct quant *q = g->value[i]->quant;
+        if (!q->range)
+            q->range = NEW_ARRAY(g->model->arena, 1, struct range);
+        q->range[0] = range[i];
+    }
+}
+
+/* Those of observer i of the table, which takes several turns. */
+static void set_known_ranges(struct calibration *g, int i)
+{
+    if (!g->range[i]) {
+        g->range[i] = NEW_ARRAY(&g->arena, g->n, struct range);
+        threads_for(g->jobs, g->n, find_range,
+                    &(struct ranging){g, &observer_table[i], g->range[i]});
+    }
+    set_ranges(g, g->range[i]);
 }
 
 /* One observer's turn; the model is left as it would make it. */
-static int try_observer(const struct calibration *g, const struct observer *o, int round,
-                        const struct measure *measure, struct tally *tally, struct err *err)
+static int try_observer(struct calibration *g, int i, int round, const struct measure *measure,
+                        struct tally *tally, struct err *err)
 {
-    set_ranges(g, o);
+    set_known_ranges(g, i);
     solve_model(g->model, g->placement);
     return measure_round(measure, g->model, round, g->jobs, tally, err);
 }
 
 /* The observers take turns for the whole network: ranges of neighbours belong together. Those that
  * fall behind on a part of the samples do not see the rest. */
-static int race_observers(const struct calibration *g, const struct measure *measure,
+static int race_observers(struct calibration *g, const struct measure *measure,
                           double enough, struct arena *a, struct ranges *result, struct err *err)
 {
-    const struct observer *best = NULL;
+    int best = -1;
     struct tally *tally[N_OBSERVERS];
     double db[N_OBSERVERS], lead = -INFINITY;
     int n = 0; /* how many have had their first turn */
@@ -284,23 +298,23 @@ static int race_observers(const struct calibration *g, const struct measure *mea
         db[n] = -INFINITY;
         if (observer_table[n].only_by_name)
             continue;
-        TRY(try_observer(g, &observer_table[n], 0, measure, tally[n], err));
+        TRY(try_observer(g, n, 0, measure, tally[n], err));
         db[n] = tally_figures(measure, tally[n]).sqnr;
         lead = fmax(lead, db[n]);
     }
     for (int i = 0; i < n; i++) {
         if (db[i] < lead - RACE_MARGIN)
             continue;
-        TRY(try_observer(g, &observer_table[i], 1, measure, tally[i], err));
+        TRY(try_observer(g, i, 1, measure, tally[i], err));
         struct figures all = tally_figures(measure, tally[i]);
-        if (!best || all.sqnr > result->figures.sqnr) {
-            best = &observer_table[i];
+        if (best < 0 || all.sqnr > result->figures.sqnr) {
+            best = i;
             result->figures = all;
         }
     }
-    set_ranges(g, best);
+    set_known_ranges(g, best);
     solve_clear(g->model);
-    result->observer = best->name;
+    result->observer = observer_table[best].name;
     return 0;
 }
 
@@ -319,6 +333,10 @@ int calibration_settle(struct calibration *g, const char *observer, const struct
     struct observer o;
     if (!observer_read(observer, &o))
         BUG("unknown observer '%s'", observer);
-    set_ranges(g, &o);
+    struct arena a = {0};
+    struct ranging r = {g, &o, NEW_ARRAY(&a, g->n, struct range)};
+    threads_for(g->jobs, g->n, find_range, &r);
+    set_ranges(g, r.to);
+    arena_release(&a);
     return 0;
 }
