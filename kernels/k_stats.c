@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 4, GROUP = 32, BLOCK = 256, TABLES = 4, CHUNK = 1 << 20, TABLES_FROM = 1 << 11 };
+enum { LANES = 4, GROUP = 32, BLOCK = 256, TABLES = 4, CHUNK = 1 << 17, TABLES_FROM = 1 << 11 };
 enum { HUGE_BITS = 187 << 23 }; /* 2^60 as a float: 32 squares of less do not overflow */
 
 typedef float f4 __attribute__((vector_size(16)));
@@ -204,10 +204,17 @@ static void count_some(const float *x, int64_t n, float inverse, int32_t first, 
             bin[index_of(x[i] * inverse) - first]++;
 }
 
+K_CLONES static void add_tables(uint16_t table[TABLES][K_BINS], uint64_t *bin)
+{
+    for (int k = 0; k < K_BINS; k++)
+        bin[k] += (uint64_t)((uint32_t)table[0][k] + table[1][k] + table[2][k] + table[3][k]);
+}
+
 /* Counts into four tables in turn: equal neighbours do not wait for each other's store. */
 static void count_chunk(const float *x, int n, float inverse, int32_t first, uint64_t *bin)
 {
-    uint32_t table[TABLES][K_BINS] = {{0}};
+    _Static_assert(CHUNK / TABLES <= UINT16_MAX, "so much fits a count");
+    uint16_t table[TABLES][K_BINS] = {{0}};
     int32_t index[BLOCK];
     int i = 0;
     for (; i + BLOCK <= n; i += BLOCK) {
@@ -224,8 +231,7 @@ static void count_chunk(const float *x, int n, float inverse, int32_t first, uin
         }
     }
     count_some(x + i, n - i, inverse, first, bin);
-    for (int k = 0; k < K_BINS; k++)
-        bin[k] += (uint64_t)table[0][k] + table[1][k] + table[2][k] + table[3][k];
+    add_tables(table, bin);
 }
 
 void k_histogram(const float *x, int64_t n, float inverse, int32_t first, uint64_t bin[K_BINS])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * calibrate: one run over the data gathers the statistics that every observer reads. Each worker
- * sums one sample at a time; samples are merged in order.
+ * sums one sample at a time; samples are merged in order. One worker alone adds to the sum itself,
+ * which comes to the same (observe.h).
  */
 #include "calibrate.h"
 
@@ -23,7 +24,7 @@ struct calibration {
     int64_t counted;        /* elements of a value in a sample */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
-    struct stats **part;    /* [worker][value]: of the sample under way */
+    struct stats **part;    /* [worker][value]: of the sample under way; of one worker, sum */
     struct arena *part_arena; /* [worker] */
     struct stats *sum;      /* [value] */
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
@@ -40,9 +41,9 @@ static void on_value(void *data, int worker, int i, const struct value *v, const
     int slot = g->slot[v->id];
     if (g->in_body[v->id])
         g->ran[worker][v->id] = true;
+    struct arena *a = g->jobs == 1 ? &g->arena : &g->part_arena[worker];
     if (slot >= 0 && t->dtype == DTYPE_F32)
-        stats_add(&g->part[worker][slot], &g->part_arena[worker], tensor_f32(t), tensor_count(t),
-                  g->counted);
+        stats_add(&g->part[worker][slot], a, tensor_f32(t), tensor_count(t), g->counted);
 }
 
 static void merge(void *data, int worker, int i)
@@ -121,7 +122,7 @@ static void gather_prepare(struct calibration *g, const struct model *m, const s
     g->part_arena = NEW_ARRAY(&g->arena, jobs, struct arena);
     g->ran = NEW_ARRAY(&g->arena, jobs, bool *);
     for (int i = 0; i < jobs; i++) {
-        g->part[i] = NEW_ARRAY(&g->arena, g->n, struct stats);
+        g->part[i] = jobs == 1 ? g->sum : NEW_ARRAY(&g->arena, g->n, struct stats);
         g->ran[i] = NEW_ARRAY(&g->arena, m->n_values, bool);
     }
 }
@@ -226,8 +227,8 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = g->slot[i] >= 0 || g->in_body[i];
-    *tap = (struct tap){.want = want, .samples = samples, .watch = on_value, .merge = merge,
-                        .finish = settle_gathered, .data = g};
+    *tap = (struct tap){.want = want, .samples = samples, .watch = on_value,
+                        .merge = jobs == 1 ? NULL : merge, .finish = settle_gathered, .data = g};
     return g;
 }
 
