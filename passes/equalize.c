@@ -28,7 +28,9 @@
 
 /* dB. A gate that comes apart is three operators in a runtime that has one for it whole. */
 static const double gate_gain = 3;
-enum { PEAK_SAMPLES = 24, LEAST_PEAK_SAMPLES = 8 };
+/* Samples for peaks for each of a trial; an odd number, so that those of the trial are among
+ * them. */
+enum { PEAK_SAMPLES = 3 };
 
 struct equalize_options {
     double gain;
@@ -110,10 +112,10 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     struct tap tap[2];
     const struct channels *channels = channels_find(m->graph, ctx->scratch);
     TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
-    int samples = effort_samples(ctx->run_ops, PEAK_SAMPLES, LEAST_PEAK_SAMPLES);
-    const struct peaks *peaks = peaks_watch(m, channels, samples, ctx->jobs, ctx->scratch,
-                                            &tap[0]);
-    c->reference = measure_watch(m, ctx->data, trial_samples(ctx), ctx->scratch, &tap[1]);
+    int samples = trial_samples(ctx);
+    const struct peaks *peaks = peaks_watch(m, channels, PEAK_SAMPLES * samples, ctx->jobs,
+                                            ctx->scratch, &tap[0]);
+    c->reference = measure_watch(m, ctx->data, samples, ctx->scratch, &tap[1]);
     TRY(trial_sqnr(m, c->reference, tap, 2, ctx, &c->without, err));
     if (c->without - TRIAL_FINER >= pass_enough(ctx)) {
         str_printf(&ctx->notes, "%.1f dB as it is\n", c->without);
