@@ -16,6 +16,9 @@
 #include <string.h>
 
 enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 16 << 20 };
+/* Of a tensor about so many positions are looked at, in blocks of ROWS spread over it, the same in
+ * both models. */
+enum { POSITIONS = 16384, ROWS = 64 };
 static const double lowest_slope = 0.1;
 
 struct moment { /* of one channel in one sample */
@@ -71,11 +74,25 @@ static void add_plane(const struct activation *f, const float *x, int64_t n, str
     }
 }
 
-/* Means of f and f' per channel over the positions of one tensor. */
+/* Adds up some of n rows of channels, and how many. */
+static int64_t add_some_rows(const struct activation *f, const float *x, int64_t n,
+                             int64_t channels, struct moment *out)
+{
+    float *sum = mem_alloc((size_t)channels * 2 * sizeof *sum);
+    int64_t step = (n + POSITIONS - 1) / POSITIONS * ROWS, seen = 0;
+    for (int64_t i = 0; i < n; i += step) {
+        int64_t rows = n - i < ROWS ? n - i : ROWS;
+        add_rows(f, x + i * channels, rows, channels, sum, out);
+        seen += rows;
+    }
+    mem_free(sum);
+    return seen;
+}
+
+/* Means of f and f' per channel over the positions of one tensor, or over so many of them. */
 static void channel_means(const struct qlayer *l, const struct activation *f,
                           const struct tensor *t, struct moment *out)
 {
-    enum { ROWS = 64 };
     int64_t channels = qlayer_channels(l), n = tensor_count(t) / channels;
     const float *x = tensor_f32(t);
     for (int64_t c = 0; c < channels; c++)
@@ -86,10 +103,7 @@ static void channel_means(const struct qlayer *l, const struct activation *f,
         for (int64_t i = 0; i < n * channels; i += inner)
             add_plane(f, x + i, inner, &out[i / inner % channels]);
     } else {
-        float *sum = mem_alloc((size_t)channels * 2 * sizeof *sum);
-        for (int64_t i = 0; i < n; i += ROWS)
-            add_rows(f, x + i * channels, n - i < ROWS ? n - i : ROWS, channels, sum, out);
-        mem_free(sum);
+        n = add_some_rows(f, x, n, channels, out);
     }
     for (int64_t c = 0; c < channels && n; c++) {
         out[c].f /= (double)n;
