@@ -22,7 +22,7 @@ from datasets import ROOT
 from runtimes import OpenVino, Ort
 from tasks import TASKS
 
-QUERN = os.environ.get("QUERN", ROOT / "build/quern")
+QUERN = os.path.abspath(os.environ.get("QUERN", ROOT / "build/quern"))
 QUICK = 200           # evaluation samples of --quick
 RUNTIMES_AGREE = 0.7  # points between ONNX Runtime and OpenVINO
 SIMULATED = 40        # samples on which quern's own run of the int8 model is compared

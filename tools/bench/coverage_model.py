@@ -25,7 +25,7 @@ from datasets import ROOT
 from feeds import Stream
 from runtimes import OpenVino, Ort, multiply_adds
 
-QUERN = os.environ.get("QUERN", ROOT / "build/quern")
+QUERN = os.path.abspath(os.environ.get("QUERN", ROOT / "build/quern"))
 LIMIT = 600      # seconds to quantize one model
 
 # Runtime and options by target.

@@ -28,7 +28,7 @@ import process
 from datasets import ROOT, shared
 from networks import NETWORKS
 
-QUERN = os.environ.get("QUERN", str(ROOT / "build/quern"))
+QUERN = os.path.abspath(os.environ.get("QUERN", ROOT / "build/quern"))
 FEW = 4                       # samples of the run that is taken away
 CODES = {"proto_transformer"}  # whose input is whole numbers, 0 .. 4
 
