@@ -11,8 +11,8 @@
  * third line above). (Weights with a scale for each channel only lose by the first.) Each helps
  * some networks and harms others, so they are tried: the float model is quantized the plain way as
  * it is and in these forms, and one of them is kept if it wins by the gain. Where it serves well
- * enough as it is they are not tried. Without data or a
- * target there is nothing to try: weights are equalized that have one scale, or may have.
+ * enough as it is they are not tried. Without data or a target there is nothing to try: weights are
+ * equalized that have one scale, or may have.
  */
 #include "equalize.h"
 

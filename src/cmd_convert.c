@@ -94,7 +94,7 @@ static int run_passes(const struct convert_options *o, const struct quantize_pla
     struct dataset *d = NULL;
     int r = 0;
     if (o->recipe || o->target)
-        quantize_plan_context(plan, &ctx);
+        quantize_context(&plan->options, &plan->choice, &ctx);
     if (o->data.path && !(d = dataset_open(m->graph, &o->data, err)))
         r = -1;
     ctx.data = d;

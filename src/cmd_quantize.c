@@ -32,17 +32,10 @@ static int run_passes(const struct quantize_options *o, struct model *m, struct 
 static int quantize_model(const struct quantize_options *o, const struct quantize_choice *c,
                           struct model *m, struct dataset *d, struct report *r, struct err *err)
 {
-    struct str skip = {0};
-    for (int i = 0; i < o->skip_node.n; i++)
-        str_printf(&skip, "%s%s", i ? "," : "", o->skip_node.at[i]);
     struct arena arena = {0}, scratch = {0};
-    struct pass_ctx ctx = {.jobs = o->common.jobs, .target = &c->target, .data = d,
-                           .observer = o->observer, .recurrent = o->recurrent,
-                           .setting = c->setting, .n_setting = c->n_setting,
-                           .skip_nodes = skip.text, .sqnr = NAN,
-                           .min_sqnr = c->min_sqnr, .near_sqnr = c->near_sqnr,
-                           .enough_sqnr = o->enough_sqnr,
-                           .arena = &arena, .scratch = &scratch};
+    struct pass_ctx ctx = {.jobs = o->common.jobs, .data = d, .sqnr = NAN, .arena = &arena,
+                           .scratch = &scratch};
+    quantize_context(o, c, &ctx);
     quantize_report_options(r, o, c, d);
     int status = run_passes(o, m, &ctx, c->format, r, err);
     if (status >= 0) {
@@ -55,7 +48,6 @@ static int quantize_model(const struct quantize_options *o, const struct quantiz
         err_at(err, "%s", o->model);
     }
     str_release(&ctx.notes);
-    str_release(&skip);
     arena_release(&arena);
     arena_release(&scratch);
     return status;

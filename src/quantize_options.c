@@ -229,6 +229,15 @@ static int choose_min_sqnr(const struct quantize_options *o, struct quantize_cho
     return 0;
 }
 
+/* The list with commas. */
+static const char *join(const struct option_list *list, struct arena *a)
+{
+    const char *text = NULL;
+    for (int i = 0; i < list->n; i++)
+        text = i ? arena_printf(a, "%s,%s", text, list->at[i]) : list->at[i];
+    return text;
+}
+
 int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantize_choice *c,
                     struct err *err)
 {
@@ -247,6 +256,7 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
     t->rules = &r->rules;
     c->setting = r->setting.at;
     c->n_setting = r->setting.n;
+    c->skip_nodes = join(&o->skip_node, &r->arena);
     o->format = format_table[c->format].name;
     o->weights = arena_strdup(&r->arena, qtype_words(&t->weight, true, (char[QTYPE_WORDS]){0}));
     o->activations = arena_strdup(&r->arena, qtype_words(&t->activation, false,
@@ -257,6 +267,20 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
         log_info("note: %s", t->caution);
     TRY(choose_min_sqnr(o, c, err));
     return check_words(o, err);
+}
+
+void quantize_context(const struct quantize_options *o, const struct quantize_choice *c,
+                      struct pass_ctx *ctx)
+{
+    ctx->target = &c->target;
+    ctx->observer = o->observer;
+    ctx->recurrent = o->recurrent;
+    ctx->setting = c->setting;
+    ctx->n_setting = c->n_setting;
+    ctx->skip_nodes = c->skip_nodes;
+    ctx->min_sqnr = c->min_sqnr;
+    ctx->near_sqnr = c->near_sqnr;
+    ctx->enough_sqnr = o->enough_sqnr;
 }
 
 int quantize_passes(enum format format, bool data, const struct pass **list)

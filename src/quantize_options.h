@@ -7,6 +7,7 @@
 #define QUANTIZE_OPTIONS_H
 
 #include "command.h"
+#include "pass.h"
 #include "qtype_words.h"
 #include "recipe.h"
 
@@ -28,6 +29,7 @@ struct quantize_choice {
     const struct pass_setting *setting;
     int n_setting;
     double min_sqnr, near_sqnr; /* struct region_goal */
+    const char *skip_nodes;     /* patterns, separated by commas; NULL: none */
     struct str recipe; /* a recipe that says all of it */
 };
 
@@ -41,6 +43,9 @@ int quantize_parse(struct quantize_options *o, struct recipe *r, int argc, char 
 /* c->recipe is the caller's to release, also after an error. */
 int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantize_choice *c,
                     struct err *err);
+/* What is the same for every pass. The context refers to the options, the choice and the recipe. */
+void quantize_context(const struct quantize_options *o, const struct quantize_choice *c,
+                      struct pass_ctx *ctx);
 /* Passes in the order of the table, but for the lowerings to other formats, and without data those
  * that measure; how many. */
 int quantize_passes(enum format format, bool data, const struct pass **list);

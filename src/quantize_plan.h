@@ -12,7 +12,6 @@ struct quantize_plan {
     struct recipe recipe;
     struct quantize_options options;
     struct quantize_choice choice;
-    struct str skip_node; /* patterns, separated by commas */
 };
 
 /* The options of a recipe (NULL: none) over the defaults; `target`, if it is not NULL, wins over
@@ -20,8 +19,6 @@ struct quantize_plan {
 int quantize_plan_open(struct quantize_plan *p, const char *recipe, const char *target,
                        struct err *err);
 void quantize_plan_release(struct quantize_plan *p);
-/* What is the same for every pass. The context refers to the plan. */
-void quantize_plan_context(const struct quantize_plan *p, struct pass_ctx *ctx);
 
 /* Runs the passes up to `place` on `m`, but for those that choose better numbers: they take long,
  * and change nothing of what is quantized. The placement lives in `a`. */
