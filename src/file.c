@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * file: mapping, atomic output, directories. The table of open outputs is the only state that a
- * signal handler reads; its paths are set before the file exists and cleared after it is gone.
+ * file: mapping, atomic output, directories. The table of open outputs is what a signal handler
+ * reads; its paths are set before the file exists and cleared after it is gone. The thread that
+ * handles a signal is one of several: from then on no other one creates a file.
  */
 #include "file.h"
 
@@ -12,12 +13,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Each of 256 workers may have one open. */
@@ -32,6 +35,8 @@ struct file_out {
 };
 static struct file_out outs[MAX_OUT];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool ending;  /* a signal ends the program */
+static atomic_int creating; /* threads that create a file; none of them handles signals */
 
 static int fail(struct err *err, enum err_code code, const char *path, const char *what)
 {
@@ -126,6 +131,25 @@ static bool is_special(const char *path)
     return !stat(path, &st) && !S_ISREG(st.st_mode);
 }
 
+/* Opens a new file, or waits for the end. */
+static int create_guarded(const char *path)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    atomic_fetch_add(&creating, 1);
+    if (atomic_load(&ending)) {
+        atomic_fetch_sub(&creating, 1);
+        for (;;)
+            pause();
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), problem = errno;
+    atomic_fetch_sub(&creating, 1);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = problem;
+    return fd;
+}
+
 struct file_out *file_create(const char *path, struct err *err)
 {
     struct file_out *f = out_take();
@@ -141,7 +165,7 @@ struct file_out *file_create(const char *path, struct err *err)
     }
     memcpy(f->path, path, strlen(path) + 1);
     f->open = 1;
-    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    f->fd = create_guarded(f->temp);
     if (f->fd < 0) {
         fail(err, ERR_MACHINE, path, "cannot write");
         out_give_back(f);
@@ -267,6 +291,9 @@ int file_exists(const char *path)
 
 static void on_signal(int sig)
 {
+    atomic_store(&ending, true);
+    while (atomic_load(&creating))
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     for (int i = 0; i < MAX_OUT; i++)
         if (outs[i].open)
             unlink(outs[i].temp);
