@@ -24,12 +24,18 @@ def ratio(value, base):
     return f"{value / base:.2f}" if base else "-"
 
 
+def base_of(program, programs):
+    """What it is compared with: ONNX Runtime's tools, with the same observer where they run so."""
+    same = f"{BASE} {program.partition(' ')[2]}"
+    return same if same in programs else BASE
+
+
 def show_head(results):
     machine = results["machine"]
     threads = ", ".join(f"{k}={v}" for k, v in machine["threads"].items()) or "their defaults"
     print(f"{machine['quern']}; {machine['cpu']}, {machine['cores']} cores; threads of the peers: "
           f"{threads}; medians of {results['repeat']}")
-    print(f"ratios to {BASE}; no peak below {machine['floor_mb']:.1f} MB can be seen\n")
+    print(f"ratios to {BASE}, or to it with the same observer; no peak below {machine['floor_mb']:.1f} MB can be seen\n")
     line("program", "CPU s", "import", "wall s", "peak MB", "int8", "- float", "integer", "CPU",
          "wall", "peak")
 
@@ -44,11 +50,11 @@ def show_task(task):
         return
     judged = "against float" if task["relative"] else f"float {task['value']:.2f}"
     print(f"{task['name']}: {task['unit']} {judged}, {task['samples']} samples", flush=True)
-    base = task["rows"].get(BASE, {})
     for program, row in task["rows"].items():
         if "failed" in row:
             print(f"  {program:<17}no model: {row['failed'][:REASON]}", flush=True)
             continue
+        base = task["rows"].get(base_of(program, task["rows"]), {})
         line(program, f"{row['cpu_s']:.2f}",
              f"{row['import_cpu_s']:.2f}" if "import_cpu_s" in row else "-",
              f"{row['wall_s']:.2f}", f"{row['peak_mb']:.1f}", f"{row['value']:.2f}",
@@ -60,10 +66,11 @@ def show_task(task):
 def sums(results, program):
     """Of the tasks of which both the program and the base made a model that runs: how many, the
     sums of both for each cost, and the integer share of all nodes."""
-    both = [(rows[program], rows[BASE]) for rows in (task["rows"] for task in results["tasks"]
+    name = base_of(program, results["programs"])
+    both = [(rows[program], rows[name]) for rows in (task["rows"] for task in results["tasks"]
                                                      if "rows" in task)
-            if program in rows and BASE in rows
-            and "failed" not in rows[program] and "failed" not in rows[BASE]]
+            if program in rows and name in rows
+            and "failed" not in rows[program] and "failed" not in rows[name]]
     totals = {key: (sum(ours[key] for ours, _ in both), sum(base[key] for _, base in both))
               for key in COSTS}
     nodes = {kind: sum(ours["nodes"][kind] for ours, _ in both) for kind in ("integer", "float")}
@@ -71,13 +78,14 @@ def sums(results, program):
 
 
 def show_sums(results):
-    if BASE not in results["programs"]:
+    programs = results["programs"]
+    if not any(base_of(program, programs) in programs for program in programs):
         return
     done = [task for task in results["tasks"] if "rows" in task]
-    print(f"\nSums over the tasks that a program and {BASE} both have a model of "
+    print(f"\nSums over the tasks that a program and what it is compared with both have a model of "
           f"(of {len(done)})")
     line("program", "tasks", "CPU s", "wall s", "peak MB", "integer", "CPU", "wall", "peak")
-    for program in results["programs"]:
+    for program in programs:
         count, totals, nodes = sums(results, program)
         if count:
             line(program, str(count), *(f"{totals[key][0]:.1f}" for key in COSTS), shares(nodes),
