@@ -52,7 +52,7 @@ static struct slot *slot_for_new(void)
 
 struct k_code k_code_keep(const void *key, size_t n, const struct k_code *code)
 {
-    struct k_code gone = {NULL};
+    struct k_code gone = {NULL, NULL};
     pthread_mutex_lock(&lock);
     struct slot *s = n <= K_CODE_KEY ? slot_for_new() : NULL;
     if (s) {

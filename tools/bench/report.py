@@ -35,7 +35,8 @@ def show_head(results):
     threads = ", ".join(f"{k}={v}" for k, v in machine["threads"].items()) or "their defaults"
     print(f"{machine['quern']}; {machine['cpu']}, {machine['cores']} cores; threads of the peers: "
           f"{threads}; medians of {results['repeat']}")
-    print(f"ratios to {BASE}, or to it with the same observer; no peak below {machine['floor_mb']:.1f} MB can be seen\n")
+    print(f"ratios to {BASE}, or to it with the same observer; no peak below "
+          f"{machine['floor_mb']:.1f} MB can be seen\n")
     line("program", "CPU s", "import", "wall s", "peak MB", "int8", "- float", "integer", "CPU",
          "wall", "peak")
 
