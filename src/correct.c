@@ -74,16 +74,35 @@ static void add_plane(const struct activation *f, const float *x, int64_t n, str
     }
 }
 
-/* Adds up some of n rows of channels, and how many. */
-static int64_t add_some_rows(const struct activation *f, const float *x, int64_t n,
-                             int64_t channels, struct moment *out)
+/* A tensor's numbers as rows of channels, or as planes of `inner` positions for each channel. */
+struct channel_map {
+    const float *x;
+    int64_t rows, channels, inner; /* inner 0: rows */
+};
+
+static void add_planes(const struct activation *f, const struct channel_map *m, int64_t first,
+                       int64_t n, struct moment *out)
 {
-    float *sum = mem_alloc((size_t)channels * 2 * sizeof *sum);
-    int64_t step = (n + POSITIONS - 1) / POSITIONS * ROWS, seen = 0;
-    for (int64_t i = 0; i < n; i += step) {
-        int64_t rows = n - i < ROWS ? n - i : ROWS;
-        add_rows(f, x + i * channels, rows, channels, sum, out);
-        seen += rows;
+    for (int64_t r = first, part; r < first + n; r += part) {
+        int64_t at = r % m->inner, left = first + n - r;
+        part = m->inner - at < left ? m->inner - at : left;
+        for (int64_t c = 0; c < m->channels; c++)
+            add_plane(f, m->x + (r / m->inner * m->channels + c) * m->inner + at, part, &out[c]);
+    }
+}
+
+/* Adds up some of the positions, the same in either order; returns how many. */
+static int64_t add_some(const struct activation *f, const struct channel_map *m, struct moment *out)
+{
+    float *sum = mem_alloc((size_t)m->channels * 2 * sizeof *sum);
+    int64_t step = (m->rows + POSITIONS - 1) / POSITIONS * ROWS, seen = 0;
+    for (int64_t i = 0; i < m->rows; i += step) {
+        int64_t n = m->rows - i < ROWS ? m->rows - i : ROWS;
+        if (m->inner)
+            add_planes(f, m, i, n, out);
+        else
+            add_rows(f, m->x + i * m->channels, n, m->channels, sum, out);
+        seen += n;
     }
     mem_free(sum);
     return seen;
@@ -93,18 +112,14 @@ static int64_t add_some_rows(const struct activation *f, const float *x, int64_t
 static void channel_means(const struct qlayer *l, const struct activation *f,
                           const struct tensor *t, struct moment *out)
 {
-    int64_t channels = qlayer_channels(l), n = tensor_count(t) / channels;
-    const float *x = tensor_f32(t);
+    int64_t channels = qlayer_channels(l);
+    bool conv = l->node->op == OP_Conv || l->node->op == OP_ConvTranspose;
+    struct channel_map m = {tensor_f32(t), tensor_count(t) / channels, channels, 0};
+    if (conv && t->layout == LAYOUT_PLAIN)
+        m.inner = shape_span(&t->shape, 2, t->shape.rank);
     for (int64_t c = 0; c < channels; c++)
         out[c] = (struct moment){0};
-    bool conv = l->node->op == OP_Conv || l->node->op == OP_ConvTranspose;
-    if (conv && t->layout == LAYOUT_PLAIN) {
-        int64_t inner = shape_span(&t->shape, 2, t->shape.rank);
-        for (int64_t i = 0; i < n * channels; i += inner)
-            add_plane(f, x + i, inner, &out[i / inner % channels]);
-    } else {
-        n = add_some_rows(f, x, n, channels, out);
-    }
+    int64_t n = add_some(f, &m, out);
     for (int64_t c = 0; c < channels && n; c++) {
         out[c].f /= (double)n;
         out[c].slope /= (double)n;
