@@ -34,6 +34,21 @@ int64_t conv_out_span(const struct conv_dims *d)
     return product(d->out);
 }
 
+struct conv_dims conv_dims_product(int64_t rows, int64_t k, int64_t n)
+{
+    struct conv_dims d;
+    memset(&d, 0, sizeof d); /* who looks for code compares bytes */
+    d.axes = 1;
+    d.batch = d.groups = 1;
+    d.c = k;
+    d.m = n;
+    for (int a = 0; a < CONV_AXES; a++) {
+        d.in[a] = d.out[a] = a == CONV_AXES - 1 ? rows : 1;
+        d.kernel[a] = d.stride[a] = d.dilation[a] = 1;
+    }
+    return d;
+}
+
 static bool is_depthwise(const struct conv_dims *d)
 {
     return !d->transposed && d->groups == d->c && d->groups == d->m;

@@ -27,6 +27,9 @@ struct conv_dims {
     int64_t pad[CONV_AXES], pad_end[CONV_AXES]; /* pad_end may be negative: see conv_geometry() */
 };
 
+/* The geometry of a matrix product: a convolution of one tap over `rows` places. */
+struct conv_dims conv_dims_product(int64_t rows, int64_t k, int64_t n);
+
 /* Products over the axes. */
 int64_t conv_taps(const struct conv_dims *d);
 int64_t conv_in_span(const struct conv_dims *d);

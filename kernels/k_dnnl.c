@@ -47,12 +47,11 @@ void k_dnnl_single_thread(void)
         omp_threads(1);
 }
 
-static const struct k_dnnl_types float_types = {dnnl_f32, dnnl_f32, dnnl_f32, 0};
-static const struct k_dnnl_types winograd_types = {dnnl_f32, dnnl_f32, dnnl_f32, 1};
+static const struct k_dnnl_types float_types = {dnnl_f32, dnnl_f32, dnnl_f32};
 
 static struct k_dnnl_types code_types(enum dtype x)
 {
-    return (struct k_dnnl_types){x == DTYPE_I8 ? dnnl_s8 : dnnl_u8, dnnl_s8, dnnl_s32, 0};
+    return (struct k_dnnl_types){x == DTYPE_I8 ? dnnl_s8 : dnnl_u8, dnnl_s8, dnnl_s32};
 }
 
 static const dnnl_memory_desc_t *desc_of(const struct k_dnnl_conv *p, dnnl_query_t what)
@@ -173,12 +172,6 @@ bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const st
         return false;
     *p = (struct k_dnnl_conv){.has_bias = t->bias, .adds = t->add, .apart = true};
     return conv_create(p, d, float_types, &(struct tail){.bias = t->bias});
-}
-
-bool k_dnnl_winograd_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t)
-{
-    *p = (struct k_dnnl_conv){.has_bias = t->bias};
-    return is_served(d) && conv_create(p, d, winograd_types, t);
 }
 
 bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, enum dtype x)

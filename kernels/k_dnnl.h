@@ -27,9 +27,6 @@ struct k_dnnl_conv {
 /* False: oneDNN is absent, or has only slow reference code for this. Of the tail, what matters is
  * kind, limits, and whether there is a bias and a sum. */
 bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t);
-/* The same by Winograd's algorithm, on blocks of 16 channels, filled up with zeros:
- * x[batch][block][in...][16], y alike. Of the tail, only bias and Relu are served. */
-bool k_dnnl_winograd_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t);
 /* The same for codes of 8 bits (x: DTYPE_U8 or DTYPE_I8) times int8 weights, without a tail: sums
  * in int32, exact while they are below 2^24. False also where the processor has no instruction
  * for it: the older ones saturate on the way. */

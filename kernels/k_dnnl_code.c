@@ -32,16 +32,15 @@ void k_dnnl_code_open(void)
     splits_wide = is_zen4();
 }
 
-/* A channels-last or blocked tensor: batch, channels and the axes in use. */
+/* A channels-last tensor: batch, channels and the axes in use. */
 static bool data_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, int64_t channels,
-                      const int64_t *span, dnnl_data_type_t type, bool blocked)
+                      const int64_t *span, dnnl_data_type_t type)
 {
     static const dnnl_format_tag_t tag[] = {dnnl_nwc, dnnl_nhwc, dnnl_ndhwc};
     dnnl_dims_t dim = {d->batch, channels};
     for (int i = 0; i < d->axes; i++)
         dim[2 + i] = span[CONV_AXES - d->axes + i];
-    return !dnnl_memory_desc_init_by_tag(md, 2 + d->axes, dim, type,
-                                         blocked ? dnnl_nChw16c : tag[d->axes - 1]);
+    return !dnnl_memory_desc_init_by_tag(md, 2 + d->axes, dim, type, tag[d->axes - 1]);
 }
 
 bool k_dnnl_weight_desc(dnnl_memory_desc_t *md, const struct conv_dims *d, bool plain,
@@ -155,15 +154,6 @@ static const char *best_for_codes(const struct conv_dims *d)
     return splits_wide && plain ? "jit_int8_1x1:avx512_core_vnni" : NULL;
 }
 
-/* The larger tiles need a quarter of the multiplications instead of a half, but four times the
- * weight instead of twice. */
-static const char *best_winograd(const struct conv_dims *d)
-{
-    enum { LARGE = 36, MOST = 4 << 20 };
-    bool fits = d->c * d->m * LARGE * (int64_t)sizeof(float) <= MOST;
-    return fits ? "jit_wino_4x3:avx512_core" : "jit_fp32_wino_2x3:avx512_core";
-}
-
 static const char *code_of(const_dnnl_primitive_desc_t desc)
 {
     const char *name = NULL;
@@ -220,8 +210,8 @@ static dnnl_primitive_desc_t conv_desc(dnnl_engine_t engine, const struct conv_d
         pad[i] = d->pad[a];
         pad_end[i] = d->pad_end[a];
     }
-    if (!data_desc(&x, d, d->c, d->in, type.x, type.winograd)
-        || !data_desc(&y, d, d->m, d->out, type.y, type.winograd)
+    if (!data_desc(&x, d, d->c, d->in, type.x)
+        || !data_desc(&y, d, d->m, d->out, type.y)
         || !k_dnnl_weight_desc(&w, d, false, type.w)
         || dnnl_memory_desc_init_by_tag(&b, 1, bias_dim, dnnl_f32, dnnl_x))
         return NULL;
@@ -236,13 +226,10 @@ static dnnl_primitive_desc_t conv_desc(dnnl_engine_t engine, const struct conv_d
         return desc;
     }
     dnnl_convolution_desc_t op;
-    dnnl_alg_kind_t way = type.winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
-    if (dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_inference, way, &x, &w,
-                                                   bias ? &b : NULL, &y, stride, dilation, pad,
-                                                   pad_end))
+    if (dnnl_dilated_convolution_forward_desc_init(
+            &op, dnnl_forward_inference, dnnl_convolution_direct, &x, &w, bias ? &b : NULL, &y,
+            stride, dilation, pad, pad_end))
         return NULL;
-    if (type.winograd)
-        return choose(engine, &op, attr, best_winograd(d));
     return choose(engine, &op, attr,
                   type.x == dnnl_f32 ? best_code(d) : best_for_codes(d));
 }

@@ -14,7 +14,6 @@
 /* Element types of a convolution: all float, or codes and their sums. */
 struct k_dnnl_types {
     dnnl_data_type_t x, w, y;
-    int winograd; /* on blocks of channels; no bool, which would leave a gap in keys */
 };
 
 /* Once, before the others. */

@@ -18,11 +18,6 @@ bool k_dnnl_conv_init(struct k_dnnl_conv *p, const struct conv_dims *d, const st
     return false;
 }
 
-bool k_dnnl_winograd_init(struct k_dnnl_conv *p, const struct conv_dims *d, const struct tail *t)
-{
-    return k_dnnl_conv_init(p, d, t);
-}
-
 bool k_dnnl_conv_init_codes(struct k_dnnl_conv *p, const struct conv_dims *d, enum dtype x)
 {
     (void)d, (void)x;

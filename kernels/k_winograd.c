@@ -1,167 +1,319 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_winograd: the library's code wants blocks of 16 channels, [block][row][column][16]. So a few
- * rows at a time are brought into that order, computed, and brought back while they are in the
- * cache. Rows outside the input are rows of zeros there, which makes all bands alike.
+ * k_winograd: a tile of 6x6 inputs becomes 36 numbers for each channel, those meet the weights'
+ * numbers in 36 matrix products over tiles and channels, and what comes out becomes 4x4 outputs.
+ * Tiles go through in blocks that stay in the cache. The products are to oneDNN a convolution of
+ * one tap with 36 groups.
+ *
+ * Both ways are done along the rows first, for whole rows at once, then along the columns or the
+ * other way round; so all loops run over neighbouring numbers.
  */
 #include "k_winograd.h"
 
+#include "arena.h"
 #include "k_simd.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
-    BLOCK = 16,
+    Y = CONV_AXES - 2,
+    X = CONV_AXES - 1,
     TAPS = 3,
-    TILE = 4,              /* output rows that are computed together */
-    BAND_BYTES = 2 << 20, /* of input and output, as far as a tile allows */
+    IN = 6,  /* rows and columns of a tile */
+    OUT = 4, /* of its outputs */
+    POINTS = IN * IN,
+    BLOCK_BYTES = 1 << 20, /* of a block of tiles, as far as LEAST allows */
+    LEAST = 24,
+    MOST = 96,
     ALIGN = 64,
-    LEAST_SPAN = 784, /* of the output: packing the weight costs what five runs on that save */
+    LINE = ALIGN / sizeof(float),
 };
 
-static int64_t blocks(int64_t channels)
+/* Measured with oneDNN 2.6.3 on Sapphire Rapids: half of the time for 64 channels and more, no
+ * less for 32. Packing the weight costs what three runs save on the least span; and the weight,
+ * four times as large, must stay in the cache. */
+static bool pays(const struct conv_dims *d)
 {
-    return (channels + BLOCK - 1) / BLOCK;
+    enum { SPAN = 784, CHANNELS = 16, LEAST_WEIGHT = 24 * 48, MOST_WEIGHT = 256 * 512 };
+    int64_t weight = d->c * d->m;
+    return conv_out_span(d) >= SPAN && d->c >= CHANNELS && d->m >= CHANNELS
+        && weight >= LEAST_WEIGHT && weight <= MOST_WEIGHT;
 }
 
 static bool is_served(const struct conv_dims *d)
 {
-    if (d->transposed || d->axes != 2 || d->groups != 1 || d->c < BLOCK
-        || conv_out_span(d) < LEAST_SPAN)
+    if (d->transposed || d->axes != 2 || d->groups != 1 || !pays(d))
         return false;
-    for (int a = CONV_AXES - 2; a < CONV_AXES; a++)
-        if (d->kernel[a] != TAPS || d->stride[a] != 1 || d->dilation[a] != 1)
+    for (int a = Y; a <= X; a++)
+        if (d->kernel[a] != TAPS || d->stride[a] != 1 || d->dilation[a] != 1
+            || d->pad[a] >= TAPS || d->pad_end[a] >= TAPS)
             return false;
-    return d->pad[CONV_AXES - 1] <= 1 && d->pad_end[CONV_AXES - 1] <= 1
-        && d->pad_end[CONV_AXES - 1] >= 0;
-}
-
-static int64_t band_rows(const struct conv_dims *d)
-{
-    int64_t out = d->out[CONV_AXES - 2];
-    int64_t row = (blocks(d->c) * d->in[CONV_AXES - 1] + blocks(d->m) * d->out[CONV_AXES - 1])
-                * BLOCK * (int64_t)sizeof(float);
-    int64_t rows = BAND_BYTES / row > TILE ? BAND_BYTES / row : TILE;
-    int64_t bands = (out + rows - 1) / rows;
-    rows = ((out + bands - 1) / bands + TILE - 1) / TILE * TILE; /* alike, without a short last */
-    return rows < out ? rows : out;
-}
-
-static size_t band_in(const struct conv_dims *band)
-{
-    return (size_t)(blocks(band->c) * conv_in_span(band) * BLOCK);
-}
-
-static size_t band_out(const struct conv_dims *band)
-{
-    return (size_t)(blocks(band->m) * conv_out_span(band) * BLOCK);
-}
-
-static size_t aligned(size_t n)
-{
-    return (n + ALIGN - 1) / ALIGN * ALIGN;
-}
-
-bool k_winograd_init(struct k_winograd *p, const struct conv_dims *d, const struct tail *t)
-{
-    enum { Y = CONV_AXES - 2 };
-    if (!is_served(d))
-        return false;
-    memset(p, 0, sizeof *p);
-    memcpy(&p->dims, d, sizeof *d);
-    p->dims.batch = 1;
-    p->dims.out[Y] = band_rows(d);
-    p->dims.in[Y] = p->dims.out[Y] + TAPS - 1;
-    p->dims.pad[Y] = p->dims.pad_end[Y] = 0;
-    struct tail inner = {.bias = t->bias, .kind = t->kind, .lo = t->lo, .hi = t->hi};
-    p->has_relu = !t->add && t->kind == TAIL_CLIP && t->lo == 0 && isinf(t->hi)
-               && k_dnnl_winograd_init(&p->band, &p->dims, &inner);
-    inner.kind = TAIL_NONE;
-    if (!p->has_relu && !k_dnnl_winograd_init(&p->band, &p->dims, &inner))
-        return false;
-    p->scratch = aligned(p->band.scratch)
-               + (band_in(&p->dims) + band_out(&p->dims)) * sizeof(float);
     return true;
 }
 
-/* One row: n channels of each pixel, the first of c, to a block. */
-K_CLONES static void row_to_block(const float *restrict x, int64_t c, int64_t n, int64_t pixels,
-                                  float *restrict y)
+static int64_t tiles(const struct conv_dims *d, int axis)
 {
-    if (n == BLOCK) {
-        for (int64_t i = 0; i < pixels; i++)
-            memcpy(y + i * BLOCK, x + i * c, BLOCK * sizeof *y);
-        return;
-    }
-    for (int64_t i = 0; i < pixels; i++)
-        for (int64_t k = 0; k < BLOCK; k++)
-            y[i * BLOCK + k] = k < n ? x[i * c + k] : 0;
+    return (d->out[axis] + OUT - 1) / OUT;
 }
 
-/* Rows from `first` on, as many as a band has. */
-static void gather(const struct k_winograd *p, const struct conv_dims *d, const float *x,
-                   int64_t first, float *y)
+static int64_t aligned(int64_t n)
 {
-    int64_t columns = d->in[CONV_AXES - 1], rows = p->dims.in[CONV_AXES - 2];
-    for (int64_t c = 0; c < d->c; c += BLOCK) {
-        int64_t n = d->c - c < BLOCK ? d->c - c : BLOCK;
-        for (int64_t r = first; r < first + rows; r++, y += columns * BLOCK) {
-            if (r < 0 || r >= d->in[CONV_AXES - 2])
-                memset(y, 0, sizeof *y * (size_t)(columns * BLOCK));
-            else
-                row_to_block(x + r * columns * d->c + c, d->c, n, columns, y);
-        }
+    return (n + LINE - 1) / LINE * LINE;
+}
+
+/* Of the rows of a row of tiles. */
+static int64_t in_step(const struct k_winograd *p, const struct conv_dims *d)
+{
+    return aligned((p->across * OUT + TAPS - 1) * d->c);
+}
+
+static int64_t out_step(const struct k_winograd *p, const struct conv_dims *d)
+{
+    return aligned(p->across * OUT * d->m);
+}
+
+static int64_t in_size(const struct k_winograd *p, const struct conv_dims *d)
+{
+    return aligned(p->down * p->across * POINTS * d->c);
+}
+
+static int64_t out_size(const struct k_winograd *p, const struct conv_dims *d)
+{
+    return aligned(p->down * p->across * POINTS * d->m);
+}
+
+/* n in as few equal pieces of at most `most` as there can be. */
+static int64_t piece(int64_t n, int64_t most)
+{
+    int64_t pieces = (n + most - 1) / most;
+    return (n + pieces - 1) / pieces;
+}
+
+bool k_winograd_init(struct k_winograd *p, const struct conv_dims *d)
+{
+    if (!is_served(d))
+        return false;
+    int64_t most = BLOCK_BYTES / ((int64_t)sizeof(float) * POINTS * (d->c + d->m));
+    most = most < LEAST ? LEAST : most > MOST ? MOST : most;
+    p->across = piece(tiles(d, X), most);
+    p->down = piece(tiles(d, Y), most / p->across);
+    p->products = conv_dims_product(p->down * p->across, POINTS * d->c, POINTS * d->m);
+    p->products.groups = POINTS;
+    if (!k_dnnl_conv_init(&p->code, &p->products, &(struct tail){0}))
+        return false;
+    p->scratch = p->code.scratch / ALIGN * ALIGN + ALIGN
+               + sizeof(float) * (size_t)(in_size(p, d) + out_size(p, d) + (IN + 1) * in_step(p, d)
+                                          + (IN + OUT) * out_step(p, d));
+    return true;
+}
+
+void k_winograd_release(struct k_winograd *p)
+{
+    k_dnnl_conv_release(&p->code);
+}
+
+/* Three lines of n numbers to six. */
+K_INLINE void transform_taps(const float *x, int64_t step, int64_t n, float *y, int64_t to)
+{
+    const float *x0 = x, *x1 = x + step, *x2 = x + 2 * step;
+    K_NO_CARRY
+    for (int64_t k = 0; k < n; k++) {
+        float outer = (x0[k] + x2[k]) / 6, middle = x1[k] / 6;
+        float outer2 = x0[k] / 24 + x2[k] / 6, middle2 = x1[k] / 12;
+        y[k] = x0[k] / 4;
+        y[to + k] = -outer - middle;
+        y[2 * to + k] = middle - outer;
+        y[3 * to + k] = outer2 + middle2;
+        y[4 * to + k] = outer2 - middle2;
+        y[5 * to + k] = x2[k];
     }
 }
 
-/* One row back, maybe added to what is there already or elsewhere. */
-K_CLONES static void block_to_row(const float *restrict x, const float *add, int64_t m, int64_t n,
-                                  int64_t pixels, float *y)
+/* An output channel's taps, of which there is room for a copy, to its points, which are `step`
+ * apart. */
+K_CLONES static void transform_row(const float *w, int64_t c, float *room, float *points,
+                                   int64_t step)
 {
-    for (int64_t i = 0; i < pixels; i++, x += BLOCK, y += m) {
-        if (n == BLOCK && !add)
-            memcpy(y, x, BLOCK * sizeof *y);
-        else if (!add)
-            for (int64_t k = 0; k < n; k++)
-                y[k] = x[k];
-        else
-            for (int64_t k = 0; k < n; k++)
-                y[k] = x[k] + add[i * m + k];
+    float *taps = room, *half = room + TAPS * TAPS * c; /* [TAPS][TAPS][c], [IN][TAPS][c] */
+    for (int64_t k = 0; k < c; k++)
+        for (int i = 0; i < TAPS * TAPS; i++)
+            taps[i * c + k] = w[k * TAPS * TAPS + i];
+    transform_taps(taps, TAPS * c, TAPS * c, half, TAPS * c);
+    for (int i = 0; i < IN; i++)
+        transform_taps(half + i * TAPS * c, c, c, points + i * IN * step, step);
+}
+
+void k_winograd_pack(const struct k_winograd *p, const struct conv_dims *d, const float *w,
+                     void *packed)
+{
+    int64_t n = d->m * d->c; /* of a point, [m][c] */
+    float *points = mem_alloc((size_t)(POINTS * n) * sizeof *points);
+    float *room = mem_alloc((size_t)((TAPS + IN) * TAPS * d->c) * sizeof *room);
+    for (int64_t m = 0; m < d->m; m++)
+        transform_row(w + m * d->c * TAPS * TAPS, d->c, room, points + m * d->c, n);
+    mem_free(room);
+    k_dnnl_conv_pack(&p->code, &p->products, points, packed);
+    mem_free(points);
+}
+
+/* Six lines of n numbers to six. */
+K_INLINE void transform_in(const float *const x[IN], int64_t n, float *y, int64_t step)
+{
+    const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3], *x4 = x[4], *x5 = x[5];
+    K_NO_CARRY
+    for (int64_t k = 0; k < n; k++) {
+        float even = x4[k] - 4 * x2[k], odd = x3[k] - 4 * x1[k];
+        float even2 = x4[k] - x2[k], odd2 = 2 * (x3[k] - x1[k]);
+        y[k] = 4 * x0[k] - 5 * x2[k] + x4[k];
+        y[step + k] = even + odd;
+        y[2 * step + k] = even - odd;
+        y[3 * step + k] = even2 + odd2;
+        y[4 * step + k] = even2 - odd2;
+        y[5 * step + k] = 4 * x1[k] - 5 * x3[k] + x5[k];
     }
 }
 
-/* The first `rows` of a band, from output row `first` of a sample on. */
-static void spread(const struct k_winograd *p, const struct tail *t, const float *x, int64_t rows,
-                   int64_t at, float *y)
+/* Six to four. */
+K_INLINE void transform_out(const float *x, int64_t step, int64_t n, float *const y[OUT])
 {
-    int64_t m = p->dims.m, columns = p->dims.out[CONV_AXES - 1];
-    int64_t block = columns * p->dims.out[CONV_AXES - 2] * BLOCK;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < m; k += BLOCK) {
-            int64_t n = m - k < BLOCK ? m - k : BLOCK, to = at + r * columns * m + k;
-            block_to_row(x + k / BLOCK * block + r * columns * BLOCK, t->add ? t->add + to : NULL,
-                         m, n, columns, y + to);
-        }
-    struct tail rest = {.alpha = t->alpha, .kind = t->kind, .lo = t->lo, .hi = t->hi};
-    if (!p->has_relu && t->kind != TAIL_NONE)
-        k_tail(&rest, y + at, rows * columns, m);
+    float *y0 = y[0], *y1 = y[1], *y2 = y[2], *y3 = y[3];
+    K_NO_CARRY
+    for (int64_t k = 0; k < n; k++) {
+        float x1 = x[step + k], x2 = x[2 * step + k], x3 = x[3 * step + k], x4 = x[4 * step + k];
+        float sum = x1 + x2, difference = x1 - x2, sum2 = x3 + x4, difference2 = x3 - x4;
+        y0[k] = x[k] + sum + sum2;
+        y1[k] = difference + 2 * difference2;
+        y2[k] = sum + 4 * sum2;
+        y3[k] = difference + 8 * difference2 + x[5 * step + k];
+    }
+}
+
+K_CLONES static void rows_in(const float *const x[IN], int64_t n, float *y, int64_t step)
+{
+    transform_in(x, n, y, step);
+}
+
+/* One line of a row of tiles, c channels, to six of the points. */
+K_CLONES static void columns_in(const float *x, int64_t tiles, int64_t c, float *y)
+{
+    for (int64_t t = 0; t < tiles; t++, x += OUT * c, y += POINTS * c) {
+        const float *column[IN];
+        for (int j = 0; j < IN; j++)
+            column[j] = x + j * c;
+        transform_in(column, c, y, c);
+    }
+}
+
+K_CLONES static void columns_out(const float *x, int64_t tiles, int64_t m, float *y)
+{
+    for (int64_t t = 0; t < tiles; t++, x += POINTS * m, y += OUT * m) {
+        float *column[OUT];
+        for (int j = 0; j < OUT; j++)
+            column[j] = y + j * m;
+        transform_out(x, m, m, column);
+    }
+}
+
+K_CLONES static void rows_out(const float *x, int64_t step, int64_t n, float *const y[OUT])
+{
+    transform_out(x, step, n, y);
+}
+
+/* A block of tiles, and where its parts lie. */
+struct block {
+    const struct k_winograd *p;
+    const struct conv_dims *d;
+    int64_t row, column, down, across; /* in tiles */
+    float *in, *out;                   /* [tile][point][channel] */
+    float *zero, *in_rows, *out_rows;
+    void *scratch; /* of the code */
+};
+
+/* Inputs of the row of tiles number `row` of the block. */
+static void gather(const struct block *b, const float *x, int64_t row)
+{
+    const struct conv_dims *d = b->d;
+    int64_t c = d->c, step = in_step(b->p, d), columns = b->across * OUT + TAPS - 1;
+    int64_t top = (b->row + row) * OUT - d->pad[Y], left = b->column * OUT - d->pad[X];
+    int64_t from = left < 0 ? -left : 0, to = d->in[X] - left;
+    to = to > columns ? columns : to < from ? from : to;
+    const float *line[IN];
+    for (int i = 0; i < IN; i++) {
+        bool inside = top + i >= 0 && top + i < d->in[Y];
+        line[i] = inside ? x + ((top + i) * d->in[X] + left + from) * c : b->zero;
+    }
+    rows_in(line, (to - from) * c, b->in_rows + from * c, step);
+    for (int i = 0; i < IN; i++) {
+        float *rows = b->in_rows + i * step;
+        memset(rows, 0, sizeof *rows * (size_t)(from * c));
+        memset(rows + to * c, 0, sizeof *rows * (size_t)((columns - to) * c));
+        columns_in(rows, b->across, c, b->in + (row * b->across * POINTS + i * IN) * c);
+    }
+}
+
+/* Outputs of a row of tiles. What is added may lie in y, so then they are made elsewhere. */
+static void spread(const struct block *b, const struct tail *t, int64_t row, float *y)
+{
+    const struct conv_dims *d = b->d;
+    int64_t m = d->m, step = out_step(b->p, d);
+    int64_t first = (b->row + row) * OUT, columns = d->out[X] - b->column * OUT;
+    columns = columns < b->across * OUT ? columns : b->across * OUT;
+    for (int i = 0; i < IN; i++)
+        columns_out(b->out + (row * b->across * POINTS + i * IN) * m, b->across, m,
+                    b->out_rows + i * step);
+    float *line[OUT];
+    int64_t n = d->out[Y] - first < OUT ? d->out[Y] - first : OUT;
+    for (int i = 0; i < OUT; i++)
+        line[i] = i < n && !t->add ? y + ((first + i) * d->out[X] + b->column * OUT) * m
+                                   : b->out_rows + (IN + i) * step;
+    rows_out(b->out_rows, step, columns * m, line);
+    for (int i = 0; i < n; i++) {
+        int64_t at = ((first + i) * d->out[X] + b->column * OUT) * m;
+        struct tail tail = *t;
+        tail.add = t->add ? t->add + at : NULL;
+        k_tail(&tail, line[i], columns, m);
+        if (t->add)
+            memcpy(y + at, line[i], sizeof *y * (size_t)(columns * m));
+    }
+}
+
+/* In a block that is not full what the one before has left is multiplied again. */
+static void run_block(const struct block *b, const float *x, const void *packed,
+                      const struct tail *t, float *y)
+{
+    for (int64_t r = 0; r < b->down; r++)
+        gather(b, x, r);
+    k_dnnl_conv_run(&b->p->code, b->in, packed, &(struct tail){0}, b->out, b->scratch);
+    for (int64_t r = 0; r < b->down; r++)
+        spread(b, t, r, y);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 void k_winograd_run(const struct k_winograd *p, const struct conv_dims *d, const float *x,
                     const void *packed, const struct tail *t, float *y, void *scratch)
 {
-    int64_t n_in = conv_in_span(d) * d->c, row = d->out[CONV_AXES - 1] * d->m;
-    int64_t out = d->out[CONV_AXES - 2], rows = p->dims.out[CONV_AXES - 2];
-    float *from = (float *)((char *)scratch + aligned(p->band.scratch));
-    float *to = from + band_in(&p->dims);
-    struct tail bias = {.bias = t->bias};
-    for (int64_t b = 0; b < d->batch; b++, x += n_in) {
-        for (int64_t first = 0; first < out; first += rows) {
-            int64_t n = out - first < rows ? out - first : rows;
-            gather(p, d, x, first - d->pad[CONV_AXES - 2], from);
-            k_dnnl_conv_run(&p->band, from, packed, &bias, to, scratch);
-            spread(p, t, to, n, (b * out + first) * row, y);
+    int64_t n_in = conv_in_span(d) * d->c, n_out = conv_out_span(d) * d->m;
+    int64_t columns = tiles(d, X), rows = tiles(d, Y);
+    struct block b = {.p = p, .d = d, .scratch = scratch};
+    b.in = (float *)((char *)scratch + p->code.scratch / ALIGN * ALIGN + ALIGN);
+    b.out = b.in + in_size(p, d);
+    b.zero = b.out + out_size(p, d);
+    b.in_rows = b.zero + in_step(p, d);
+    b.out_rows = b.in_rows + IN * in_step(p, d);
+    memset(b.zero, 0, sizeof *b.zero * (size_t)in_step(p, d));
+    struct tail tail = *t;
+    for (int64_t s = 0; s < d->batch; s++, x += n_in, y += n_out) {
+        tail.add = t->add ? t->add + s * n_out : NULL;
+        for (b.row = 0; b.row < rows; b.row += b.down) {
+            b.down = least(p->down, rows - b.row);
+            for (b.column = 0; b.column < columns; b.column += b.across) {
+                b.across = least(p->across, columns - b.column);
+                run_block(&b, x, packed, &tail, y);
+            }
         }
     }
 }

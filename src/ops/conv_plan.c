@@ -31,13 +31,13 @@ static bool by_integers(const struct conv_plan *p)
 /* NULL: there is none, k_conv() does it. */
 static const struct k_dnnl_conv *code_of(const struct conv_plan *p)
 {
-    return p->by_winograd ? &p->winograd.band : p->by_dnnl ? &p->dnnl : NULL;
+    return p->by_winograd ? &p->winograd.code : p->by_dnnl ? &p->dnnl : NULL;
 }
 
 static bool packs_alike(const struct conv_plan *p, const struct conv_plan *q)
 {
     const struct k_dnnl_conv *a = code_of(p), *b = code_of(q);
-    if (!a != !b || by_integers(p) != by_integers(q))
+    if (!a != !b || p->by_winograd != q->by_winograd || by_integers(p) != by_integers(q))
         return false;
     return !a || k_dnnl_conv_packs_alike(a, b);
 }
@@ -80,7 +80,7 @@ static void pack(const struct conv_plan *p, const struct conv_weight *w, void *p
         data = whole;
     }
     if (p->by_winograd)
-        k_dnnl_conv_pack(&p->winograd.band, &p->winograd.dims, data, packed);
+        k_winograd_pack(&p->winograd, &p->dims, data, packed);
     else if (p->by_dnnl)
         k_dnnl_conv_pack(&p->dnnl, &p->dims, data, packed);
     else
@@ -92,7 +92,7 @@ static void pack(const struct conv_plan *p, const struct conv_weight *w, void *p
 static void plan_free(struct conv_plan *p)
 {
     if (p->by_winograd)
-        k_dnnl_conv_release(&p->winograd.band);
+        k_winograd_release(&p->winograd);
     if (p->by_dnnl)
         k_dnnl_conv_release(&p->dnnl);
     if (p->owns_weight)
@@ -117,7 +117,7 @@ static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const
     memcpy(&p->dims, d, sizeof *d); /* with its padding: plan_serves() compares bytes */
     p->x = x;
     p->tail = *t;
-    p->by_winograd = x == DTYPE_F32 && w->fixed && k_winograd_init(&p->winograd, d, t);
+    p->by_winograd = x == DTYPE_F32 && w->fixed && k_winograd_init(&p->winograd, d);
     p->by_dnnl = !p->by_winograd
               && ((x != DTYPE_F32 && k_dnnl_conv_init_codes(&p->dnnl, d, x))
                   || k_dnnl_conv_init(&p->dnnl, d, t));
@@ -214,19 +214,4 @@ void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
     run(p, from, packed, &(struct tail){0}, to, scratch);
     for (int64_t i = 0; i < n_out; i++)
         sum[i] = (int32_t)to[i];
-}
-
-struct conv_dims conv_dims_product(int64_t rows, int64_t k, int64_t n)
-{
-    struct conv_dims d;
-    memset(&d, 0, sizeof d); /* plan_serves() compares bytes */
-    d.axes = 1;
-    d.batch = d.groups = 1;
-    d.c = k;
-    d.m = n;
-    for (int a = 0; a < CONV_AXES; a++) {
-        d.in[a] = d.out[a] = a == CONV_AXES - 1 ? rows : 1;
-        d.kernel[a] = d.stride[a] = d.dilation[a] = 1;
-    }
-    return d;
 }

@@ -9,6 +9,7 @@
 #ifndef CONV_PLAN_H
 #define CONV_PLAN_H
 
+#include "k_dnnl.h"
 #include "k_winograd.h"
 #include "op.h"
 
@@ -41,7 +42,5 @@ void conv_plan_run(const struct conv_plan *p, const float *x, const struct conv_
 /* sum = the convolution of x - zero with w; zero stands for what padding adds, too. */
 void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
                          const struct conv_weight *w, int32_t *sum, struct arena *scratch);
-/* The geometry of a matrix product: a convolution of one tap over `rows` places. */
-struct conv_dims conv_dims_product(int64_t rows, int64_t k, int64_t n);
 
 #endif
