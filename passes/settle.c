@@ -28,6 +28,7 @@ struct settling {
     struct mask *mask;
     bool *off; /* by layer */
     struct regions found;
+    struct effort effort;
     struct str names; /* of the first layers that become float */
     double before;    /* dB, of the model as it came */
 };
@@ -36,8 +37,9 @@ static int find(struct settling *s, struct regions *r, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
     struct region_goal goal = {ctx->min_sqnr, ctx->near_sqnr};
-    return regions_settle(s->m, ctx->target, ctx->data, ctx->measure, &goal, ctx->jobs,
-                          ctx->scratch, r, err);
+    struct region_look look = {s->m, ctx->target, ctx->data, ctx->measure, ctx->means, s->effort,
+                               ctx->jobs};
+    return regions_settle(&look, &goal, ctx->scratch, r, err);
 }
 
 static void switch_on(struct settling *s)
@@ -162,6 +164,7 @@ static int settle(struct settling *s, struct err *err)
     int other = 0;
     s->mask = mask_open(s->m, &s->all, ctx->target, ctx->scratch);
     s->off = NEW_ARRAY(ctx->scratch, s->all.n_layer, bool);
+    TRY(effort_measure(s->m, ctx->data, ctx->scratch, &s->effort, err));
     TRY(find(s, &s->found, err));
     if (!switch_off(s, false))
         return 0;
@@ -178,9 +181,18 @@ static int settle(struct settling *s, struct err *err)
     return other;
 }
 
+static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
+{
+    if (ctx->min_sqnr <= 0)
+        return false;
+    ctx->means = means_watch(m, ctx->placement, region_mean_samples(ctx->run_ops), ctx->jobs,
+                             ctx->arena, tap);
+    return true;
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    if (!ctx->measure)
+    if (!ctx->measure || (!ctx->means && ctx->min_sqnr > 0))
         return err_set(err, ERR_USAGE, "pass settle needs pass calibrate before it");
     struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement};
     if (!s.all.n_layer || ctx->min_sqnr <= 0)
@@ -200,5 +212,6 @@ const struct pass pass_settle = {
     .summary = "layers that the outputs do not bear stay float, found by measurement",
     .needs = FACT_SOLVED,
     .flags = PASS_REFINES,
+    .watch = watch,
     .run = run,
 };

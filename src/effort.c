@@ -27,7 +27,7 @@ int effort_measure(const struct model *m, const struct dataset *d, struct arena 
 {
     *result = (struct effort){0, NEW_ARRAY(a, m->n_nodes, double)};
     struct samples_hooks hooks = {.cost = on_cost};
-    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, NULL, true}, err);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){.partial = true}, err);
     int r = x ? samples_run(x, d, &(int){0}, 1, 1, &hooks, result, err) : -1;
     exec_close(x);
     return r;

@@ -31,7 +31,13 @@ struct exec_options {
     /* Leave out nodes that cannot be executed and what depends on them, instead of refusing the
      * graph: wanted values among them are never watched, and run_output() gives NULL. */
     bool partial;
+    /* The first node of the main graph to execute: what comes before is not computed but taken from
+     * another run, see run_begin_at(). NULL: all of them. */
+    const struct node *start;
 };
+/* Marks, by id, the values of the main graph that nodes from `start` on read and that are inputs or
+ * computed before. */
+void exec_find_cut(const struct graph *g, const struct node *start, bool *cut);
 /* By node id: whether a node and all that it depends on can be executed. */
 void exec_find_runnable(const struct graph *g, bool *runnable);
 
@@ -77,6 +83,10 @@ int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
 /* The same with copies of the inputs, which are freed when they have been read for the last time:
  * for a caller who keeps none. */
 int run_begin_copied(struct run *r, const struct tensor *const *input, struct err *err);
+/* Of an exec with a start: begins where another run, of the same graph or a clone of it, stands,
+ * which must be in front of that node, and must not step while this one runs. What the part before
+ * gives to the part behind must be wanted in the other's exec: exec_find_cut(). */
+int run_begin_at(struct run *r, const struct run *other, struct err *err);
 int run_step(struct run *r, struct err *err);
 const struct node *run_next(const struct run *r);
 /* Executes the next node for the watcher only: what it computes is thrown away, and the next step

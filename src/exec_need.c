@@ -85,7 +85,7 @@ static void need_graph(struct need *f, const struct graph *g)
     const struct graph *body;
     need_inputs(f, g->result);
     for (const struct node *n = g->last; n; n = n->prev) {
-        if (!x->runnable[n->id])
+        if (!x->runnable[n->id] || x->before[n->id])
             continue;
         bool needed = f->watched[n->id];
         for (int i = 0; i < n->n_out; i++)
@@ -172,19 +172,67 @@ static void find_fixed(struct exec *x, const struct graph *g)
     }
 }
 
-int plan_need(struct exec *x, bool partial, struct err *err)
+static void cut_inputs(const struct node *n, const bool *before, bool *cut)
+{
+    const struct graph *body;
+    for (int i = 0; i < n->n_in; i++) {
+        const struct value *v = node_input(n, i);
+        if (v && !v->constant && (v->def ? before[v->def->id] : !v->graph->outer))
+            cut[v->id] = true;
+    }
+    for (int k = 0; (body = node_body(n, k)); k++) {
+        for (const struct node *inner = body->first; inner; inner = inner->next)
+            cut_inputs(inner, before, cut);
+        cut_inputs(body->result, before, cut);
+    }
+}
+
+void exec_find_cut(const struct graph *g, const struct node *start, bool *cut)
+{
+    struct arena a = {0};
+    bool *before = NEW_ARRAY(&a, g->model->n_nodes, bool);
+    for (const struct node *n = g->first; n != start; n = n->next)
+        before[n->id] = true;
+    for (const struct node *n = start; n; n = n->next)
+        cut_inputs(n, before, cut);
+    cut_inputs(g->result, before, cut);
+    arena_release(&a);
+}
+
+static void find_before(struct exec *x, const struct node *start)
+{
+    for (const struct node *n = start ? x->graph->first : NULL; n != start; n = n->next)
+        x->before[n->id] = true;
+}
+
+static void find_fed(struct exec *x, const bool *read)
+{
+    x->fed = NEW_ARRAY(&x->arena, x->n_values, int);
+    for (int v = 0; v < x->n_values; v++) {
+        const struct value *value = x->place[v].value;
+        if (read[v] && value->graph == x->graph && !value->constant
+            && (!value->def || x->before[value->def->id]))
+            x->fed[x->n_fed++] = v;
+    }
+}
+
+int plan_need(struct exec *x, const struct exec_options *o, struct err *err)
 {
     size_t n_nodes = (size_t)x->graph->model->n_nodes;
     struct need f = {x, NEW_ARRAY(&x->arena, x->n_values, bool),
                      NEW_ARRAY(&x->arena, n_nodes, bool)};
     x->needed = NEW_ARRAY(&x->arena, n_nodes, bool);
+    x->before = NEW_ARRAY(&x->arena, n_nodes, bool);
     x->runnable = NEW_ARRAY(&x->arena, n_nodes, bool);
-    if (partial)
+    find_before(x, o->start);
+    if (o->partial)
         exec_find_runnable(x->graph, x->runnable);
     else
         memset(x->runnable, true, n_nodes);
     find_watched(x, x->graph, f.watched);
     need_graph(&f, x->graph);
+    if (o->start)
+        find_fed(x, f.read);
     TRY(check_operators(x, err));
     TRY(check_bodies(x, x->graph, err));
     find_fixed(x, x->graph);

@@ -128,7 +128,7 @@ int plan_setup(struct exec *x, const struct exec_options *o, struct err *err)
     x->place = NEW_ARRAY(&x->arena, x->n_values, struct place);
     add_places(x, x->graph, o->want);
     plan_codes(x);
-    TRY(plan_need(x, o->partial, err));
+    TRY(plan_need(x, o, err));
     x->setup_step = NEW_ARRAY(&x->arena, survey(x, x->graph), struct step);
     list_fixed(x, x->graph);
     return 0;

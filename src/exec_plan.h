@@ -86,6 +86,8 @@ struct exec {
     int n_values;
     bool *runnable;      /* nodes, by id; all of them where the graph must run whole */
     bool *needed;        /* nodes, by id: somebody wants what they compute */
+    bool *before;        /* nodes, by id: in front of the start */
+    int *fed, n_fed;     /* values that are taken from another run */
     struct coded **coded; /* nodes, by id; NULL: real values */
     struct step *setup_step; /* of all graphs */
     int n_setup, n_all;      /* n_all: indices of steps are below it */
@@ -95,7 +97,7 @@ struct exec {
 };
 
 /* exec_need.c: which nodes run and which of them are fixed. -1: some cannot. */
-int plan_need(struct exec *x, bool partial, struct err *err);
+int plan_need(struct exec *x, const struct exec_options *o, struct err *err);
 
 /* exec_plan.c: places and the steps of the setup; then, when it has run, all others. */
 int plan_setup(struct exec *x, const struct exec_options *o, struct err *err);

@@ -179,6 +179,18 @@ int run_begin(struct run *r, const struct tensor *const *input, struct err *err)
     return begin(r, input, false, err);
 }
 
+int run_begin_at(struct run *r, const struct run *other, struct err *err)
+{
+    const struct exec *x = r->exec;
+    clear(r);
+    r->at = 0;
+    for (int i = 0; i < x->n_fed; i++) {
+        struct operand o = {x->fed[i], FACE_COMPUTED};
+        TRY(feed(r, o.value, &run_form(other, o, LAYOUT_PLAIN)->t, false, err));
+    }
+    return 0;
+}
+
 int run_begin_copied(struct run *r, const struct tensor *const *input, struct err *err)
 {
     return begin(r, input, true, err);

@@ -149,14 +149,15 @@ static int keep_references(void *data, bool ran, struct err *err)
     return 0;
 }
 
-static void compare(struct session *s, int i, int slot, const struct tensor *t)
+static void compare(const struct measure *s, struct tally *tally, int i, int slot,
+                    const struct tensor *t)
 {
-    int at = s->sample[i] * s->m->n_value + slot;
-    const float *y = s->m->reference[at];
+    int at = i * s->n_value + slot;
+    const float *y = s->reference[at];
     int64_t n = tensor_count(t);
-    struct sums *sum = &s->tally->sum[at];
+    struct sums *sum = &tally->sum[at];
     sum->seen = true;
-    if (n != s->m->count[at]) { /* a shape that depends on data came out differently */
+    if (n != s->count[at]) { /* a shape that depends on data came out differently */
         sum->noise = INFINITY;
         return;
     }
@@ -167,13 +168,19 @@ static void compare(struct session *s, int i, int slot, const struct tensor *t)
     }
 }
 
+void measure_add(const struct measure *s, struct tally *tally, int i, const struct value *v,
+                 const struct tensor *t)
+{
+    int slot = slot_of(s, v);
+    if (slot >= 0 && t->dtype == DTYPE_F32)
+        compare(s, tally, i, slot, t);
+}
+
 static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     (void)worker;
     struct session *s = data;
-    int slot = slot_of(s->m, v);
-    if (slot >= 0 && t->dtype == DTYPE_F32)
-        compare(s, i, slot, t);
+    measure_add(s->m, s->tally, s->sample[i], v, t);
 }
 
 static void on_done(void *data, int worker, int i, const struct run *r)
@@ -184,7 +191,7 @@ static void on_done(void *data, int worker, int i, const struct run *r)
         int slot = s->m->output[k];
         const struct tensor *t = slot < 0 ? NULL : run_output(r, k);
         if (t && t->dtype == DTYPE_F32 && s->m->reference[s->sample[i] * s->m->n_value + slot])
-            compare(s, i, slot, t);
+            compare(s->m, s->tally, s->sample[i], slot, t);
     }
 }
 
@@ -249,7 +256,7 @@ struct measure *measure_open_at(const struct model *m, const struct dataset *d, 
 {
     struct tap tap;
     struct measure *s = watch_at(m, d, index, n, a, &tap);
-    struct exec_options options = {EXEC_FLOAT, tap.want, true};
+    struct exec_options options = {EXEC_FLOAT, tap.want, true, NULL};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = record};
     int r = x ? samples_run(x, d, index, n, jobs, &hooks, tap.data, err) : -1;
@@ -261,6 +268,35 @@ struct measure *measure_open_at(const struct model *m, const struct dataset *d, 
 int measure_samples(const struct measure *s)
 {
     return s->n;
+}
+
+int measure_index(const struct measure *s, int i)
+{
+    return s->index[i];
+}
+
+const bool *measure_wanted(const struct measure *s, const struct model *m, struct arena *a)
+{
+    return wanted(s, m, s->n_front, a);
+}
+
+struct measure *measure_part(const struct measure *s, int n, struct arena *a)
+{
+    int *which;
+    struct measure *part = arena_copy(a, s, sizeof *s);
+    part->n = samples_spread(a, s->n, n, &which);
+    size_t cells = (size_t)part->n * (size_t)s->n_value;
+    part->index = NEW_ARRAY(a, part->n, int);
+    part->reference = NEW_ARRAY(a, cells, const float *);
+    part->count = NEW_ARRAY(a, cells, int64_t);
+    for (int i = 0; i < part->n; i++) {
+        part->index[i] = s->index[which[i]];
+        for (int k = 0; k < s->n_value; k++) {
+            part->reference[i * s->n_value + k] = s->reference[which[i] * s->n_value + k];
+            part->count[i * s->n_value + k] = s->count[which[i] * s->n_value + k];
+        }
+    }
+    return part;
 }
 
 struct tally *tally_new(const struct measure *s, struct arena *a)
@@ -280,7 +316,7 @@ static int session_run(struct session *s, const struct model *m, enum exec_mode 
     for (int i = 0; i < n; i++)
         index[i] = s->m->index[s->sample[i]];
     struct exec_options options = {
-        mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true};
+        mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true, NULL};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = simulates ? on_value : NULL,
                                   .done = simulates ? NULL : on_done};

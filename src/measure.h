@@ -44,6 +44,14 @@ struct figures {
     double noise; /* to signal, averaged over the outputs (each 100 at most): the worst counts */
 };
 struct figures tally_figures(const struct measure *s, const struct tally *tally);
+/* For who runs the samples himself: which sample of the dataset is the i-th, the values (by id) to
+ * watch in a simulated run, and what becomes of one of them, in its own thread for each sample. */
+int measure_index(const struct measure *s, int i);
+const bool *measure_wanted(const struct measure *s, const struct model *m, struct arena *a);
+void measure_add(const struct measure *s, struct tally *tally, int i, const struct value *v,
+                 const struct tensor *t);
+/* About n of the samples, spread over them, with the same float outputs. */
+struct measure *measure_part(const struct measure *s, int n, struct arena *a);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */
 int measure_sqnr(const struct measure *s, const struct model *m, int jobs, double *db,
                  struct err *err);

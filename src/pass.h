@@ -35,6 +35,7 @@ struct measure;   /* measure.h */
 struct calibration; /* calibrate.h */
 struct grams;     /* gram.h */
 struct targets;   /* correct.h */
+struct means;     /* shift.h */
 struct tap;       /* tap.h */
 
 /* The user's, of one option of one pass; `where`: for messages. */
@@ -62,6 +63,7 @@ struct pass_ctx {
     struct calibration *calibration; /* calibrate: its statistics, until the last pass has run */
     struct grams *grams;           /* what round-weights watched; NULL: nothing. It closes them */
     struct targets *targets;       /* what correct-bias watched; NULL: nothing */
+    struct means *means;           /* what settle watched; NULL: nothing */
     const struct pass *const *later; /* the passes that come behind the one that runs */
     int n_later;
     double run_ops;                /* effort_once() */

@@ -5,12 +5,13 @@
 #include "region.h"
 
 #include "effort.h"
+#include "fork.h"
 #include "mask.h"
 #include "samples.h"
-#include "shift.h"
 #include "solve.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* At most so many regions at first, samples for each, and sample runs for all together; these are
@@ -24,14 +25,11 @@ static const double overhead = 0.5;    /* percent: what a float layer costs besi
 static const double small = 1;         /* percent: not worth a look at its parts, or to give back */
 
 struct trial {
-    const struct model *model;
-    const struct dataset *data;
+    struct region_look look;
     struct model *clone;
     struct placement p;
     struct mask *mask;
     const struct measure *whole, *few; /* all samples that are looked at; those of the search */
-    struct effort effort;
-    int jobs;
     struct arena *a;
     struct value **own, **shifted; /* biases by layer, in float and with a rounded weight */
     bool *off;     /* by layer */
@@ -58,7 +56,7 @@ static int noise_now(struct trial *t, const struct measure *s, double *noise, st
 {
     struct figures figures;
     set_layers(t);
-    TRY(measure_figures(s, t->clone, t->jobs, &figures, err));
+    TRY(measure_figures(s, t->clone, t->look.jobs, &figures, err));
     *noise = figures.noise;
     return 0;
 }
@@ -88,8 +86,8 @@ static int noise_of_choice(struct trial *t, const struct measure *s, double *noi
 
 static double share_of(const struct trial *t, int layer)
 {
-    double ops = t->effort.of_node[t->p.layer[layer].node->id];
-    return t->effort.ops > 0 ? 100 * ops / t->effort.ops : 0;
+    double ops = t->look.effort.of_node[t->p.layer[layer].node->id];
+    return t->look.effort.ops > 0 ? 100 * ops / t->look.effort.ops : 0;
 }
 
 /* Neighbours in one graph, as few together as give about `most`. */
@@ -113,39 +111,106 @@ static void find_regions(struct trial *t, int most)
  * in proportion, since there are so many of them. */
 static int samples_for_regions(const struct trial *t)
 {
-    double ops = t->effort.ops;
+    double ops = t->look.effort.ops;
     int runs = effort_samples(ops * ops / EFFORT_DEAR, RUNS, 1) / t->out->n;
     int most = effort_samples(ops, SAMPLES, 1);
     return runs < 1 ? 1 : runs < most ? runs : most;
+}
+
+static bool is_sequence(const struct trial *t)
+{
+    const struct dataset_carry *carry;
+    return dataset_carries(t->look.data, &carry) > 0;
 }
 
 /* Few samples for regions alone and for the search, whose outcome is then seen on all. All steps of
  * a sequence up to the last wanted one must run: an early part serves. */
 static int open_few(struct trial *t, struct err *err)
 {
-    const struct dataset_carry *carry;
-    int count = dataset_count(t->data), *index;
-    if (dataset_carries(t->data, &carry) && count > STEPS)
-        count = STEPS;
-    int n = samples_spread(t->a, count, samples_for_regions(t), &index);
-    t->few = measure_open_at(t->model, t->data, index, n, t->jobs, t->a, err);
+    int count = dataset_count(t->look.data), n = samples_for_regions(t), *index;
+    if (!is_sequence(t)) {
+        t->few = measure_part(t->whole, n, t->a);
+        return 0;
+    }
+    n = samples_spread(t->a, count < STEPS ? count : STEPS, n, &index);
+    t->few = measure_open_at(t->look.model, t->look.data, index, n, t->look.jobs, t->a, err);
     return t->few ? 0 : -1;
+}
+
+/* Only the region is on, then none again. */
+static int measure_alone(struct trial *t, struct fork *f, struct region *r,
+                         const struct node *point, struct err *err)
+{
+    struct figures figures = {0};
+    set_region(t, r, false);
+    set_layers(t);
+    int result = !f      ? measure_figures(t->few, t->clone, t->look.jobs, &figures, err)
+               : point   ? fork_figures(f, t->clone, point, &figures, err)
+                         : 0;
+    r->noise = figures.noise;
+    set_region(t, r, true);
+    return result;
+}
+
+struct lonely { /* a region to be measured alone */
+    struct region *region;
+    const struct node *point; /* where it begins; NULL: it rounds nothing */
+    int position;
+};
+
+static int compare_positions(const void *a, const void *b)
+{
+    const struct lonely *p = a, *q = b;
+    return (p->position > q->position) - (p->position < q->position);
+}
+
+/* Where each begins, in the order of the graph. */
+static void find_points(struct trial *t, struct lonely *l, int n)
+{
+    int at = 0, *position = NEW_ARRAY(t->a, t->clone->n_nodes, int);
+    graph_each(t->clone->graph, node)
+        position[node->id] = at++;
+    for (int i = 0; i < n; i++) {
+        set_region(t, l[i].region, false);
+        set_layers(t);
+        l[i].point = fork_point(t->clone->graph);
+        l[i].position = l[i].point ? position[l[i].point->id] : at;
+        set_region(t, l[i].region, true);
+    }
+    qsort(l, (size_t)n, sizeof *l, compare_positions);
+}
+
+static struct fork *open_fork(struct trial *t, const struct lonely *l, int n, struct err *err)
+{
+    const struct node **point = NEW_ARRAY(t->a, n, const struct node *);
+    int n_points = 0;
+    for (int i = 0; i < n; i++)
+        if (l[i].point)
+            point[n_points++] = l[i].point;
+    return fork_open(t->look.model, t->look.data, t->few, point, n_points, t->look.jobs, err);
 }
 
 /* Those that are on only where all of them are to be measured. */
 static int measure_regions(struct trial *t, bool all, struct err *err)
 {
+    struct lonely *l = NEW_ARRAY(t->a, t->out->n, struct lonely);
+    struct fork *fork = NULL;
+    int n = 0, result = 0;
     for (int i = 0; i < t->p.n_layer; i++)
         t->off[i] = true;
-    for (int i = 0; i < t->out->n; i++) {
-        struct region *r = &t->out->region[i];
-        if (!all && !r->off)
-            continue;
-        set_region(t, r, false);
-        TRY(noise_now(t, t->few, &r->noise, err));
-        set_region(t, r, true);
+    for (int i = 0; i < t->out->n; i++)
+        if (all || t->out->region[i].off)
+            l[n++].region = &t->out->region[i];
+    find_points(t, l, n);
+    if (n && !is_sequence(t)) {
+        fork = open_fork(t, l, n, err);
+        result = fork ? 0 : -1;
     }
-    return 0;
+    for (int i = 0; i < n && result >= 0; i++)
+        result = measure_alone(t, fork, l[i].region, l[i].point, err);
+    if (fork)
+        fork_close(fork);
+    return result;
 }
 
 static double predicted(const struct trial *t)
@@ -257,7 +322,7 @@ static int look(struct trial *t, double limit, struct err *err)
     if (again)
         out->region = arena_copy(t->a, out->region, (size_t)out->n * sizeof *out->region);
     else
-        find_regions(t, effort_samples(t->effort.ops, REGIONS, LEAST_REGIONS));
+        find_regions(t, effort_samples(t->look.effort.ops, REGIONS, LEAST_REGIONS));
     TRY(open_few(t, err));
     TRY(measure_regions(t, !again, err));
     t->given = NEW_ARRAY(t->a, t->p.n_layer, bool);
@@ -312,34 +377,43 @@ static void mark_worst(struct trial *t, double limit)
         t->out->region[i].worst = t->out->region[i].off;
 }
 
-/* On few samples, then on all, where a little more may have to be off. */
+/* On few samples, then on all, where a little more may have to be off: at most as much as it takes
+ * to bring the few down by what is missing. */
 static int choose_regions(struct trial *t, double limit, struct err *err)
 {
+    static const double least_step = 0.9; /* of the noise */
+    double few_limit = limit;
     mark_worst(t, limit);
-    int k = search(t, t->few, 0, t->n_order, limit, err);
+    int k = search(t, t->few, 0, t->n_order, limit, err), lo = k;
     TRY(k);
     TRY(give_back(t, limit, err));
     TRY(noise_of_choice(t, t->whole, &t->now, err));
-    if (t->now > limit && k < t->n_order)
-        TRY(search(t, t->whole, k + 1, t->n_order, limit, err));
-    return 0;
+    while (t->now > limit && k < t->n_order) {
+        few_limit *= fmin(limit / t->now, least_step);
+        lo = k + 1;
+        k = search(t, t->few, lo, t->n_order, few_limit, err);
+        TRY(k);
+        TRY(noise_of_choice(t, t->whole, &t->now, err));
+    }
+    return lo < k ? search(t, t->whole, lo, k, limit, err) : 0;
+}
+
+int region_mean_samples(double ops)
+{
+    return effort_samples(ops, MEAN_SAMPLES, 2);
 }
 
 /* Biases as they are with rounded weights, beside the layers' own. */
-static int shift(struct trial *t, struct err *err)
+static void shift(struct trial *t)
 {
-    int n = t->p.n_layer, samples = effort_samples(t->effort.ops, MEAN_SAMPLES, 2);
+    int n = t->p.n_layer;
     t->own = NEW_ARRAY(t->a, n, struct value *);
     t->shifted = NEW_ARRAY(t->a, n, struct value *);
     for (int i = 0; i < n; i++)
         t->own[i] = qlayer_bias(&t->p.layer[i]);
-    struct tap tap;
-    struct means *means = means_watch(t->clone, &t->p, samples, t->jobs, t->a, &tap);
-    TRY(taps_run(t->clone, &tap, 1, t->data, t->jobs, NULL, err));
-    shift_biases(t->clone, &t->p, means);
+    shift_biases(t->clone, &t->p, t->look.means);
     for (int i = 0; i < n; i++)
         t->shifted[i] = qlayer_bias(&t->p.layer[i]);
-    return 0;
 }
 
 /* One output, a row of class scores for each sample: behind a Softmax, or as many as regressions
@@ -357,19 +431,17 @@ static bool gives_scores(const struct model *m)
 /* Is the model of use as it is? */
 static bool serves(const struct trial *t, const struct region_goal *goal)
 {
-    const struct dataset_carry *carry;
     double least = goal->db - goal->near;
-    if (goal->near > 0 && gives_scores(t->model) && least > SCORES_DB)
+    if (goal->near > 0 && gives_scores(t->look.model) && least > SCORES_DB)
         least = SCORES_DB;
-    return t->out->before >= least && !dataset_carries(t->data, &carry);
+    return t->out->before >= least && !is_sequence(t);
 }
 
 static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
 {
     double limit = pow(10, -goal->db / 10);
-    TRY(effort_measure(t->clone, t->data, t->a, &t->effort, err));
     solve_finer(&t->p);
-    TRY(shift(t, err));
+    shift(t);
     TRY(noise_now(t, t->whole, &t->now, err));
     t->out->before = t->out->after = region_decibels(t->now);
     if (t->now <= limit) {
@@ -387,14 +459,13 @@ static int settle(struct trial *t, const struct region_goal *goal, struct err *e
     return 0;
 }
 
-int regions_settle(const struct model *m, const struct target *target, const struct dataset *d,
-                   const struct measure *measure, const struct region_goal *goal, int jobs,
-                   struct arena *a, struct regions *result, struct err *err)
+int regions_settle(const struct region_look *look, const struct region_goal *goal, struct arena *a,
+                   struct regions *result, struct err *err)
 {
-    struct trial t = {.model = m, .data = d, .clone = model_clone(m), .whole = measure,
-                      .jobs = jobs, .a = a, .out = result};
+    struct trial t = {.look = *look, .clone = model_clone(look->model), .whole = look->measure,
+                      .a = a, .out = result};
     place_find_layers(t.clone, a, &t.p);
-    t.mask = mask_open(t.clone, &t.p, target, a);
+    t.mask = mask_open(t.clone, &t.p, look->target, a);
     t.off = NEW_ARRAY(a, t.p.n_layer, bool);
     int r = settle(&t, goal, err);
     model_close(t.clone);

@@ -17,9 +17,11 @@
 #define REGION_H
 
 #include "dataset.h"
+#include "effort.h"
 #include "err.h"
 #include "measure.h"
 #include "place.h"
+#include "shift.h"
 
 struct region {
     int first, n;  /* layers of the placement */
@@ -47,10 +49,21 @@ struct region_goal {
 };
 enum { SPEND = 5, SCORES_DB = 5 };
 
-/* m: annotated and solved; it is not changed. `measure`: of its float outputs. *result is empty, or
- * of the same layers with other ranges: then only those that are off are looked at again. */
-int regions_settle(const struct model *m, const struct target *t, const struct dataset *d,
-                   const struct measure *measure, const struct region_goal *goal, int jobs,
-                   struct arena *a, struct regions *result, struct err *err);
+/* What is known of the model. */
+struct region_look {
+    const struct model *model; /* annotated and solved; it is not changed */
+    const struct target *target;
+    const struct dataset *data;
+    const struct measure *measure; /* of its float outputs */
+    const struct means *means;     /* of its layers' inputs */
+    struct effort effort;
+    int jobs;
+};
+/* How many samples the means are worth. */
+int region_mean_samples(double ops);
+/* *result is empty, or of the same layers with other ranges: then only those that are off are
+ * looked at again. */
+int regions_settle(const struct region_look *look, const struct region_goal *goal, struct arena *a,
+                   struct regions *result, struct err *err);
 
 #endif

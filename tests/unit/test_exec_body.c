@@ -275,7 +275,7 @@ static void watchers_see_each_iteration(void **state)
         "    { t = Add(s, x)  idle = Neg(t) }> }")};
     const char *const names[] = {"s", "t", "idle"};
     const float want[3][3] = {{1, 2, 3}, {2, 3, 4}, {-2, -3, -4}};
-    open_with(&f, (struct exec_options){EXEC_FLOAT, exec_want_all(&f.arena, f.m), false});
+    open_with(&f, (struct exec_options){.want = exec_want_all(&f.arena, f.m)});
     for (int i = 0; i < 3; i++) {
         struct seen seen = {.value = find_in(f.m->graph, names[i])};
         run_watch(f.run, note, &seen);

@@ -37,7 +37,7 @@ static struct seen run_graph(const char *text, int times)
     struct err err = {0};
     struct arena a = {0};
     struct model *m = text_model(text);
-    struct exec *x = exec_open(m->graph, &(struct exec_options){EXEC_FLOAT, NULL, false}, &err);
+    struct exec *x = exec_open(m->graph, &(struct exec_options){.mode = EXEC_FLOAT}, &err);
     if (!x)
         fail_msg("%s", err.text);
     struct run *r = run_open(x);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fork: measures models of which only the end is quantized, from where it begins to differ from the
+ * float model.
+ *
+ * A run of the float model for each sample advances from one such point to the next; the simulated
+ * runs start there with what it has computed. So looking at each layer alone costs half of as many
+ * runs. Points are asked for in the order of the graph.
+ */
+#ifndef FORK_H
+#define FORK_H
+
+#include "dataset.h"
+#include "err.h"
+#include "graph.h"
+#include "measure.h"
+
+/* The first node of the main graph that reads something rounded, or has one in a body; NULL: there
+ * is none. */
+const struct node *fork_point(const struct graph *g);
+
+struct fork;
+/* m: the float model; it must not change while the fork is open. `s`: of its outputs, of a dataset
+ * whose samples are no sequence. point: nodes that will be asked for, of a clone maybe. NULL: it
+ * failed. */
+struct fork *fork_open(const struct model *m, const struct dataset *d, const struct measure *s,
+                       const struct node *const *point, int n_points, int jobs, struct err *err);
+/* Simulates the clone, in which nothing is rounded before `point`. */
+int fork_figures(struct fork *f, const struct model *clone, const struct node *point,
+                 struct figures *figures, struct err *err);
+void fork_close(struct fork *f);
+
+#endif
