@@ -25,7 +25,7 @@ static void exchange_biases(const struct placement *p, const struct tensor **bia
 
 static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
 {
-    ctx->targets = targets_watch(m, ctx->placement, ctx->arena, tap);
+    ctx->targets = targets_watch(m, ctx->placement, ctx->run_ops, ctx->arena, tap);
     return true;
 }
 

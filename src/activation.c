@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * activation: recognition by the users of a value, evaluation in double.
+ * activation: recognition by the users of a value, and evaluation of many numbers at once.
  */
 #include "activation.h"
 
 #include "match.h"
 
 #include "k_simd.h"
+#include "k_unary.h"
 
 #include <math.h>
 
@@ -77,31 +78,28 @@ struct activation activation_behind(const struct value *v)
     return f;
 }
 
-double activation_value(const struct activation *f, double y, double *slope)
+/* With s = Sigmoid(y), a block at a time. */
+K_CLONES static void add_silu(const float *y, const float *s, int64_t n, float *restrict value,
+                              float *restrict slope)
 {
-    switch (f->kind) {
-    case ACTIVATION_NONE: break;
-    case ACTIVATION_CLIP:
-        *slope = y > f->lo && y < f->hi;
-        return fmin(fmax(y, f->lo), f->hi);
-    case ACTIVATION_LEAKY:
-        *slope = y > 0 ? 1 : f->alpha;
-        return y * *slope;
-    case ACTIVATION_HARDSWISH:
-        *slope = y <= -3 ? 0 : y >= 3 ? 1 : (2 * y + 3) / 6;
-        return y * fmin(fmax(y + 3, 0), 6) / 6;
-    case ACTIVATION_SILU: {
-        double s = 1 / (1 + exp(-y));
-        *slope = s * (1 + y * (1 - s));
-        return y * s;
+    for (int64_t i = 0; i < n; i++) {
+        value[i] += y[i] * s[i];
+        slope[i] += s[i] * (1 + y[i] * (1 - s[i]));
     }
-    }
-    *slope = 1;
-    return y;
 }
 
-K_CLONES void activation_add(const struct activation *f, const float *y, int64_t n,
-                             float *restrict value, float *restrict slope)
+K_CLONES static void add_hard_swish(const float *y, int64_t n, float *restrict value,
+                                    float *restrict slope)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float low = y[i] > -3 ? y[i] : -3, between = low < 3 ? low : 3;
+        value[i] += y[i] * (between + 3) / 6;
+        slope[i] += y[i] >= 3 ? 1.0f : (low + between + 3) / 6 * (y[i] > -3 ? 1.0f : 0.0f);
+    }
+}
+
+K_CLONES static void add_straight(const struct activation *f, const float *y, int64_t n,
+                                  float *restrict value, float *restrict slope)
 {
     float lo = (float)f->lo, hi = (float)f->hi, alpha = (float)f->alpha;
     if (f->kind == ACTIVATION_NONE || f->kind == ACTIVATION_CLIP) {
@@ -110,17 +108,29 @@ K_CLONES void activation_add(const struct activation *f, const float *y, int64_t
             value[i] += v < hi ? v : hi;
             slope[i] += y[i] > lo && y[i] < hi ? 1.0f : 0.0f;
         }
-    } else if (f->kind == ACTIVATION_LEAKY) {
+    } else {
         for (int64_t i = 0; i < n; i++) {
             float k = y[i] > 0 ? 1.0f : alpha;
             value[i] += k * y[i];
             slope[i] += k;
         }
-    } else {
-        for (int64_t i = 0; i < n; i++) {
-            double k;
-            value[i] += (float)activation_value(f, (double)y[i], &k);
-            slope[i] += (float)k;
+    }
+}
+
+void activation_add(const struct activation *f, const float *y, int64_t n, float *value,
+                    float *slope)
+{
+    enum { BLOCK = 256 };
+    float sigmoid[BLOCK];
+    if (f->kind == ACTIVATION_HARDSWISH) {
+        add_hard_swish(y, n, value, slope);
+    } else if (f->kind == ACTIVATION_SILU) {
+        for (int64_t i = 0; i < n; i += BLOCK) {
+            int64_t part = n - i < BLOCK ? n - i : BLOCK;
+            k_unary_f32(K_SIGMOID, y + i, sigmoid, part, 0, 0);
+            add_silu(y + i, sigmoid, part, value + i, slope + i);
         }
+    } else {
+        add_straight(f, y, n, value, slope);
     }
 }

@@ -24,10 +24,8 @@ struct activation {
 /* What all readers of `v` see of it: the function of its only user, or SiLU and HardSwish where the
  * users are a Sigmoid or HardSigmoid and the Mul with it. */
 struct activation activation_behind(const struct value *v);
-/* f(y), and its slope. */
-double activation_value(const struct activation *f, double y, double *slope);
 /* value[i] += f(y[i]), slope[i] += f'(y[i]) for a vector of n. */
-void activation_add(const struct activation *f, const float *y, int64_t n, float *restrict value,
-                    float *restrict slope);
+void activation_add(const struct activation *f, const float *y, int64_t n, float *value,
+                    float *slope);
 
 #endif

@@ -8,6 +8,7 @@
 #include "correct.h"
 
 #include "activation.h"
+#include "effort.h"
 #include "exec.h"
 #include "samples.h"
 #include "threads.h"
@@ -15,7 +16,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, MEMORY = 16 << 20 };
+/* At least MIN_SAMPLES, fewer where a run costs much. */
+enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, DEAR_SAMPLES = 4, MEMORY = 16 << 20 };
 /* Of a tensor about so many positions are looked at, in blocks of ROWS spread over it, the same in
  * both models. */
 enum { POSITIONS = 16384, ROWS = 64 };
@@ -65,12 +67,14 @@ static void add_rows(const struct activation *f, const float *x, int64_t n, int6
     }
 }
 
+/* The same over n positions of one channel, at most ROWS. */
 static void add_plane(const struct activation *f, const float *x, int64_t n, struct moment *out)
 {
+    float value[ROWS] = {0}, slope[ROWS] = {0};
+    activation_add(f, x, n, value, slope);
     for (int64_t i = 0; i < n; i++) {
-        double slope;
-        out->f += activation_value(f, (double)x[i], &slope);
-        out->slope += slope;
+        out->f += (double)value[i];
+        out->slope += (double)slope[i];
     }
 }
 
@@ -155,28 +159,29 @@ static int64_t sum_bytes(const struct qlayer *l)
     return n;
 }
 
-static int samples_that_fit(const struct model *m, const struct placement *p)
+static int samples_that_fit(const struct model *m, const struct placement *p, double ops)
 {
+    int least = effort_samples(ops, MIN_SAMPLES, DEAR_SAMPLES);
     int64_t largest = 1;
     for (int i = 0; i < p->n_layer; i++) {
         if (!is_corrected(m, &p->layer[i]))
             continue;
         int64_t bytes = sum_bytes(&p->layer[i]);
         if (!bytes)
-            return MIN_SAMPLES;
+            return least;
         largest = bytes > largest ? bytes : largest;
     }
     int64_t fit = MEMORY / largest;
-    return (int)(fit < MIN_SAMPLES ? MIN_SAMPLES : fit > MAX_SAMPLES ? MAX_SAMPLES : fit);
+    return (int)(fit < least ? least : fit > MAX_SAMPLES ? MAX_SAMPLES : fit);
 }
 
-struct targets *targets_watch(const struct model *m, const struct placement *p, struct arena *a,
-                              struct tap *tap)
+struct targets *targets_watch(const struct model *m, const struct placement *p, double ops,
+                              struct arena *a, struct tap *tap)
 {
     struct targets *s = NEW(a, struct targets);
     struct qlayer *layer = NEW_ARRAY(a, m->n_values, struct qlayer);
     bool *want = NEW_ARRAY(a, m->n_values, bool);
-    *s = (struct targets){samples_that_fit(m, p), layer, NEW_ARRAY(a, m->n_nodes, double *)};
+    *s = (struct targets){samples_that_fit(m, p, ops), layer, NEW_ARRAY(a, m->n_nodes, double *)};
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
         if (!is_corrected(m, l))

@@ -18,10 +18,11 @@
 
 struct targets; /* E f(y) of the float model's layers, for each of a few samples */
 
-/* Watches the layers of the main graph that have a bias; how many samples follows from the memory
- * that the correction needs for them. The targets live in the arena. */
-struct targets *targets_watch(const struct model *m, const struct placement *p, struct arena *a,
-                              struct tap *tap);
+/* Watches the layers of the main graph that have a bias; on how many samples follows from the
+ * memory that the correction needs for them, and from what a run costs (effort_once()). The targets
+ * live in the arena. */
+struct targets *targets_watch(const struct model *m, const struct placement *p, double ops,
+                              struct arena *a, struct tap *tap);
 /* corrected[i]: the new bias of layer i in arena `a`, NULL where it has none or the layer is in a
  * body. The model is not changed; it must be annotated and solved. The run of the targets was over
  * the same data. */
