@@ -17,7 +17,7 @@
 
 int trial_samples(const struct pass_ctx *ctx)
 {
-    enum { MOST = 8, LEAST = 2 };
+    enum { MOST = 8, LEAST = 1 };
     return effort_samples(ctx->run_ops, MOST, LEAST);
 }
 
