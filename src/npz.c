@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * npz: reading through libzip; writing by hand, since ZIP without compression is two small headers
- * an entry, and libzip cannot write into an output that is renamed when it is complete.
+ * npz: minizip finds the entries of an archive that is mapped, and libdeflate unpacks them; writing
+ * by hand, since ZIP without compression is two small headers an entry, and no library writes into
+ * an output that is renamed when it is complete.
  * Format: APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16.
  */
 #include "npz.h"
@@ -10,79 +11,165 @@
 #include "npy.h"
 #include "str.h"
 
+#include <inttypes.h>
 #include <libdeflate.h>
 #include <string.h>
-#include <zip.h>
+#include <unzip.h>
 
-/* Deflate cannot shrink more than that; a size beyond it is a lie that would only cost memory. */
-enum { DEFLATE_MAX_RATIO = 1032 };
+enum {
+    STORED = 0,
+    DEFLATED = 8,
+    ENCRYPTED = 1, /* the flag */
+    /* Deflate cannot shrink more than that; a size beyond it is a lie that would only cost
+     * memory. */
+    DEFLATE_MAX_RATIO = 1032,
+};
 
+struct entry {
+    const char *name;
+    uint64_t at, packed, size; /* where its bytes begin, and how many there are, and unpacked */
+    uint32_t crc;
+    unsigned method;
+    bool encrypted;
+};
 struct npz {
     struct arena arena;
     struct file_map map;
-    zip_t *zip;
     const char *path;
-    const char **name;
+    struct entry *entry;
     int n;
     bool trusted;
 };
 
-static void names_read(struct npz *z)
+/* minizip reads through functions: here, from a mapping. What lies behind its end is an error to be
+ * asked for: minizip takes zeros in its place otherwise. */
+struct reader {
+    const struct file_map *map;
+    uint64_t at;
+    bool ended;
+};
+
+static void *reader_open(void *data, const void *name, int mode)
 {
-    z->n = (int)zip_get_num_entries(z->zip, 0);
-    z->name = NEW_ARRAY(&z->arena, z->n, const char *);
-    for (int i = 0; i < z->n; i++) {
-        const char *name = zip_get_name(z->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
-        size_t n = name ? strlen(name) : 0;
-        if (n >= 4 && !strcmp(name + n - 4, ".npy"))
-            n -= 4;
-        char *copy = arena_alloc(&z->arena, n + 1);
-        if (n)
-            memcpy(copy, name, n);
-        z->name[i] = copy;
-    }
+    (void)name, (void)mode;
+    return data;
 }
 
-/* libzip reads from a mapping: with a file it would copy everything once more. No bytes at all are
- * an archive that is about to be made, to libzip. */
-static zip_t *zip_of_bytes(const struct file_map *f, zip_error_t *e)
+static uLong reader_read(void *data, void *stream, void *to, uLong size)
 {
-    if (!f->size) {
-        zip_error_set(e, ZIP_ER_NOZIP, 0);
-        return NULL;
+    struct reader *r = data;
+    uint64_t left = r->at < r->map->size ? r->map->size - r->at : 0;
+    uLong n = size < left ? size : (uLong)left;
+    (void)stream;
+    if (n)
+        memcpy(to, (const char *)r->map->data + r->at, n);
+    r->at += n;
+    r->ended |= n < size;
+    return n;
+}
+
+static ZPOS64_T reader_tell(void *data, void *stream)
+{
+    (void)stream;
+    return ((struct reader *)data)->at;
+}
+
+static long reader_seek(void *data, void *stream, ZPOS64_T offset, int origin)
+{
+    struct reader *r = data;
+    (void)stream;
+    uint64_t from = origin == ZLIB_FILEFUNC_SEEK_CUR ? r->at
+                  : origin == ZLIB_FILEFUNC_SEEK_END ? r->map->size
+                                                     : 0;
+    if (offset > r->map->size || from > r->map->size - offset)
+        return -1;
+    r->at = from + offset;
+    return 0;
+}
+
+static int reader_error(void *data, void *stream)
+{
+    (void)stream;
+    return ((struct reader *)data)->ended;
+}
+
+static int reader_close(void *data, void *stream)
+{
+    (void)data, (void)stream;
+    return 0;
+}
+
+/* The name without ".npy". */
+static const char *entry_name(const char *name, size_t n, struct arena *a)
+{
+    if (n >= 4 && !memcmp(name + n - 4, ".npy", 4))
+        n -= 4;
+    char *copy = arena_alloc(a, n + 1);
+    if (n)
+        memcpy(copy, name, n);
+    return copy;
+}
+
+static bool entry_find(struct npz *z, unzFile zip, struct entry *e)
+{
+    unz_file_info64 info;
+    if (unzGetCurrentFileInfo64(zip, &info, NULL, 0, NULL, 0, NULL, 0) != UNZ_OK)
+        return false;
+    char *name = mem_alloc(info.size_filename + 1);
+    bool found = unzGetCurrentFileInfo64(zip, NULL, name, info.size_filename + 1, NULL, 0, NULL, 0)
+                  == UNZ_OK
+              && unzOpenCurrentFile2(zip, NULL, NULL, 1) == UNZ_OK;
+    if (found) {
+        *e = (struct entry){entry_name(name, info.size_filename, &z->arena),
+                            unzGetCurrentFileZStreamPos64(zip), info.compressed_size,
+                            info.uncompressed_size, (uint32_t)info.crc,
+                            (unsigned)info.compression_method, info.flag & ENCRYPTED};
+        unzCloseCurrentFile(zip);
     }
-    zip_source_t *source = zip_source_buffer_create(f->data, f->size, 0, e);
-    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, e) : NULL;
-    if (source && !zip)
-        zip_source_free(source);
-    return zip;
+    mem_free(name);
+    return found;
+}
+
+static bool entries_find(struct npz *z)
+{
+    struct reader reader = {&z->map, 0, false};
+    zlib_filefunc64_def functions = {.zopen64_file = reader_open, .zread_file = reader_read,
+                                     .ztell64_file = reader_tell, .zseek64_file = reader_seek,
+                                     .zclose_file = reader_close,
+                                     .zerror_file = reader_error, .opaque = &reader};
+    unz_global_info64 info;
+    unzFile zip = unzOpen2_64("", &functions);
+    if (!zip)
+        return false;
+    bool found = unzGetGlobalInfo64(zip, &info) == UNZ_OK && info.number_entry <= z->map.size;
+    if (found)
+        z->entry = NEW_ARRAY(&z->arena, info.number_entry, struct entry);
+    for (uint64_t i = 0; found && i < info.number_entry; i++) {
+        found = (i ? unzGoToNextFile(zip) : unzGoToFirstFile(zip)) == UNZ_OK
+             && entry_find(z, zip, &z->entry[i]);
+        z->n = (int)i + 1;
+    }
+    unzClose(zip);
+    return found;
 }
 
 struct npz *npz_open(const char *path, struct err *err)
 {
     struct file_map map;
-    zip_error_t e;
     if (file_map(&map, path, err) < 0)
         return NULL;
-    zip_error_init(&e);
-    zip_t *zip = zip_of_bytes(&map, &e);
-    if (!zip) {
-        err_set(err, ERR_INPUT, "%s: cannot open as .npz: %s", path, zip_error_strerror(&e));
-        file_unmap(&map);
-    }
-    zip_error_fini(&e);
-    if (!zip)
-        return NULL;
     struct npz *z = mem_alloc(sizeof *z);
-    *z = (struct npz){.map = map, .zip = zip};
+    *z = (struct npz){.map = map};
     z->path = arena_strdup(&z->arena, path);
-    names_read(z);
-    return z;
+    if (entries_find(z))
+        return z;
+    err_set(err, ERR_INPUT, "%s: cannot open as .npz: it is no ZIP archive, or is damaged", path);
+    npz_close(z);
+    return NULL;
 }
 
 void npz_close(struct npz *z)
 {
-    zip_discard(z->zip);
     file_unmap(&z->map);
     arena_release(&z->arena);
     mem_free(z);
@@ -100,44 +187,51 @@ int npz_count(const struct npz *z)
 
 const char *npz_name(const struct npz *z, int i)
 {
-    return z->name[i];
+    return z->entry[i].name;
 }
 
-static int entry_fail(const struct npz *z, int i, zip_error_t *e, struct err *err)
+static int entry_fail(const struct npz *z, int i, struct err *err, const char *text)
 {
-    return err_set(err, ERR_INPUT, "%s: array '%s': %s", z->path, z->name[i],
-                   zip_error_strerror(e));
+    return err_set(err, ERR_INPUT, "%s: array '%s': %s", z->path, z->entry[i].name, text);
+}
+
+/* NULL: it worked. */
+static const char *unpack(const void *from, size_t packed, void *to, size_t size)
+{
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    if (!d)
+        return "out of memory";
+    enum libdeflate_result r = libdeflate_deflate_decompress(d, from, packed, to, size, NULL);
+    libdeflate_free_decompressor(d);
+    return r == LIBDEFLATE_SUCCESS ? NULL : "its compressed data are damaged";
 }
 
 /* The whole entry, unpacked and compared with its checksum. */
 static int entry_read(const struct npz *z, int i, struct arena *a, void **bytes, size_t *size,
                       struct err *err)
 {
-    zip_stat_t st;
-    if (zip_stat_index(z->zip, (zip_uint64_t)i, 0, &st))
-        return entry_fail(z, i, zip_get_error(z->zip), err);
-    if (st.size / DEFLATE_MAX_RATIO > st.comp_size)
-        return err_set(err, ERR_INPUT, "%s: array '%s': its size is not valid", z->path,
-                       z->name[i]);
-    bool raw = st.comp_method == ZIP_CM_STORE; /* compared here, which is faster than libzip */
-    zip_file_t *f = zip_fopen_index(z->zip, (zip_uint64_t)i, raw ? ZIP_FL_COMPRESSED : 0);
-    if (!f)
-        return entry_fail(z, i, zip_get_error(z->zip), err);
-    *size = st.size;
-    *bytes = arena_buffer(a, st.size + 1, 1);
-    zip_int64_t got = 0, n = 0; /* one byte more is asked for: it meets the end of the entry */
-    while (n <= (zip_int64_t)st.size
-           && (got = zip_fread(f, (char *)*bytes + n, st.size + 1 - (size_t)n)) > 0)
-        n += got;
-    int r = 0;
-    if (got < 0)
-        r = entry_fail(z, i, zip_file_get_error(f), err);
-    else if (n != (zip_int64_t)st.size)
-        r = err_set(err, ERR_INPUT, "%s: array '%s': its size is not valid", z->path, z->name[i]);
-    else if (raw && !z->trusted && libdeflate_crc32(0, *bytes, *size) != st.crc)
-        r = err_set(err, ERR_INPUT, "%s: array '%s': CRC error", z->path, z->name[i]);
-    zip_fclose(f);
-    return r;
+    const struct entry *e = &z->entry[i];
+    if (e->encrypted)
+        return entry_fail(z, i, err, "it is encrypted");
+    if (e->method != STORED && e->method != DEFLATED)
+        return entry_fail(z, i, err, "its compression is neither none nor deflate");
+    if (e->at > z->map.size || e->packed > z->map.size - e->at
+        || e->size / DEFLATE_MAX_RATIO > e->packed || (e->method == STORED && e->size != e->packed))
+        return entry_fail(z, i, err, "its size is not valid");
+    const char *from = (const char *)z->map.data + e->at;
+    *size = e->size;
+    *bytes = arena_buffer(a, e->size + 1, 1);
+    const char *fault = NULL;
+    if (e->method == STORED)
+        memcpy(*bytes, from, e->size);
+    else
+        fault = unpack(from, e->packed, *bytes, e->size);
+    if (fault)
+        return entry_fail(z, i, err, fault);
+    bool trusted = z->trusted && e->method == STORED;
+    if (!trusted && libdeflate_crc32(0, *bytes, e->size) != e->crc)
+        return entry_fail(z, i, err, "CRC error");
+    return 0;
 }
 
 const struct tensor *npz_read(const struct npz *z, int i, struct arena *a, struct err *err)
@@ -148,7 +242,7 @@ const struct tensor *npz_read(const struct npz *z, int i, struct arena *a, struc
     if (entry_read(z, i, a, &bytes, &size, err) < 0)
         return NULL;
     if (npy_parse(&f, bytes, size, err) < 0) {
-        err_at(err, "%s: array '%s'", z->path, z->name[i]);
+        err_at(err, "%s: array '%s'", z->path, z->entry[i].name);
         return NULL;
     }
     return npy_tensor(&f, a);

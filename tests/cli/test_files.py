@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models and data that are at fault: exit code 1, and one line that says what and where."""
+import io
 import unittest
+import zipfile
 
 import cli
 from cli import helper, np, value
@@ -123,6 +125,37 @@ class Data(cli.Case):
     def test_not_an_array(self):
         self.write("x.npy", "no array")
         self.run_fails("x.npy: not a .npy file", "--data", "x.npy")
+
+    def archive(self, change, method=zipfile.ZIP_STORED):
+        """x.npz with one array, as `change` makes it of the bytes of a good one."""
+        array, path = io.BytesIO(), self.directory / "x.npz"
+        np.save(array, np.zeros((1, 3), np.float32))
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("x.npy", array.getvalue())
+        path.write_bytes(change(path.read_bytes()))
+
+    def archive_fails(self, message, change, method=zipfile.ZIP_STORED):
+        self.archive(change, method)
+        self.run_fails("x.npz: " + message, "--data", "x.npz")
+
+    def test_no_archive(self):
+        message = "cannot open as .npz: it is no ZIP archive, or is damaged"
+        self.archive_fails(message, lambda good: b"no archive")
+        self.archive_fails(message, lambda good: b"")
+        self.archive_fails(message, lambda good: good[:-40])
+
+    def test_damaged_array(self):
+        data = bytes(12)
+        self.archive_fails("array 'x': CRC error", lambda good: good.replace(data, b"1" + data[1:]))
+        self.archive_fails("array 'x': its compressed data are damaged",
+                           lambda good: good[:35] + b"\xff" * 20 + good[55:], zipfile.ZIP_DEFLATED)
+        self.archive_fails("array 'x': its compression is neither none nor deflate",
+                           lambda good: good, zipfile.ZIP_BZIP2)
+
+    def test_good_archives(self):
+        for method in zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED:
+            self.archive(lambda good: good, method)
+            self.quern("run", "model.onnx", "--data", "x.npz", out=None, err=None)
 
     def test_nan(self):
         self.samples(x=[np.array([[1, 2, 0]]), np.array([[1, np.nan, 0]])])
