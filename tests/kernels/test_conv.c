@@ -275,8 +275,8 @@ static bool run_winograd(struct arena *a, struct trial *t, bool in_place)
     k_winograd_pack(&p, &t->d, t->w, packed);
     k_winograd_run(&p, &t->d, t->x_last, packed, &tail, t->got, scratch);
     k_winograd_release(&p);
-    /* the sums are up to 30, whatever a tail leaves of them */
-    check_within(t, in_place ? "Winograd in place" : "Winograd", 2e-4);
+    /* the sums are up to 20, whatever a tail leaves of them */
+    check_within(t, in_place ? "Winograd in place" : "Winograd", 5e-5);
     return true;
 }
 
