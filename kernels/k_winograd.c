@@ -112,9 +112,10 @@ void k_winograd_release(struct k_winograd *p)
     k_dnnl_conv_release(&p->code);
 }
 
-/* Polynomials are evaluated at 0, +-5/8, +-3/2 and infinity: exact in binary, and of less error than
- * 0, +-1, +-2 (B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution
- * for Deep Neural Networks", arXiv:1803.10986). The transforms' squares, cubes and products: */
+/* Polynomials are evaluated at 0, +-5/8, +-3/2 and infinity: exact in binary, and of less error
+ * than 0, +-1, +-2 (B. Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd
+ * Convolution for Deep Neural Networks", arXiv:1803.10986). The points p1 and p2, their squares
+ * with the sum and the product of those, and their cubes: */
 static const float p1 = 0.625f, p2 = 1.5f, sq1 = 0.390625f, sq2 = 2.25f, sum = 2.640625f,
                    product = 0.87890625f, cube1 = 0.244140625f, cube2 = 3.375f;
 
