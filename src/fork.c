@@ -35,12 +35,12 @@ static bool rounds(const struct node *n)
     return false;
 }
 
-const struct node *fork_point(const struct graph *g)
+struct fork_point fork_point(const struct graph *g)
 {
-    const struct node *n = g->first;
-    while (n && !rounds(n))
-        n = n->next;
-    return n;
+    struct fork_point p = {g->first, 0};
+    for (; p.node && !rounds(p.node); p.node = p.node->next)
+        p.position++;
+    return p;
 }
 
 static int start_run(void *data, int i, const struct tensor *const *input, struct err *err)
@@ -51,13 +51,14 @@ static int start_run(void *data, int i, const struct tensor *const *input, struc
 }
 
 /* What is measured, and what is handed on at the points. */
-static bool *wanted(struct fork *f, const struct model *m, const struct node *const *point,
+static bool *wanted(struct fork *f, const struct model *m, const struct fork_point *point,
                     int n_points)
 {
     bool *want = arena_copy(&f->arena, f->want, (size_t)m->n_values * sizeof *want);
     bool *is_point = NEW_ARRAY(&f->arena, m->n_nodes, bool);
     for (int i = 0; i < n_points; i++)
-        is_point[point[i]->id] = true;
+        if (point[i].node)
+            is_point[point[i].node->id] = true;
     graph_each(m->graph, n)
         if (is_point[n->id])
             exec_find_cut(m->graph, n, want);
@@ -65,7 +66,7 @@ static bool *wanted(struct fork *f, const struct model *m, const struct node *co
 }
 
 static int start(struct fork *f, const struct model *m, const struct dataset *d,
-                 const struct node *const *point, int n_points, struct err *err)
+                 const struct fork_point *point, int n_points, struct err *err)
 {
     int *index = NEW_ARRAY(&f->arena, f->n, int), at = 0;
     for (int i = 0; i < f->n; i++)
@@ -81,7 +82,7 @@ static int start(struct fork *f, const struct model *m, const struct dataset *d,
 }
 
 struct fork *fork_open(const struct model *m, const struct dataset *d, const struct measure *s,
-                       const struct node *const *point, int n_points, int jobs, struct err *err)
+                       const struct fork_point *point, int n_points, int jobs, struct err *err)
 {
     struct arena arena = {0};
     struct fork *f = NEW(&arena, struct fork);
@@ -142,12 +143,12 @@ static void run_sample_end(void *data, int i, int worker)
     run_end(s, i, &s->error[i]);
 }
 
-int fork_figures(struct fork *f, const struct model *clone, const struct node *point,
+int fork_figures(struct fork *f, const struct model *clone, struct fork_point point,
                  struct figures *figures, struct err *err)
 {
     struct arena a = {0};
-    struct exec_options o = {EXEC_SIMULATE, f->want, true, point};
-    struct session s = {f, exec_open(clone->graph, &o, err), f->position[point->id],
+    struct exec_options o = {EXEC_SIMULATE, f->want, true, point.node};
+    struct session s = {f, exec_open(clone->graph, &o, err), point.position,
                         tally_new(f->measure, &a), NEW_ARRAY(&a, f->n, struct err)};
     int r = s.exec ? 0 : -1;
     if (s.exec)

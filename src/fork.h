@@ -15,18 +15,21 @@
 #include "graph.h"
 #include "measure.h"
 
-/* The first node of the main graph that reads something rounded, or has one in a body; NULL: there
- * is none. */
-const struct node *fork_point(const struct graph *g);
+struct fork_point {
+    const struct node *node; /* of the main graph; NULL: nothing is rounded */
+    int position;            /* how many nodes are in front of it */
+};
+/* The first node of the main graph that reads something rounded, or has one in a body. */
+struct fork_point fork_point(const struct graph *g);
 
 struct fork;
 /* m: the float model; it must not change while the fork is open. `s`: of its outputs, of a dataset
  * whose samples are no sequence. point: nodes that will be asked for, of a clone maybe. NULL: it
  * failed. */
 struct fork *fork_open(const struct model *m, const struct dataset *d, const struct measure *s,
-                       const struct node *const *point, int n_points, int jobs, struct err *err);
+                       const struct fork_point *point, int n_points, int jobs, struct err *err);
 /* Simulates the clone, in which nothing is rounded before `point`. */
-int fork_figures(struct fork *f, const struct model *clone, const struct node *point,
+int fork_figures(struct fork *f, const struct model *clone, struct fork_point point,
                  struct figures *figures, struct err *err);
 void fork_close(struct fork *f);
 

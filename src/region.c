@@ -139,14 +139,14 @@ static int open_few(struct trial *t, struct err *err)
 
 /* Only the region is on, then none again. */
 static int measure_alone(struct trial *t, struct fork *f, struct region *r,
-                         const struct node *point, struct err *err)
+                         struct fork_point point, struct err *err)
 {
     struct figures figures = {0};
     set_region(t, r, false);
     set_layers(t);
-    int result = !f      ? measure_figures(t->few, t->clone, t->look.jobs, &figures, err)
-               : point   ? fork_figures(f, t->clone, point, &figures, err)
-                         : 0;
+    int result = !f           ? measure_figures(t->few, t->clone, t->look.jobs, &figures, err)
+               : point.node ? fork_figures(f, t->clone, point, &figures, err)
+                            : 0;
     r->noise = figures.noise;
     set_region(t, r, true);
     return result;
@@ -154,27 +154,22 @@ static int measure_alone(struct trial *t, struct fork *f, struct region *r,
 
 struct lonely { /* a region to be measured alone */
     struct region *region;
-    const struct node *point; /* where it begins; NULL: it rounds nothing */
-    int position;
+    struct fork_point point; /* where it begins */
 };
 
 static int compare_positions(const void *a, const void *b)
 {
     const struct lonely *p = a, *q = b;
-    return (p->position > q->position) - (p->position < q->position);
+    return p->point.position - q->point.position;
 }
 
 /* Where each begins, in the order of the graph. */
 static void find_points(struct trial *t, struct lonely *l, int n)
 {
-    int at = 0, *position = NEW_ARRAY(t->a, t->clone->n_nodes, int);
-    graph_each(t->clone->graph, node)
-        position[node->id] = at++;
     for (int i = 0; i < n; i++) {
         set_region(t, l[i].region, false);
         set_layers(t);
         l[i].point = fork_point(t->clone->graph);
-        l[i].position = l[i].point ? position[l[i].point->id] : at;
         set_region(t, l[i].region, true);
     }
     qsort(l, (size_t)n, sizeof *l, compare_positions);
@@ -182,12 +177,10 @@ static void find_points(struct trial *t, struct lonely *l, int n)
 
 static struct fork *open_fork(struct trial *t, const struct lonely *l, int n, struct err *err)
 {
-    const struct node **point = NEW_ARRAY(t->a, n, const struct node *);
-    int n_points = 0;
+    struct fork_point *point = NEW_ARRAY(t->a, n, struct fork_point);
     for (int i = 0; i < n; i++)
-        if (l[i].point)
-            point[n_points++] = l[i].point;
-    return fork_open(t->look.model, t->look.data, t->few, point, n_points, t->look.jobs, err);
+        point[i] = l[i].point;
+    return fork_open(t->look.model, t->look.data, t->few, point, n, t->look.jobs, err);
 }
 
 /* Those that are on only where all of them are to be measured. */

@@ -63,14 +63,6 @@ static void net_close(struct net *n)
     arena_release(&n->a);
 }
 
-static int position(const struct graph *g, const struct node *node)
-{
-    int at = 0;
-    for (const struct node *n = g->first; n != node; n = n->next)
-        at++;
-    return at;
-}
-
 static void look_at_each_layer(int jobs)
 {
     struct net n = net_new();
@@ -79,16 +71,14 @@ static void look_at_each_layer(int jobs)
     struct placement p;
     place_find_layers(clone, &n.a, &p);
     struct mask *mask = mask_open(clone, &p, target_find("onnxruntime"), &n.a);
-    const struct node *point[N_LAYERS];
+    struct fork_point point[N_LAYERS];
     bool off[N_LAYERS][N_LAYERS];
-    int at[N_LAYERS];
     for (int i = 0; i < N_LAYERS; i++) {
         for (int k = 0; k < N_LAYERS; k++)
             off[i][k] = i != k;
         mask_set(mask, off[i]);
         point[i] = fork_point(clone->graph);
-        at[i] = position(clone->graph, point[i]);
-        assert_true(i == 0 || at[i] > at[i - 1]);
+        assert_true(i == 0 || point[i].position > point[i - 1].position);
     }
     struct fork *f = fork_open(n.m, n.data, n.measure, point, N_LAYERS, jobs, &err);
     assert_non_null(f);
@@ -123,7 +113,7 @@ static void test_no_point(void **state)
 {
     (void)state;
     struct model *m = text_model(network);
-    assert_null(fork_point(m->graph));
+    assert_null(fork_point(m->graph).node);
     model_close(m);
 }
 
