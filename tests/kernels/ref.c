@@ -90,19 +90,11 @@ static double conv_sum(const struct conv_dims *d, const float *x, const float *w
     int64_t c_group = d->c / d->groups, m_group = d->m / d->groups, taps = conv_taps(d);
     int64_t n_in = conv_in_span(d), first = m / m_group * c_group;
     double sum = 0;
-    for (int64_t c = 0; c < c_group; c++) {
-        for (int64_t t = 0; t < taps; t++) {
-            if (!d->transposed) {
-                int64_t i = reach(d, o, d->out, t, d->in);
-                if (i >= 0)
-                    sum += (double)x[(first + c) * n_in + i]
-                           * (double)w[(m * c_group + c) * taps + t];
-                continue;
-            }
-            int64_t i = source(d, o, t);
-            if (i >= 0)
-                sum += (double)x[(first + c) * n_in + i]
-                       * (double)w[((first + c) * m_group + m % m_group) * taps + t];
+    for (int64_t t = 0; t < taps; t++) {
+        int64_t i = d->transposed ? source(d, o, t) : reach(d, o, d->out, t, d->in);
+        for (int64_t c = 0; c < c_group && i >= 0; c++) {
+            int64_t tap = d->transposed ? (first + c) * m_group + m % m_group : m * c_group + c;
+            sum += (double)x[(first + c) * n_in + i] * (double)w[tap * taps + t];
         }
     }
     return sum;
