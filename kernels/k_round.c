@@ -117,6 +117,64 @@ void k_quantize_f32(const float *x, enum dtype t, void *q, int64_t n, float scal
         dtype_store_int(t, q, i, (int64_t)wide_code(x[i], scale, zero, lo, hi));
 }
 
+K_CLONES static void narrow_round_row(const float *x, float *y, int64_t n, const float *scale,
+                                      const int32_t *zero, int32_t lo, int32_t hi)
+{
+    K_NO_CARRY
+    for (int64_t i = 0; i < n; i++)
+        y[i] = step(x[i], scale[i], (float)(lo - zero[i]), (float)(hi - zero[i])) * scale[i];
+}
+
+/* Do k_rint()'s limits hold for every zero point that lies within lo..hi? */
+static bool is_narrow_type(int64_t lo, int64_t hi)
+{
+    return is_narrow(lo - hi, hi - lo);
+}
+
+void k_round_rows_f32(const float *x, float *y, int64_t rows, int64_t n, const float *scale,
+                      const int32_t *zero, int64_t lo, int64_t hi)
+{
+    for (int64_t r = 0; r < rows; r++, x += n, y += n)
+        if (is_narrow_type(lo, hi))
+            narrow_round_row(x, y, n, scale, zero, (int32_t)lo, (int32_t)hi);
+        else
+            for (int64_t i = 0; i < n; i++)
+                k_round_f32(x + i, y + i, 1, scale[i], zero[i], lo, hi);
+}
+
+#define ROW_CODES(type)                                                                            \
+    do {                                                                                           \
+        type *to = (type *)q;                                                                      \
+        K_NO_CARRY                                                                                 \
+        for (int64_t i = 0; i < n; i++)                                                            \
+            to[i] = (type)((int32_t)step(x[i], scale[i], (float)(lo - zero[i]),                    \
+                                         (float)(hi - zero[i])) + zero[i]);                        \
+    } while (0)
+
+K_CLONES static void narrow_codes_row(const float *x, enum dtype t, void *q, int64_t n,
+                                      const float *scale, const int32_t *zero, int32_t lo,
+                                      int32_t hi)
+{
+    switch (t) {
+    case DTYPE_U8: ROW_CODES(uint8_t); break;
+    case DTYPE_I8: ROW_CODES(int8_t); break;
+    case DTYPE_U16: ROW_CODES(uint16_t); break;
+    default: ROW_CODES(int16_t);
+    }
+}
+
+void k_quantize_rows_f32(const float *x, enum dtype t, void *q, int64_t rows, int64_t n,
+                         const float *scale, const int32_t *zero, int64_t lo, int64_t hi)
+{
+    char *to = q;
+    for (int64_t r = 0; r < rows; r++, x += n, to += dtype_size(t, n))
+        if (is_narrow_type(lo, hi))
+            narrow_codes_row(x, t, to, n, scale, zero, (int32_t)lo, (int32_t)hi);
+        else
+            for (int64_t i = 0; i < n; i++)
+                k_quantize_f32(x + i, t, to + dtype_size(t, i), 1, scale[i], zero[i], lo, hi);
+}
+
 #define VALUES(type)                                                                               \
     do {                                                                                           \
         const type *from = (const type *)q + at;                                                   \

@@ -28,6 +28,11 @@ void k_round_small(const float *x, float *y, int64_t n, float scale, struct k_sm
 /* Codes of an integer type of 8, 16 or 32 bits. */
 void k_quantize_f32(const float *x, enum dtype t, void *q, int64_t n, float scale, int32_t zero,
                     int64_t lo, int64_t hi);
+/* The same for rows of n elements, of which each has a scale and a zero point of its own. */
+void k_round_rows_f32(const float *x, float *y, int64_t rows, int64_t n, const float *scale,
+                      const int32_t *zero, int64_t lo, int64_t hi);
+void k_quantize_rows_f32(const float *x, enum dtype t, void *q, int64_t rows, int64_t n,
+                         const float *scale, const int32_t *zero, int64_t lo, int64_t hi);
 /* q: any integer type, starting at element `at`. */
 void k_dequantize_f32(enum dtype t, const void *q, int64_t at, float *y, int64_t n, float scale,
                       int32_t zero);

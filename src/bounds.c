@@ -6,6 +6,7 @@
 #include "bounds.h"
 
 #include "k_convert.h"
+#include "k_simd.h"
 #include "linear.h"
 
 #include <math.h>
@@ -237,6 +238,53 @@ static void add_block(const double *w, int64_t n, double lo, double hi, double *
     *most = high;
 }
 
+/* The same for blocks of one weight, each of another input. Lanes, since sums are not reordered. */
+K_CLONES static void add_row(const double *w, int64_t n, const double *lo, const double *hi,
+                             double *least, double *most)
+{
+    enum { LANES = 8 };
+    double low[LANES] = {0}, high[LANES] = {0};
+    int64_t e = 0;
+    for (; e + LANES <= n; e += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double half = 0.5 * w[e + k], above = half + fabs(half), below = half - fabs(half);
+            low[k] += above * lo[e + k] + below * hi[e + k];
+            high[k] += above * hi[e + k] + below * lo[e + k];
+        }
+    for (; e < n; e++)
+        add_block(w + e, 1, lo[e], hi[e], &low[0], &high[0]);
+    for (int k = 0; k < LANES; k++) {
+        *least += low[k];
+        *most += high[k];
+    }
+}
+
+/* And of one input, each for another output. */
+K_CLONES static void add_column(const double *w, int64_t n, double lo, double hi,
+                                double *restrict least, double *restrict most)
+{
+    for (int64_t e = 0; e < n; e++) {
+        double half = 0.5 * w[e], above = half + fabs(half), below = half - fabs(half);
+        least[e] += above * lo + below * hi;
+        most[e] += above * hi + below * lo;
+    }
+}
+
+/* The blocks of weights that share a major channel. */
+static void add_major(const struct linear *l, int64_t i, const double *w, const struct bounds *in,
+                      struct bounds *b)
+{
+    int64_t first = linear_minor(l, i, 0);
+    if (l->inner == 1 && l->out_major)
+        add_row(w, l->minor, in->lo + first, in->hi + first, &b->lo[i], &b->hi[i]);
+    else if (l->inner == 1)
+        add_column(w, l->minor, in->lo[i], in->hi[i], b->lo + first, b->hi + first);
+    for (int64_t k = 0; k < l->minor && l->inner > 1; k++) {
+        int64_t o = linear_out(l, i, k), c = linear_in(l, i, k);
+        add_block(w + k * l->inner, l->inner, in->lo[c], in->hi[c], &b->lo[o], &b->hi[o]);
+    }
+}
+
 /* By channel, the smallest and largest sum of weights times inputs. */
 static struct bounds rule_linear(const struct pass_on *p, const struct linear *l)
 {
@@ -249,20 +297,10 @@ static struct bounds rule_linear(const struct pass_on *p, const struct linear *l
     for (int64_t o = 0; o < l->n_out; o++)
         b.hi[o] = b.lo[o];
     for (int64_t i = 0; i < l->major; i++) {
-        double least = b.lo[linear_out(l, i, 0)], most = b.hi[linear_out(l, i, 0)];
         k_load_f64(l->weight->dtype, l->weight->data, i * length, 1, length, w);
         for (int64_t j = 0; j < length && l->alpha != 1; j++)
             w[j] *= l->alpha;
-        for (int64_t k = 0; k < l->minor; k++) {
-            int64_t o = linear_out(l, i, k), c = linear_in(l, i, k);
-            double *to_lo = l->out_major ? &least : &b.lo[o];
-            double *to_hi = l->out_major ? &most : &b.hi[o];
-            add_block(w + k * l->inner, l->inner, in.lo[c], in.hi[c], to_lo, to_hi);
-        }
-        if (l->out_major) {
-            b.lo[i] = least;
-            b.hi[i] = most;
-        }
+        add_major(l, i, w, &in, &b);
     }
     return b;
 }

@@ -72,6 +72,13 @@ static void widen(struct range *r, const float *x, int64_t n)
     }
 }
 
+/* Is the axis of the scales the last in memory? Then the tensor is rows of q->n elements. */
+static bool is_rows(const struct quant *q, const struct tensor *t)
+{
+    int last = t->layout == LAYOUT_CHANNELS_LAST ? 1 : t->shape.rank - 1;
+    return q->type.grain == GRAIN_CHANNEL && q->type.axis == last;
+}
+
 void quant_ranges(const struct quant *q, const struct tensor *t, struct range *range)
 {
     int64_t n = tensor_count(t), run = n;
@@ -79,6 +86,12 @@ void quant_ranges(const struct quant *q, const struct tensor *t, struct range *r
         run = shape_span(&t->shape, q->type.axis + 1, t->shape.rank);
     for (int64_t i = 0; i < q->n; i++)
         range[i] = (struct range){0, 0};
+    if (is_rows(q, t)) {
+        for (int64_t i = 0; i < n; i += q->n)
+            for (int64_t k = 0; k < q->n; k++)
+                widen(&range[k], tensor_f32(t) + i + k, 1);
+        return;
+    }
     for (int64_t i = 0; i < n; i += run)
         if (q->type.grain == GRAIN_BLOCK)
             for (int64_t k = i; k < i + run; k++)
@@ -161,6 +174,16 @@ void quant_round_rows(const struct tensor *x, struct tensor *y)
     }
 }
 
+static void round_rows(const struct quant *q, const struct tensor *x, struct tensor *y)
+{
+    int64_t n = q->n, rows = tensor_count(x) / n;
+    int64_t lo = quant_min(&q->type), hi = quant_max(&q->type);
+    if (y->dtype == DTYPE_F32)
+        k_round_rows_f32(tensor_f32(x), tensor_f32(y), rows, n, q->scale, q->zero, lo, hi);
+    else
+        k_quantize_rows_f32(tensor_f32(x), y->dtype, y->data, rows, n, q->scale, q->zero, lo, hi);
+}
+
 /* n elements from `at` on, which share scale k. */
 static void round_part(const struct quant *q, int64_t k, const struct tensor *x, struct tensor *y,
                        int64_t at, int64_t n)
@@ -183,6 +206,10 @@ void quant_round_tensor(const struct quant *q, const struct tensor *x, struct te
     const struct shape *s = &x->shape;
     if (q->type.grain == GRAIN_TENSOR) {
         round_part(q, 0, x, y, 0, n);
+        return;
+    }
+    if (is_rows(q, x) && !qtype_is_float(&q->type)) {
+        round_rows(q, x, y);
         return;
     }
     /* Runs of elements that share a scale: inner axes in plain layout, one element otherwise. */

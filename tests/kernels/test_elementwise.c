@@ -206,6 +206,35 @@ static void test_round(void **state)
     }
 }
 
+/* Rows, element by element. */
+static void test_round_rows(void **state)
+{
+    (void)state;
+    static const enum dtype types[] = {DTYPE_U8, DTYPE_I8, DTYPE_U16, DTYPE_I16, DTYPE_I32};
+    enum { ROWS = 3 };
+    struct random r = {6};
+    float x[ROWS * ROOM], y[ROWS * ROOM], scale[ROOM], one;
+    int32_t q[ROWS * ROOM], zero[ROOM], code;
+    for (int k = 0; k < 300; k++) {
+        enum dtype t = types[k % 5];
+        int64_t lo = dtype_info(t)->min, hi = dtype_info(t)->max, n = random_int(&r, 1, ROOM);
+        for (int64_t i = 0; i < n; i++) {
+            zero[i] = t == DTYPE_I32 ? 0 : (int32_t)random_int(&r, lo, hi);
+            scale[i] = ldexpf(1 + fabsf(random_float(&r)), (int)random_int(&r, -9, 5));
+        }
+        for (int64_t i = 0; i < ROWS * n; i++)
+            x[i] = i % 7 == 6 ? NAN : ldexpf(random_float(&r), (int)random_int(&r, -9, 16));
+        k_round_rows_f32(x, y, ROWS, n, scale, zero, lo, hi);
+        k_quantize_rows_f32(x, t, q, ROWS, n, scale, zero, lo, hi);
+        for (int64_t i = 0; i < ROWS * n; i++) {
+            k_round_f32(x + i, &one, 1, scale[i % n], zero[i % n], lo, hi);
+            assert_memory_equal(y + i, &one, sizeof one);
+            k_quantize_f32(x + i, t, &code, 1, scale[i % n], zero[i % n], lo, hi);
+            assert_true(dtype_load_int(t, q, i) == dtype_load_int(t, &code, 0));
+        }
+    }
+}
+
 static void test_greatest(void **state)
 {
     (void)state;
@@ -228,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_unary),   cmocka_unit_test(test_limits),
         cmocka_unit_test(test_binary),  cmocka_unit_test(test_integers),
         cmocka_unit_test(test_convert), cmocka_unit_test(test_round),
+        cmocka_unit_test(test_round_rows),
         cmocka_unit_test(test_greatest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
