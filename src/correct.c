@@ -29,7 +29,7 @@ struct moment { /* of one channel in one sample */
 struct targets {
     int samples;                /* at most */
     const struct qlayer *layer; /* by value id: what f(y) belongs to; node NULL: nothing */
-    double **mean;              /* by id of the layer's node: [sample * channels + c] */
+    float **mean;               /* by id of the layer's node: [sample * channels + c] */
 };
 struct correct {
     const struct model *model;
@@ -140,7 +140,7 @@ static void on_float(void *data, int worker, int i, const struct value *v, const
     struct moment *m = mem_alloc((size_t)channels * sizeof *m);
     channel_means(l, &identity, t, m);
     for (int64_t o = 0; o < channels; o++)
-        s->mean[l->node->id][i * channels + o] = m[o].f;
+        s->mean[l->node->id][i * channels + o] = (float)m[o].f;
     mem_free(m);
 }
 
@@ -181,13 +181,13 @@ struct targets *targets_watch(const struct model *m, const struct placement *p, 
     struct targets *s = NEW(a, struct targets);
     struct qlayer *layer = NEW_ARRAY(a, m->n_values, struct qlayer);
     bool *want = NEW_ARRAY(a, m->n_values, bool);
-    *s = (struct targets){samples_that_fit(m, p, ops), layer, NEW_ARRAY(a, m->n_nodes, double *)};
+    *s = (struct targets){samples_that_fit(m, p, ops), layer, NEW_ARRAY(a, m->n_nodes, float *)};
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
         if (!is_corrected(m, l))
             continue;
         const struct value *v = activation_behind(l->sum).out;
-        s->mean[l->node->id] = NEW_ARRAY(a, s->samples * qlayer_channels(l), double);
+        s->mean[l->node->id] = NEW_ARRAY(a, s->samples * qlayer_channels(l), float);
         layer[v->id] = *l;
         want[v->id] = true;
     }
@@ -243,10 +243,10 @@ static void advance_share(void *data, int job, int worker)
 /* The correction of channel o from all samples. */
 static double correction(const struct correct *c, int64_t channels, int64_t o)
 {
-    const double *target = c->targets->mean[c->p->layer[c->current].node->id];
+    const float *target = c->targets->mean[c->p->layer[c->current].node->id];
     double sum = 0, sum2 = 0, slope = 0;
     for (int i = 0; i < c->n; i++) {
-        double d = target[i * channels + o] - c->now[i * channels + o].f;
+        double d = (double)target[i * channels + o] - c->now[i * channels + o].f;
         sum += d;
         sum2 += d * d;
         slope += c->now[i * channels + o].slope;
