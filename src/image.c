@@ -74,8 +74,9 @@ static int decode(const struct bytes *b, struct arena *a, struct image *im, stru
             continue;
         if (!f->decode)
             return err_set(err, ERR_INPUT, "quern was built without %s, which reads %s",
-                           f->library, f->name);
-        return f->decode(b, a, im, err) < 0 ? err_at(err, "%s", f->name) : 0;
+                           f->missing, f->name);
+        bool ready = !f->library || library_load(f->library, err) == 0;
+        return ready && f->decode(b, a, im, err) == 0 ? 0 : err_at(err, "%s", f->name);
     }
     return err_set(err, ERR_INPUT, "not an image of a known kind: JPEG, PNG, BMP, PNM, WebP, TIFF "
                                    "or JPEG 2000");

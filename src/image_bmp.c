@@ -258,4 +258,4 @@ static int bmp_decode(const struct bytes *b, struct arena *a, struct image *im, 
     return read_runs(&f, im, err);
 }
 
-const struct image_format image_bmp = {"BMP", bmp_decode, NULL};
+const struct image_format image_bmp = {"BMP", bmp_decode, NULL, NULL};

@@ -9,6 +9,7 @@
 #define IMAGE_FORMAT_H
 
 #include "image.h"
+#include "library.h"
 
 #include <stdbool.h>
 
@@ -20,7 +21,8 @@ struct bytes {
 struct image_format {
     const char *name;
     int (*decode)(const struct bytes *b, struct arena *a, struct image *im, struct err *err);
-    const char *library; /* where decode is NULL: what quern was built without */
+    struct library *library; /* to be loaded first; NULL: none */
+    const char *missing;     /* where decode is NULL: what quern was built without */
 };
 extern const struct image_format image_bmp, image_jpeg, image_jpeg2000, image_png, image_pnm,
     image_tiff, image_webp;

@@ -64,4 +64,4 @@ static int jpeg_decode(const struct bytes *b, struct arena *a, struct image *im,
     return r;
 }
 
-const struct image_format image_jpeg = {"JPEG", jpeg_decode, NULL};
+const struct image_format image_jpeg = {"JPEG", jpeg_decode, NULL, NULL};

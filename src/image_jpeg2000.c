@@ -10,6 +10,19 @@
 
 #include <openjpeg.h>
 
+#define FUNCTIONS(F) F(opj_create_decompress) F(opj_decode) F(opj_destroy_codec)                   \
+    F(opj_end_decompress) F(opj_image_destroy) F(opj_read_header)                                  \
+    F(opj_set_default_decoder_parameters) F(opj_set_error_handler) F(opj_setup_decoder)            \
+    F(opj_stream_create) F(opj_stream_destroy) F(opj_stream_set_read_function)                     \
+    F(opj_stream_set_seek_function) F(opj_stream_set_skip_function) F(opj_stream_set_user_data)    \
+    F(opj_stream_set_user_data_length)
+static struct {
+    FUNCTIONS(LIBRARY_POINTER)
+} lib;
+#define ENTRY(f) {#f, &lib.f},
+static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
+static struct library libopenjp2 = {.file = IMAGE_LIBRARY_JPEG2000, .function = functions};
+
 enum { CHUNK = 1 << 16, MAX_BITS = 16 };
 
 struct j2k_source {
@@ -105,15 +118,15 @@ static int j2k_pixels(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **o,
                       struct err *err)
 {
     opj_dparameters_t parameters;
-    opj_set_default_decoder_parameters(&parameters);
-    if (!opj_setup_decoder(codec, &parameters) || !opj_read_header(stream, codec, o))
+    lib.opj_set_default_decoder_parameters(&parameters);
+    if (!lib.opj_setup_decoder(codec, &parameters) || !lib.opj_read_header(stream, codec, o))
         return invalid(s, err);
     uint32_t width = (*o)->x1 - (*o)->x0, height = (*o)->y1 - (*o)->y0;
     TRY(image_begin(im, width, height, 3, NULL, err));
     TRY(check_channels(*o, err));
     if (!a)
         return 0;
-    if (!opj_decode(codec, stream, *o) || !opj_end_decompress(codec, stream))
+    if (!lib.opj_decode(codec, stream, *o) || !lib.opj_end_decompress(codec, stream))
         return invalid(s, err);
     TRY(check_channels(*o, err));
     TRY(check_colours(*o, err));
@@ -125,21 +138,21 @@ static int j2k_decode(const struct bytes *b, struct arena *a, struct image *im, 
 {
     struct j2k_source s = {.bytes = b};
     opj_image_t *o = NULL;
-    opj_codec_t *codec = opj_create_decompress(b->at[0] ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
-    opj_stream_t *stream = opj_stream_create(CHUNK, OPJ_TRUE);
+    opj_codec_t *codec = lib.opj_create_decompress(b->at[0] ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
+    opj_stream_t *stream = lib.opj_stream_create(CHUNK, OPJ_TRUE);
     if (!codec || !stream)
         die("out of memory (OpenJPEG)");
-    opj_set_error_handler(codec, source_error, &s);
-    opj_stream_set_user_data(stream, &s, NULL);
-    opj_stream_set_user_data_length(stream, b->n);
-    opj_stream_set_read_function(stream, source_read);
-    opj_stream_set_skip_function(stream, source_skip);
-    opj_stream_set_seek_function(stream, source_seek);
+    lib.opj_set_error_handler(codec, source_error, &s);
+    lib.opj_stream_set_user_data(stream, &s, NULL);
+    lib.opj_stream_set_user_data_length(stream, b->n);
+    lib.opj_stream_set_read_function(stream, source_read);
+    lib.opj_stream_set_skip_function(stream, source_skip);
+    lib.opj_stream_set_seek_function(stream, source_seek);
     int r = j2k_pixels(codec, stream, &o, &s, a, im, err);
-    opj_image_destroy(o);
-    opj_stream_destroy(stream);
-    opj_destroy_codec(codec);
+    lib.opj_image_destroy(o);
+    lib.opj_stream_destroy(stream);
+    lib.opj_destroy_codec(codec);
     return r;
 }
 
-const struct image_format image_jpeg2000 = {"JPEG 2000", j2k_decode, NULL};
+const struct image_format image_jpeg2000 = {"JPEG 2000", j2k_decode, &libopenjp2, NULL};

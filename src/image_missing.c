@@ -4,12 +4,12 @@
  */
 #include "image_format.h"
 
-#ifndef HAVE_IMAGE_WEBP
-const struct image_format image_webp = {"WebP", NULL, "libwebp"};
+#ifndef IMAGE_LIBRARY_WEBP
+const struct image_format image_webp = {"WebP", NULL, NULL, "libwebp"};
 #endif
-#ifndef HAVE_IMAGE_TIFF
-const struct image_format image_tiff = {"TIFF", NULL, "libtiff"};
+#ifndef IMAGE_LIBRARY_TIFF
+const struct image_format image_tiff = {"TIFF", NULL, NULL, "libtiff"};
 #endif
-#ifndef HAVE_IMAGE_JPEG2000
-const struct image_format image_jpeg2000 = {"JPEG 2000", NULL, "libopenjp2"};
+#ifndef IMAGE_LIBRARY_JPEG2000
+const struct image_format image_jpeg2000 = {"JPEG 2000", NULL, NULL, "libopenjp2"};
 #endif

@@ -81,4 +81,4 @@ static int png_decode(const struct bytes *b, struct arena *a, struct image *im, 
     return r;
 }
 
-const struct image_format image_png = {"PNG", png_decode, NULL};
+const struct image_format image_png = {"PNG", png_decode, NULL, NULL};

@@ -133,4 +133,4 @@ static int pnm_decode(const struct bytes *b, struct arena *a, struct image *im, 
     return 0;
 }
 
-const struct image_format image_pnm = {"PNM", pnm_decode, NULL};
+const struct image_format image_pnm = {"PNM", pnm_decode, NULL, NULL};

@@ -10,6 +10,17 @@
 
 #include <tiffio.h>
 
+#define FUNCTIONS(F) F(TIFFClientOpenExt) F(TIFFClose) F(TIFFGetField) F(TIFFGetFieldDefaulted)    \
+    F(TIFFOpenOptionsAlloc) F(TIFFOpenOptionsFree) F(TIFFOpenOptionsSetErrorHandlerExtR)           \
+    F(TIFFOpenOptionsSetMaxSingleMemAlloc) F(TIFFOpenOptionsSetWarningHandlerExtR)                 \
+    F(TIFFReadRGBAImageOriented) F(TIFFRGBAImageOK) F(TIFFSetField)
+static struct {
+    FUNCTIONS(LIBRARY_POINTER)
+} lib;
+#define ENTRY(f) {#f, &lib.f},
+static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
+static struct library libtiff = {.file = IMAGE_LIBRARY_TIFF, .function = functions};
+
 enum { MAX_MEMORY = 1 << 30 }; /* of one piece that libtiff asks for */
 
 struct tiff_source {
@@ -70,15 +81,15 @@ static int source_warning(TIFF *t, void *data, const char *module, const char *f
 
 static TIFF *source_open(struct tiff_source *s)
 {
-    TIFFOpenOptions *o = TIFFOpenOptionsAlloc();
+    TIFFOpenOptions *o = lib.TIFFOpenOptionsAlloc();
     if (!o)
         die("out of memory (libtiff)");
-    TIFFOpenOptionsSetMaxSingleMemAlloc(o, MAX_MEMORY);
-    TIFFOpenOptionsSetErrorHandlerExtR(o, source_error, s);
-    TIFFOpenOptionsSetWarningHandlerExtR(o, source_warning, s);
-    TIFF *t = TIFFClientOpenExt("", "rm", s, source_read, source_write, source_seek, source_close,
-                                source_size, NULL, NULL, o);
-    TIFFOpenOptionsFree(o);
+    lib.TIFFOpenOptionsSetMaxSingleMemAlloc(o, MAX_MEMORY);
+    lib.TIFFOpenOptionsSetErrorHandlerExtR(o, source_error, s);
+    lib.TIFFOpenOptionsSetWarningHandlerExtR(o, source_warning, s);
+    TIFF *t = lib.TIFFClientOpenExt("", "rm", s, source_read, source_write, source_seek,
+                                    source_close, source_size, NULL, NULL, o);
+    lib.TIFFOpenOptionsFree(o);
     return t;
 }
 
@@ -86,18 +97,18 @@ static int check_kind(TIFF *t, struct err *err)
 {
     uint16_t photometric = 0, orientation = ORIENTATION_TOPLEFT, n = 0, *extra;
     char text[1024];
-    TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &photometric);
-    TIFFGetFieldDefaulted(t, TIFFTAG_ORIENTATION, &orientation);
+    lib.TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &photometric);
+    lib.TIFFGetFieldDefaulted(t, TIFFTAG_ORIENTATION, &orientation);
     if (photometric == PHOTOMETRIC_SEPARATED)
         return err_set(err, ERR_INPUT, "CMYK is not supported; convert it to RGB");
     if (orientation > ORIENTATION_BOTLEFT)
         return err_set(err, ERR_INPUT, "orientation %d is not supported", orientation);
-    if (!TIFFRGBAImageOK(t, text))
+    if (!lib.TIFFRGBAImageOK(t, text))
         return err_set(err, ERR_INPUT, "%s", text);
     /* otherwise libtiff blends with black */
-    if (TIFFGetField(t, TIFFTAG_EXTRASAMPLES, &n, &extra) && n > 0
+    if (lib.TIFFGetField(t, TIFFTAG_EXTRASAMPLES, &n, &extra) && n > 0
         && extra[0] == EXTRASAMPLE_UNASSALPHA)
-        TIFFSetField(t, TIFFTAG_EXTRASAMPLES, n, (uint16_t[8]){EXTRASAMPLE_ASSOCALPHA});
+        lib.TIFFSetField(t, TIFFTAG_EXTRASAMPLES, n, (uint16_t[8]){EXTRASAMPLE_ASSOCALPHA});
     return 0;
 }
 
@@ -105,8 +116,8 @@ static int tiff_pixels(TIFF *t, const struct tiff_source *s, struct arena *a, st
                        struct err *err)
 {
     uint32_t width = 0, height = 0;
-    TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &width);
-    TIFFGetField(t, TIFFTAG_IMAGELENGTH, &height);
+    lib.TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &width);
+    lib.TIFFGetField(t, TIFFTAG_IMAGELENGTH, &height);
     TRY(image_begin(im, width, height, 3, NULL, err));
     TRY(check_kind(t, err));
     TRY(image_begin(im, width, height, 3, a, err));
@@ -114,7 +125,7 @@ static int tiff_pixels(TIFF *t, const struct tiff_source *s, struct arena *a, st
         return 0;
     size_t n = (size_t)width * height;
     uint32_t *pixel = NEW_BUFFER(a, n, uint32_t);
-    if (!TIFFReadRGBAImageOriented(t, width, height, pixel, ORIENTATION_TOPLEFT, 1))
+    if (!lib.TIFFReadRGBAImageOriented(t, width, height, pixel, ORIENTATION_TOPLEFT, 1))
         return err_set(err, ERR_INPUT, "%s", s->text[0] ? s->text : "its pixels are not valid");
     for (size_t i = 0; i < n; i++) {
         im->pixels[3 * i] = (uint8_t)TIFFGetR(pixel[i]);
@@ -131,8 +142,8 @@ static int tiff_decode(const struct bytes *b, struct arena *a, struct image *im,
     if (!t)
         return err_set(err, ERR_INPUT, "%s", s.text[0] ? s.text : "it is not valid");
     int r = tiff_pixels(t, &s, a, im, err);
-    TIFFClose(t);
+    lib.TIFFClose(t);
     return r;
 }
 
-const struct image_format image_tiff = {"TIFF", tiff_decode, NULL};
+const struct image_format image_tiff = {"TIFF", tiff_decode, &libtiff, NULL};

@@ -6,18 +6,26 @@
 
 #include <webp/decode.h>
 
+#define FUNCTIONS(F) F(WebPDecodeRGBInto) F(WebPGetFeaturesInternal)
+static struct {
+    FUNCTIONS(LIBRARY_POINTER)
+} lib;
+#define ENTRY(f) {#f, &lib.f},
+static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
+static struct library libwebp = {.file = IMAGE_LIBRARY_WEBP, .function = functions};
+
 static int webp_decode(const struct bytes *b, struct arena *a, struct image *im, struct err *err)
 {
     WebPBitstreamFeatures f;
-    if (WebPGetFeatures(b->at, b->n, &f) != VP8_STATUS_OK)
+    if (lib.WebPGetFeaturesInternal(b->at, b->n, &f, WEBP_DECODER_ABI_VERSION) != VP8_STATUS_OK)
         return err_set(err, ERR_INPUT, "its header is not valid, or cut short");
     if (f.has_animation)
         return err_set(err, ERR_INPUT, "animations are not supported");
     TRY(image_begin(im, (uint64_t)f.width, (uint64_t)f.height, 3, a, err));
     size_t row = (size_t)im->width * 3;
-    if (a && !WebPDecodeRGBInto(b->at, b->n, im->pixels, row * (size_t)im->height, (int)row))
+    if (a && !lib.WebPDecodeRGBInto(b->at, b->n, im->pixels, row * (size_t)im->height, (int)row))
         return err_set(err, ERR_INPUT, "its pixels are not valid, or cut short");
     return 0;
 }
 
-const struct image_format image_webp = {"WebP", webp_decode, NULL};
+const struct image_format image_webp = {"WebP", webp_decode, &libwebp, NULL};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * arena, pages, err, map, str, vec, threads: the layer that everything stands on.
+ * arena, pages, err, library, map, str, vec, threads: the layer that everything stands on.
  */
 #include "err.h"
+#include "library.h"
 #include "map.h"
 #include "pages.h"
 #include "str.h"
@@ -10,6 +11,7 @@
 #include "unit.h"
 #include "vec.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -202,6 +204,31 @@ struct order {
     int next, sum[64];
 };
 
+static struct {
+    LIBRARY_POINTER(cos)
+} lib;
+
+static void libraries_load_when_needed(void **state)
+{
+    (void)state;
+    const struct library_function known[] = {{"cos", &lib.cos}, {NULL, NULL}};
+    const struct library_function unknown[] = {{"no_such_function", &lib.cos}, {NULL, NULL}};
+    struct library found = {.file = "libm.so.6", .function = known};
+    struct library other = {.file = "libm.so.6", .function = unknown};
+    struct library missing = {.file = "no_such_library.so.1", .function = known};
+    struct err err = {0};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(library_load(&found, &err), 0);
+        assert_true(lib.cos(0) == 1);
+    }
+    assert_int_equal(library_load(&other, &err), -1);
+    assert_string_equal(err.text, "libm.so.6 is another version than quern was built for: "
+                                  "no_such_function is not in it");
+    assert_int_equal(library_load(&missing, &err), -1);
+    assert_non_null(strstr(err.text, "it needs a library that cannot be loaded: "
+                                     "no_such_library.so.1"));
+}
+
 static void square(void *data, int item, int worker)
 {
     (void)worker;
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(maps_keep_their_keys),
         cmocka_unit_test(vectors_grow),
         cmocka_unit_test(patterns_match_whole_names),
+        cmocka_unit_test(libraries_load_when_needed),
         cmocka_unit_test(ordered_work_merges_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
