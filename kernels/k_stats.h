@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_stats: one pass over floats for extremes and sums, one for a histogram.
+ * k_stats: one pass over floats for sums, one for extremes, one for a histogram.
  *
- * The order of additions is fixed, so that sums do not depend on the processor. Within groups of 32
- * elements they are made in single precision, else in double: sums are good to 1e-6 of the sum of
- * magnitudes, and squares below 2^-126 count as 0.
+ * The order of additions is fixed, so that sums do not depend on the processor. Groups of eight are
+ * added in single precision, else in double: sums are good to 1e-6 of the sum of magnitudes, and
+ * squares below 2^-126 count as 0.
  */
 #ifndef K_STATS_H
 #define K_STATS_H
@@ -14,12 +14,12 @@
 struct k_stats {
     int64_t n;     /* finite elements */
     int64_t zeros; /* of these, equal to 0 */
-    float min, max; /* of the finite elements; INFINITY and -INFINITY where there are none */
     double sum, sum2;
 };
 
 void k_stats(const float *x, int64_t n, struct k_stats *s);
-/* The extremes alone, several times as fast; returns how many elements are NaN or infinite. */
+/* Of the finite elements, INFINITY and -INFINITY where there are none; returns how many are NaN or
+ * infinite. */
 int64_t k_extremes(const float *x, int64_t n, float *min, float *max);
 
 enum { K_BINS = 2048 };
