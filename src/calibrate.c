@@ -95,7 +95,7 @@ static void gather_graph(struct calibration *g, const struct graph *graph)
 /* About a million elements of a value are counted, whatever the number of samples. */
 static int64_t counted_of(int samples)
 {
-    enum { ALL = 1 << 20, LEAST = 1 << 12 };
+    enum { ALL = 1 << 20, LEAST = 1 << 11 };
     int64_t n = ALL / (samples > 0 ? samples : 1) / STATS_BLOCK * STATS_BLOCK;
     return n < LEAST ? LEAST : n > STATS_COUNTED ? STATS_COUNTED : n;
 }
