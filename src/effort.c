@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * effort: operations as the executor's steps tell them.
+ * effort: operations as the shapes tell them, or where these are not known, or nodes have bodies,
+ * the executor's steps.
  */
 #include "effort.h"
 
 #include "exec.h"
 #include "op.h"
 #include "samples.h"
+#include "work.h"
 
 #include <math.h>
 
@@ -22,9 +24,51 @@ static void on_cost(void *data, int worker, const struct step_cost *c)
         }
 }
 
+/* The type of a value that is there; NULL: it is none, or not known. */
+static struct tensor *known_type(struct value *v)
+{
+    return v && v->type.dtype != DTYPE_NONE && shape_known(&v->type.shape) ? &v->type : NULL;
+}
+
+/* False: something is not known. */
+static bool add_node(struct effort *e, struct node *n, struct arena *a)
+{
+    const struct tensor **in = NEW_ARRAY(a, n->n_in, const struct tensor *);
+    struct tensor **out = NEW_ARRAY(a, n->n_out, struct tensor *);
+    bool known = !node_body(n, 0);
+    for (int i = 0; i < n->n_in; i++) {
+        in[i] = known_type(n->in[i].value);
+        known = known && (in[i] || !n->in[i].value);
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        out[i] = known_type(n->out[i]);
+        known = known && (out[i] || !n->out[i]);
+    }
+    if (!known)
+        return false;
+    struct call c = {.node = n, .opset = node_opset(n), .n_in = n->n_in, .n_out = n->n_out,
+                     .in = in, .out = out, .scratch = a};
+    double ops = work_of(&c).ops;
+    e->ops += ops;
+    if (op_table[n->op].role == ROLE_WEIGHTED)
+        e->of_node[n->id] = ops;
+    return true;
+}
+
+static bool add_graph(struct effort *e, const struct graph *g, struct arena *a)
+{
+    graph_each(g, n)
+        if (!node_is_result(n) && !add_node(e, n, a))
+            return false;
+    return true;
+}
+
 int effort_measure(const struct model *m, const struct dataset *d, struct arena *a,
                    struct effort *result, struct err *err)
 {
+    *result = (struct effort){0, NEW_ARRAY(a, m->n_nodes, double)};
+    if (add_graph(result, m->graph, a))
+        return 0;
     *result = (struct effort){0, NEW_ARRAY(a, m->n_nodes, double)};
     struct samples_hooks hooks = {.cost = on_cost};
     struct exec *x = exec_open(m->graph, &(struct exec_options){.partial = true}, err);
