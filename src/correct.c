@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* At least MIN_SAMPLES, fewer where a run costs much. */
-enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, DEAR_SAMPLES = 4, MEMORY = 16 << 20 };
+enum { MAX_SAMPLES = 32, MIN_SAMPLES = 8, DEAR_SAMPLES = 3, MEMORY = 16 << 20 };
 /* Of a tensor about so many positions are looked at, in blocks of ROWS spread over it, the same in
  * both models. */
 enum { POSITIONS = 16384, ROWS = 64 };

@@ -25,7 +25,7 @@ int effort_measure(const struct model *m, const struct dataset *d, struct arena 
 /* Its ops, measured where *ops is 0. */
 int effort_once(double *ops, const struct model *m, const struct dataset *d, struct err *err);
 
-enum { EFFORT_DEAR = 200 * 1000 * 1000 };
+enum { EFFORT_DEAR = 100 * 1000 * 1000 };
 /* `most` where a run costs little, fewer where it costs much, but not fewer than `least`. */
 int effort_samples(double ops, int most, int least);
 
