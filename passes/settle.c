@@ -62,25 +62,32 @@ static int switch_off(struct settling *s, bool worst)
     return n;
 }
 
+static int use_ranges(struct settling *s, const char *observer, struct err *err)
+{
+    struct ranges ranges;
+    TRY(calibration_settle(s->ctx->calibration, observer, NULL, 0, &ranges, err));
+    solve_model(s->m, &s->all);
+    return 0;
+}
+
 /* Another observer, if without the worst layers it serves better by some dB. */
 static int observe(struct settling *s, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
-    struct ranges ranges;
+    struct ranges best;
     double as_it_is;
     switch_off(s, true);
-    TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &as_it_is, err));
-    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, INFINITY, &ranges, err));
-    bool better = strcmp(ranges.observer, ctx->ranges_by)
-               && ranges.figures.sqnr >= as_it_is + OBSERVED;
-    if (!better)
-        TRY(calibration_settle(ctx->calibration, ctx->ranges_by, NULL, 0, &ranges, err));
-    solve_model(s->m, &s->all);
-    if (!better)
+    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, INFINITY, &best, err));
+    TRY(use_ranges(s, ctx->ranges_by, err));
+    if (!strcmp(best.observer, ctx->ranges_by))
         return 0;
+    TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &as_it_is, err));
+    if (best.figures.sqnr < as_it_is + OBSERVED)
+        return 0;
+    TRY(use_ranges(s, best.observer, err));
     str_printf(&ctx->notes, "without the worst layers ranges by %s instead of %s\n",
-               ranges.observer, ctx->ranges_by);
-    ctx->ranges_by = ranges.observer;
+               best.observer, ctx->ranges_by);
+    ctx->ranges_by = best.observer;
     return 1;
 }
 
