@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * effort: operations as the shapes tell them, or where these are not known, or nodes have bodies,
- * the executor's steps.
+ * effort: operations as the shapes tell them that follow from the first sample's; or, where they do
+ * not tell all or nodes have bodies, as the executor's steps do.
  */
 #include "effort.h"
 
+#include "carry.h"
 #include "exec.h"
+#include "infer.h"
 #include "op.h"
 #include "samples.h"
 #include "work.h"
@@ -63,18 +65,52 @@ static bool add_graph(struct effort *e, const struct graph *g, struct arena *a)
     return true;
 }
 
+/* Gives the inputs of a graph the shapes of the first sample. */
+static int take_shapes(struct graph *g, const struct dataset *d, struct arena *a, struct err *err)
+{
+    struct carry carry;
+    const struct tensor **input = NEW_ARRAY(a, g->n_input, const struct tensor *);
+    carry_open(&carry, d, g);
+    int r = carry_read(&carry, 0, a, input, err);
+    for (int i = 0; i < g->n_input && r >= 0; i++)
+        if (input[i])
+            g->input[i]->type.shape = input[i]->shape;
+    carry_close(&carry);
+    return r;
+}
+
+/* 1: shapes told all; 0: they did not; -1: the sample cannot be read. */
+static int count(struct effort *e, const struct model *m, const struct dataset *d, struct err *err)
+{
+    struct arena a = {0};
+    struct err unknown;
+    struct model *clone = model_clone(m);
+    int r = take_shapes(clone->graph, d, &a, err);
+    if (r >= 0)
+        r = graph_infer(clone->graph, &unknown) == 0 && add_graph(e, clone->graph, &a);
+    model_close(clone);
+    arena_release(&a);
+    return r;
+}
+
+static int run(struct effort *e, const struct model *m, const struct dataset *d, struct err *err)
+{
+    struct samples_hooks hooks = {.cost = on_cost};
+    struct exec *x = exec_open(m->graph, &(struct exec_options){.partial = true}, err);
+    int r = x ? samples_run(x, d, &(int){0}, 1, 1, &hooks, e, err) : -1;
+    exec_close(x);
+    return r;
+}
+
 int effort_measure(const struct model *m, const struct dataset *d, struct arena *a,
                    struct effort *result, struct err *err)
 {
     *result = (struct effort){0, NEW_ARRAY(a, m->n_nodes, double)};
-    if (add_graph(result, m->graph, a))
-        return 0;
+    int known = count(result, m, d, err);
+    if (known)
+        return known < 0 ? -1 : 0;
     *result = (struct effort){0, NEW_ARRAY(a, m->n_nodes, double)};
-    struct samples_hooks hooks = {.cost = on_cost};
-    struct exec *x = exec_open(m->graph, &(struct exec_options){.partial = true}, err);
-    int r = x ? samples_run(x, d, &(int){0}, 1, 1, &hooks, result, err) : -1;
-    exec_close(x);
-    return r;
+    return run(result, m, d, err);
 }
 
 int effort_once(double *ops, const struct model *m, const struct dataset *d, struct err *err)

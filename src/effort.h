@@ -13,8 +13,8 @@
 #include "dataset.h"
 #include "graph.h"
 
-/* Operations of a float run: two a multiply-add. Where shapes are not known or nodes have bodies,
- * of the first sample's run, over all iterations. */
+/* Operations of a float run of the first sample: two a multiply-add, in bodies over all
+ * iterations. */
 struct effort {
     double ops;
     double *of_node; /* by id of the node that multiplies */
