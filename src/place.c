@@ -13,6 +13,7 @@
 #include "place_borders.h"
 #include "place_branches.h"
 #include "place_codes.h"
+#include "place_exact.h"
 #include "place_form.h"
 #include "place_slow.h"
 #include "place_units.h"
@@ -31,7 +32,8 @@ struct place {
     const struct node_rule *rule; /* likewise */
     int n_nodes; /* when placing began; nodes that it makes have no row above */
     struct form form;
-    bool leave_slow;             /* there are other layers than the slow ones */
+    const bool *exact;           /* nodes, by id: see place_exact.h */
+    bool choosy;                 /* layers that had better stay float do: there are others */
     const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
     VEC(struct left_float) left;
 };
@@ -147,6 +149,16 @@ static bool is_signed_sum(const struct place *p, const struct node *n)
         && next->op == OP_Add && model_opset(p->model, "") >= 21;
 }
 
+/* Why a layer had better stay float, where there are others; NULL: it need not. */
+static const char *reason_to_leave(const struct place *p, const struct node *n)
+{
+    if (p->rule[n->id].all)
+        return NULL;
+    if (p->exact[n->id])
+        return EXACT_LOGARITHM;
+    return place_is_slow_group(p->target, n) ? SLOW_GROUPS : NULL;
+}
+
 /* Why a node with a weight cannot be a layer of this target; NULL: it can. */
 static const char *reason_against(const struct place *p, const struct node *n)
 {
@@ -180,8 +192,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "the runtime does not load it with int8 activations from opset 21 on";
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
-    if (p->leave_slow && !p->rule[n->id].all && place_is_slow_group(p->target, n))
-        return SLOW_GROUPS;
+    if (p->choosy && (reason = reason_to_leave(p, n)))
+        return reason;
     if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))
         return reason;
     if (n->op == OP_MatMul)
@@ -387,11 +399,11 @@ static void place_graph(struct place *p, struct graph *g)
     }
 }
 
-static bool has_fast_layer(const struct place *p, const struct graph *g)
+static bool may_choose(const struct place *p, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next)
         if (op_table[n->op].role == ROLE_WEIGHTED && !reason_against(p, n)
-            && !place_is_slow_group(p->target, n))
+            && !reason_to_leave(p, n))
             return true;
     return false;
 }
@@ -433,13 +445,13 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     struct place p = {.model = m, .target = t, .arena = a,
                       .runnable = NEW_ARRAY(a, m->n_nodes, bool),
                       .rule = rules_resolve(t->rules, skip, m, a), .n_nodes = m->n_nodes,
-                      .bounds = find_bounds(m, t, a)};
+                      .exact = place_exact(m, a), .bounds = find_bounds(m, t, a)};
     form_open(&p.form, m, a);
     exec_find_runnable(m->graph, p.runnable);
     int n_graphs;
     struct graph **graph = model_graphs(m, a, &n_graphs);
-    for (int i = 0; i < n_graphs && !p.leave_slow; i++)
-        p.leave_slow = has_fast_layer(&p, graph[i]);
+    for (int i = 0; i < n_graphs && !p.choosy; i++)
+        p.choosy = may_choose(&p, graph[i]);
     for (int i = 0; i < n_graphs; i++)
         place_graph(&p, graph[i]);
     place_find_layers(m, a, out);

@@ -26,8 +26,9 @@ def sqnr(want, got):
     return worst
 
 
-def listener(path):
-    """Sound => spectrum by two convolutions => logarithm of its power => three layers."""
+def listener(path, logarithm=False):
+    """Sound => spectrum by two convolutions => Asinh of its power, or the logarithm, which is the
+    same for large numbers, but known for what it does => three layers."""
     net = quern.Net(3)
     x = net.input(1, 1, 4800)
     k, n = np.arange(33)[:, None], np.arange(FRAME)
@@ -36,7 +37,10 @@ def listener(path):
              for f in (np.cos, np.sin)]
     real, imaginary = (net.node("Conv", x, w, strides=[STEP]) for w in parts)
     power = net.node("Add", net.node("Mul", real, real), net.node("Mul", imaginary, imaginary))
-    y = net.node("Log", net.node("Add", power, net.constant(1e-7, np.float32)))
+    if logarithm:
+        y = net.node("Log", net.node("Add", power, net.constant(1e-7, np.float32)))
+    else:
+        y = net.node("Asinh", net.node("Mul", power, net.constant(1e7, np.float32)))
     y = net.node("Relu", net.node("Conv", y, net.weight(48, 33, 3), net.bias(48)))
     y = net.node("Relu", net.node("Conv", y, net.weight(48, 48, 3), net.bias(48)))
     net.output(net.node("Conv", y, net.weight(4, 48, 3), net.bias(4)))
@@ -85,6 +89,15 @@ class Made(unittest.TestCase):
         for reason in left.values():
             self.assertRegex(reason, "brings the outputs down to .* dB")
 
+    def test_in_front_of_a_logarithm_without_measurement(self):
+        self.model = listener(self.path / "logarithm.onnx", logarithm=True)
+        got, report = self.quantize("--skip", "settle")
+        self.assertGreater(got, ENOUGH)
+        left = self.floats(report)
+        self.assertEqual(sorted(left), ["Conv_0", "Conv_1"])
+        for reason in left.values():
+            self.assertRegex(reason, "a logarithm reads its output")
+
     def test_without_it(self):
         for options in (["--min-sqnr", "0"], ["--skip", "settle"]):
             got, report = self.quantize(*options)
@@ -95,11 +108,12 @@ class Made(unittest.TestCase):
         out = self.path / "ov.onnx"
         want = quern.ort_run(self.model, self.other)
         name, = want[0]
-        for options, enough in ([], True), (["--skip", "settle"], False):
+        asked = ["--min-sqnr", "30"]
+        for options, enough in (asked, True), (asked + ["--skip", "settle"], False):
             quern.run("quantize", self.model, "--data", self.data, "-o", out, "--target",
                       "openvino", *options)
             got = [{name: next(iter(s.values()))} for s in quern.OpenVino(out)(self.other)]
-            self.assertEqual(sqnr(want, got) > ENOUGH, enough)
+            self.assertEqual(sqnr(want, got) > 30, enough)
 
     def test_the_same_with_any_number_of_threads(self):
         files = []
@@ -113,7 +127,8 @@ class Made(unittest.TestCase):
 @unittest.skipUnless(quern.MATERIAL.is_dir(), f"there are no models at {quern.MATERIAL}")
 class Material(unittest.TestCase):
     def test_speech(self):
-        """A state that is carried, and bodies: one convolution of 40 is at fault."""
+        """A state that is carried, and bodies: in one a convolution is in front of a logarithm, and
+        without it nothing is at fault."""
         folder = quern.MATERIAL / "silero_vad_v4"
         frames = np.load(folder / "io/frames.npy").astype(np.float32)
         samples = [{"input": x.reshape(1, -1)[:, -512:], "sr": np.array(RATE)} for x in frames]
@@ -130,8 +145,8 @@ class Material(unittest.TestCase):
                           *options)
                 found.append(sqnr(quern.simulate(folder / "model.onnx", other, *carry),
                                   quern.simulate(out, other, *carry)))
-        self.assertGreater(found[0], found[1] + 10)
-        self.assertGreater(found[0], ENOUGH - 5)
+        for db in found:
+            self.assertGreater(db, ENOUGH - 5)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# what a logarithm reads is computed in float; the layer behind it is not
+# what a compressing function reads is computed in float; the layer behind it is not
 run place calibrate solve settle lower-qdq
 target onnxruntime data 8 keeps 20
 g (float[1,2,16] x) => (float y)
 <float[2,2,1] w = {100, 50, 0.01, -0.02}, float[2,2,1] v = {1, 0.5, -1, 0.25},
- float least = 0.000000001>
-{ c = Conv(x, w) q = Mul(c, c) p = Add(q, least) l = Log(p) d = Conv(l, v) y = Abs(d) }
+ float most = 1000000000>
+{ c = Conv(x, w) q = Mul(c, c) p = Mul(q, most) l = Asinh(p) d = Conv(l, v) y = Abs(d) }
 expect note "node 'c' (Conv) stays float"
 expect note "1 layers float"
 expect <float[2] c_bias = {0,0},
@@ -26,8 +26,8 @@ expect <float[2] c_bias = {0,0},
                      <axis = 0>
   float[1,2,16]  c = Conv(x, w, c_bias)
   float[1,2,16]  q = Mul(c, c)
-  float[1,2,16]  p = Add(q, least)
-  float[1,2,16]  l = Log(p)
+  float[1,2,16]  p = Mul(q, most)
+  float[1,2,16]  l = Asinh(p)
   uint8[1,2,16]  l_QuantizeLinear_out = QuantizeLinear(l, l_scale, l_zero_point)
   float[1,2,16]  l_DequantizeLinear_out = DequantizeLinear(l_QuantizeLinear_out, l_scale,
                      l_zero_point)
@@ -44,8 +44,8 @@ run place calibrate solve settle lower-qdq
 target onnxruntime data 8
 g (float[1,2,16] x) => (float y)
 <float[2,2,1] w = {100, 50, 0.01, -0.02}, float[2,2,1] v = {1, 0.5, -1, 0.25},
- float least = 0.000000001>
-{ c = Conv(x, w) q = Mul(c, c) p = Add(q, least) l = Log(p) d = Conv(l, v) y = Abs(d) }
+ float most = 1000000000>
+{ c = Conv(x, w) q = Mul(c, c) p = Mul(q, most) l = Asinh(p) d = Conv(l, v) y = Abs(d) }
 expect <float x_scale,
         uint8 x_zero_point,
         int8[2,2,1] w_quantized,
@@ -82,8 +82,8 @@ expect <float x_scale,
   float[1,2,16]  c_DequantizeLinear_out = DequantizeLinear(c_QuantizeLinear_out, c_scale,
                      c_zero_point)
   float[1,2,16]  q = Mul(c_DequantizeLinear_out, c_DequantizeLinear_out)
-  float[1,2,16]  p = Add(q, least)
-  float[1,2,16]  l = Log(p)
+  float[1,2,16]  p = Mul(q, most)
+  float[1,2,16]  l = Asinh(p)
   uint8[1,2,16]  l_QuantizeLinear_out = QuantizeLinear(l, l_scale, l_zero_point)
   float[1,2,16]  l_DequantizeLinear_out = DequantizeLinear(l_QuantizeLinear_out, l_scale,
                      l_zero_point)
@@ -100,9 +100,9 @@ run place calibrate solve settle lower-qdq
 target onnxruntime data 8 keeps 20
 g (float[1,2,16] x) => (float y)
 <float[2,2,1] u = {1, 0.5, -0.5, 1}, float[2,2,1] w = {100, 50, 0.01, -0.02},
- float[2,2,1] v = {1, 0.5, -1, 0.25}, float least = 0.000000001>
+ float[2,2,1] v = {1, 0.5, -1, 0.25}, float most = 1000000000>
 { a = Conv(x, u) r = Relu(a) m = MaxPool(r) <kernel_shape = [2]> c = Conv(m, w) q = Mul(c, c)
-  p = Add(q, least) l = Log(p) d = Conv(l, v) y = Abs(d) }
+  p = Mul(q, most) l = Asinh(p) d = Conv(l, v) y = Abs(d) }
 expect note "node 'c' (Conv) stays float"
 expect note "1 layers float"
 expect <float[2] c_bias = {0,0},
@@ -148,8 +148,8 @@ expect <float[2] c_bias = {0,0},
                      r_zero_point)
   float[1,2,15]  c = Conv(m_DequantizeLinear_out, w, c_bias)
   float[1,2,15]  q = Mul(c, c)
-  float[1,2,15]  p = Add(q, least)
-  float[1,2,15]  l = Log(p)
+  float[1,2,15]  p = Mul(q, most)
+  float[1,2,15]  l = Asinh(p)
   uint8[1,2,15]  l_QuantizeLinear_out = QuantizeLinear(l, l_scale, l_zero_point)
   float[1,2,15]  l_DequantizeLinear_out = DequantizeLinear(l_QuantizeLinear_out, l_scale,
                      l_zero_point)
@@ -166,8 +166,8 @@ run place calibrate solve settle lower-qdq
 target onnxruntime data 8 keeps 20
 g (float[1,2,16] x) => (float y, float z)
 <float[2,2,1] w = {100, 50, 0.01, -0.02}, float[2,2,1] v = {1, 0.5, -1, 0.25},
- float least = 0.000000001>
-{ c = Conv(x, w) q = Mul(c, c) p = Add(q, least) y = Log(p) d = Conv(x, v) z = Abs(d) }
+ float most = 1000000000>
+{ c = Conv(x, w) q = Mul(c, c) p = Mul(q, most) y = Asinh(p) d = Conv(x, v) z = Abs(d) }
 expect note "node 'c' (Conv) stays float"
 expect note "1 layers float"
 expect <float[2] c_bias = {0,0},
@@ -190,8 +190,8 @@ expect <float[2] c_bias = {0,0},
                      x_zero_point)
   float[1,2,16]  c = Conv(x, w, c_bias)
   float[1,2,16]  q = Mul(c, c)
-  float[1,2,16]  p = Add(q, least)
-  float[1,2,16]  y = Log(p)
+  float[1,2,16]  p = Mul(q, most)
+  float[1,2,16]  y = Asinh(p)
   float[1,2,16]  d = Conv(x_DequantizeLinear_out, v_DequantizeLinear_out,
                      d_bias_DequantizeLinear_out)
   uint8[1,2,16]  d_QuantizeLinear_out = QuantizeLinear(d, d_scale, d_zero_point)
@@ -205,10 +205,10 @@ run place calibrate solve settle lower-qdq
 target onnxruntime data 8 keeps 20
 g (bool p, float[1,2,16] x) => (float y)
 <float[2,2,1] w = {100, 50, 0.01, -0.02}, float[2,2,1] v = {1, 0.5, -1, 0.25},
- float least = 0.000000001>
+ float most = 1000000000>
 { l = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
-             else_branch = e () => (float e4) { e1 = Conv(x, w) e2 = Mul(e1, e1) e3 = Add(e2, least)
-                                                e4 = Log(e3) }>
+             else_branch = e () => (float e4) { e1 = Conv(x, w) e2 = Mul(e1, e1) e3 = Mul(e2, most)
+                                                e4 = Asinh(e3) }>
   d = Conv(l, v) y = Abs(d) }
 expect note "node 'e1' (Conv) stays float"
 expect note "1 layers float"
@@ -238,8 +238,8 @@ expect <int8[2,2,1] v_quantized,
     {
       float[1,2,16]  e1 = Conv(x, w, e1_bias)
       float[1,2,16]  e2 = Mul(e1, e1)
-      float[1,2,16]  e3 = Add(e2, least)
-      float[1,2,16]  e4 = Log(e3)
+      float[1,2,16]  e3 = Mul(e2, most)
+      float[1,2,16]  e4 = Asinh(e3)
     }>
   uint8[1,2,16]  l_QuantizeLinear_out = QuantizeLinear(l, l_scale, l_zero_point)
   float[1,2,16]  l_DequantizeLinear_out = DequantizeLinear(l_QuantizeLinear_out, l_scale,

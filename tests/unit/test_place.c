@@ -4,8 +4,10 @@
  */
 #include "lower.h"
 #include "place.h"
+#include "place_exact.h"
 #include "solve.h"
 #include "str.h"
+#include "text.h"
 #include "unit.h"
 
 #include <math.h>
@@ -228,6 +230,45 @@ static void products_of_activations_stay_float(void **state)
     net_close(&n);
 }
 
+/* The samples are filtered, and the magnitudes of their transform filtered again. */
+#define SPECTRUM                                                                                   \
+    "opset 13\n"                                                                                   \
+    "g (float[1,8,6] x) => (float[...] y)\n"                                                       \
+    "<float[8,8,1] low = random(1), float[4,8,1] re = random(2), float[4,8,1] im = random(3),\n"   \
+    " float[3,4,1] mel = random(4), float[2,3,1] w = random(5), float least = 1e-9>\n"             \
+    "{ f = Conv(x, low) r = Conv(f, re) i = Conv(f, im)\n"                                         \
+    "  rr = Mul(r, r) ii = Mul(i, i) p = Add(rr, ii)\n"                                            \
+    "  m = Conv(p, mel) c = Max(m, least) l = Log(c)\n"
+
+static void what_a_logarithm_reads_stays_float(void **state)
+{
+    (void)state;
+    struct net n = {.m = text_model(SPECTRUM "  y = Conv(l, w) }")};
+    assert_int_equal(place(&n, "openvino", NULL), 0);
+    assert_int_equal(n.p.n_layer, 1);
+    assert_string_equal(n.p.layer[0].node->out[0]->name, "y");
+    assert_int_equal(n.p.n_left, 4);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(n.p.left[i].reason, EXACT_LOGARITHM);
+    net_close(&n);
+}
+
+/* The search ends at a Softmax; and a model that is nothing but a spectrum is quantized. */
+static void not_everything_in_front_of_a_logarithm_does(void **state)
+{
+    (void)state;
+    struct net scores = {
+        .m = text_model(SPECTRUM "  k = Conv(l, w) q = Softmax(k) y = Log(q) }")};
+    assert_int_equal(place(&scores, "openvino", NULL), 0);
+    assert_int_equal(scores.p.n_layer, 1);
+    assert_string_equal(scores.p.layer[0].node->out[0]->name, "k");
+    net_close(&scores);
+    struct net only = {.m = text_model(SPECTRUM "  y = Neg(l) }")};
+    assert_int_equal(place(&only, "openvino", NULL), 0);
+    assert_int_equal(only.p.n_layer, 4);
+    net_close(&only);
+}
+
 static void set_ranges(struct net *n, float lo, float hi)
 {
     for (int i = 0; i < n->p.n_layer; i++)
@@ -315,6 +356,8 @@ int main(void)
         cmocka_unit_test(gemm_factors_go_into_the_constants),
         cmocka_unit_test(matmul_takes_the_add_behind_it_as_bias),
         cmocka_unit_test(products_of_activations_stay_float),
+        cmocka_unit_test(what_a_logarithm_reads_stays_float),
+        cmocka_unit_test(not_everything_in_front_of_a_logarithm_does),
         cmocka_unit_test(a_clip_is_never_exceeded),
         cmocka_unit_test(biases_fit_int32),
         cmocka_unit_test(layers_are_found_again_in_a_clone),
