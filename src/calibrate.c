@@ -6,7 +6,9 @@
  */
 #include "calibrate.h"
 
+#include "bounds.h"
 #include "observe.h"
+#include "op.h"
 #include "quant.h"
 #include "solve.h"
 #include "threads.h"
@@ -22,6 +24,7 @@ struct calibration {
     struct placement *placement;
     int n;                  /* values that are watched */
     int64_t counted;        /* elements of a value in a sample */
+    double seen;            /* which part of the data's samples is run */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
     struct stats **part;    /* [worker][value]: of the sample under way; of one worker, sum */
@@ -222,7 +225,9 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     g->arena = arena;
     g->model = m;
     g->placement = p;
-    g->counted = counted_of(samples ? samples : dataset_count(d));
+    int count = dataset_count(d), n = samples ? samples : count;
+    g->counted = counted_of(n);
+    g->seen = (double)n / count;
     gather_prepare(g, m, p, jobs);
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
@@ -248,11 +253,40 @@ struct ranging {
     struct range *to;
 };
 
+/* A vector of channels, such as the means of a whole picture, of which the data have few? Its
+ * extremes are hardly known then, and clipping it harms the whole sample. */
+static bool is_rare_vector(const struct calibration *g, int i)
+{
+    enum { FEW = 100 };
+    const struct shape *s = &g->value[i]->type.shape;
+    for (int k = 2; k < s->rank; k++)
+        if (s->dim[k] != 1)
+            return false;
+    return s->rank >= 2 && (double)g->sum[i].n < FEW * g->seen * (double)s->dim[1];
+}
+
+/* Beyond what was seen, but not beyond what the operator can give. */
+static struct range wider_range(const struct value *v, const struct stats *s)
+{
+    struct range r = stats_range_beyond(s);
+    double lo = -INFINITY, hi = INFINITY;
+    if (v->def && op_table[v->def->op].role == ROLE_FIXED) { /* Sigmoid, Tanh and their kind */
+        lo = -1;
+        hi = 1;
+    } else if (v->def && !bounds_of_clip(v->def, &lo, &hi)) {
+        return r;
+    }
+    return (struct range){(float)fmax((double)r.lo, lo), (float)fmin((double)r.hi, hi)};
+}
+
 static void find_range(void *data, int i, int worker)
 {
     (void)worker;
     struct ranging *r = data;
-    r->to[i] = r->o->range(&r->g->sum[i], &r->g->value[i]->quant->type, r->o->parameter);
+    const struct stats *s = &r->g->sum[i];
+    const struct value *v = r->g->value[i];
+    r->to[i] = is_rare_vector(r->g, i) ? wider_range(v, s)
+                                       : r->o->range(s, &v->quant->type, r->o->parameter);
 }
 
 static void set_ranges(const struct calibration *g, const struct range *range)

@@ -39,6 +39,10 @@ void stats_clear(struct stats *s);
 /* As if from's samples had been added after into's. */
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from);
 
+/* Where little was seen, a range that further samples hardly leave: beyond the extremes of all by
+ * twice as far as these are from the mean extremes of a sample. */
+struct range stats_range_beyond(const struct stats *s);
+
 struct observer {
     const char *name, *summary;
     struct range (*range)(const struct stats *s, const struct qtype *t, double parameter);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * observe_ranges: the table of observers, those that only read a range, and the search that the
- * others use. Every range is within the observed one and includes 0, as ONNX's zero point demands.
+ * others use. Every range includes 0, as ONNX's zero point demands; those of observers are within
+ * the observed one.
  */
 #include "observe_range.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,18 @@ double stats_edge(const struct stats *s, int i)
 double stats_mass(const struct stats *s, int i)
 {
     return (double)(s->bin[i] - (s->first + i == 0 ? (uint64_t)s->zeros : 0));
+}
+
+struct range stats_range_beyond(const struct stats *s)
+{
+    static const double beyond = 2;
+    struct range r = stats_range(s);
+    double lo = (double)r.lo, hi = (double)r.hi, n = (double)s->samples;
+    if (lo < 0)
+        r.lo = (float)fmax(lo + beyond * (lo - s->sum_min / n), -FLT_MAX);
+    if (hi > 0)
+        r.hi = (float)fmin(hi + beyond * (hi - s->sum_max / n), FLT_MAX);
+    return r;
 }
 
 static struct range observe_min_max(const struct stats *s, const struct qtype *t,

@@ -366,8 +366,8 @@ target qnn data 4
 g (float[2,2] x) => (float y)
 <float[2,2] u = {1e-6, 0, 0, -1e-6}, float zero = 0>
 { n = Mul(x, zero) p = MatMul(n, u) y = Ceil(p) }
-expect <float x_scale = {0.01052958},
-        uint8 x_zero_point = {82},
+expect <float x_scale = {0.0192954},
+        uint8 x_zero_point = {107},
         int8[2,2] u_quantized = {1,0,0,-1},
         float u_scale = {7.795275e-07},
         int8 u_zero_point = {0},

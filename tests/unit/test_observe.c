@@ -240,6 +240,28 @@ static void min_max_and_its_mean(void **state)
     arena_release(&a);
 }
 
+static void beyond_what_few_samples_show(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct stats s = {0}, positive = {0}, large = {0};
+    stats_add(&s, &a, (float[]){-1, 4, 2}, 3, STATS_COUNTED);
+    struct range r = stats_range_beyond(&s);
+    assert_true(r.lo == -1 && r.hi == 4); /* nothing is known of how samples differ */
+    stats_add(&s, &a, (float[]){-3, 8}, 2, STATS_COUNTED);
+    r = stats_range_beyond(&s);
+    assert_true(r.lo == -5 && r.hi == 12);
+    stats_add(&positive, &a, (float[]){1, 4}, 2, STATS_COUNTED);
+    stats_add(&positive, &a, (float[]){3, 4}, 2, STATS_COUNTED);
+    r = stats_range_beyond(&positive);
+    assert_true(r.lo == 0 && r.hi == 4);
+    stats_add(&large, &a, (float[]){-3e38F, 3e38F}, 2, STATS_COUNTED);
+    stats_add(&large, &a, (float[]){-1, 1}, 2, STATS_COUNTED);
+    r = stats_range_beyond(&large);
+    assert_true(isfinite(r.lo) && isfinite(r.hi));
+    arena_release(&a);
+}
+
 static void percentiles_cut_known_shares(void **state)
 {
     (void)state;
@@ -347,6 +369,7 @@ int main(void)
         cmocka_unit_test(extreme_magnitudes_have_bins),
         cmocka_unit_test(ranges_hold_zero_and_lie_within),
         cmocka_unit_test(min_max_and_its_mean),
+        cmocka_unit_test(beyond_what_few_samples_show),
         cmocka_unit_test(percentiles_cut_known_shares),
         cmocka_unit_test(mse_is_as_good_as_trying_all),
         cmocka_unit_test(entropy_keeps_the_bulk),

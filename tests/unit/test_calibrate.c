@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * calibrate: of vectors of which the data have few the ranges reach beyond what was seen.
+ */
+#include "calibrate.h"
+
+#include "infer.h"
+#include "str.h"
+#include "text.h"
+#include "unit.h"
+
+static const char network[] =
+    "opset 13 g (float[N,4,8,8] x) => (float[N,3,1,1] y)"
+    "<float[6,4,3,3] w1 = random(1), float[3,6,1,1] w2 = random(2)>"
+    "{ a = Conv(x, w1) b = Relu(a) p = GlobalAveragePool(b) y = Conv(p, w2) }";
+
+/* Ranges of the picture and of the vector that the two layers read. */
+struct inputs {
+    struct range picture, vector;
+};
+
+static struct inputs ranges_of(const char *text, const char *observer, int of, int seen)
+{
+    struct model *m = text_model(text);
+    struct arena a = {0};
+    struct err err = {0};
+    struct placement p;
+    struct ranges ranges;
+    struct tap tap;
+    struct dataset_options o = {.path = "random", .samples = of};
+    struct dataset *d = dataset_open(m->graph, &o, &err);
+    assert_non_null(d);
+    assert_int_equal(graph_infer(m->graph, &err), 0);
+    assert_int_equal(place_model(m, target_find("onnxruntime"), NULL, &a, &p, &err), 0);
+    assert_int_equal(p.n_layer, 2);
+    struct calibration *c = calibration_watch(m, &p, d, seen, 1, &tap);
+    assert_int_equal(taps_run(m, &tap, 1, d, 1, NULL, &err), 0);
+    assert_int_equal(calibration_settle(c, observer, NULL, 0, &ranges, &err), 0);
+    struct inputs r = {*p.layer[0].input->quant->range, *p.layer[1].input->quant->range};
+    calibration_close(c);
+    dataset_close(d);
+    model_close(m);
+    arena_release(&a);
+    return r;
+}
+
+static struct inputs ranges_by(const char *observer, int of, int seen)
+{
+    return ranges_of(network, observer, of, seen);
+}
+
+/* Whatever the observer, but only where the values are vectors. */
+static void test_few_vectors(void **state)
+{
+    (void)state;
+    struct inputs all = ranges_by("min-max", 20, 0), half = ranges_by("percentile=50", 20, 0);
+    assert_true(half.picture.hi < all.picture.hi);
+    assert_true(half.vector.lo == all.vector.lo && half.vector.hi == all.vector.hi);
+}
+
+/* Where there are many the observer reads the range, also of a part of them. */
+static void test_many_vectors(void **state)
+{
+    (void)state;
+    struct inputs all = ranges_by("min-max", 200, 0), half = ranges_by("percentile=50", 200, 0);
+    assert_true(half.vector.hi < all.vector.hi);
+    assert_true(ranges_by("min-max", 200, 20).vector.hi <= all.vector.hi);
+    assert_true(ranges_by("min-max", 20, 0).vector.hi > all.vector.hi);
+}
+
+/* A gate's vectors stay within 0..1, and those behind a Clip within its bounds. */
+static void test_bounded_vectors(void **state)
+{
+    (void)state;
+    static const char *const operator[] = {"Sigmoid(p)", "Clip(p, zero, most)"};
+    for (int i = 0; i < 2; i++) {
+        struct str text = {0};
+        str_printf(&text, "opset 13 g (float[N,4,8,8] x) => (float[N,3,1,1] y)"
+                   "<float[6,4,3,3] w1 = random(1), float[3,6,1,1] w2 = random(2),"
+                   " float zero = 0, float most = 0.5>"
+                   "{ a = Conv(x, w1) p = GlobalMaxPool(a) s = %s y = Conv(s, w2) }", operator[i]);
+        struct inputs r = ranges_of(text.text, "min-max", 5, 0);
+        assert_true(r.vector.lo >= 0 && r.vector.hi <= (i ? 0.5f : 1.0f));
+        str_release(&text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_few_vectors),
+        cmocka_unit_test(test_many_vectors),
+        cmocka_unit_test(test_bounded_vectors),
+    };
+    return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);
+}
