@@ -225,7 +225,7 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     g->arena = arena;
     g->model = m;
     g->placement = p;
-    int count = dataset_count(d), n = samples ? samples : count;
+    int count = dataset_count(d), n = samples && samples < count ? samples : count;
     g->counted = counted_of(n);
     g->seen = (double)n / count;
     gather_prepare(g, m, p, jobs);

@@ -11,8 +11,8 @@
 
 #define EXACT_LOGARITHM "a logarithm reads its output, so that small numbers count"
 
-/* By id of nodes: layers in front of a logarithm, with only sums, products and the like between; and
- * in front of such a layer those that it reads directly, or as powers, magnitudes or roots. */
+/* By id of nodes: layers in front of a logarithm, with only sums, products and the like between;
+ * and in front of such a layer those that it reads directly, or as powers, magnitudes or roots. */
 const bool *place_exact(const struct model *m, struct arena *a);
 
 #endif
