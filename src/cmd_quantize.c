@@ -36,7 +36,7 @@ static int quantize_model(const struct quantize_options *o, const struct quantiz
     struct pass_ctx ctx = {.jobs = o->common.jobs, .data = d, .sqnr = NAN, .arena = &arena,
                            .scratch = &scratch};
     quantize_context(o, c, &ctx);
-    quantize_report_options(r, o, c, d);
+    quantize_report_options(r, m, o, c, d);
     int status = run_passes(o, m, &ctx, c->format, r, err);
     if (status >= 0) {
         struct onnx_write_options how = {.stamp = true, .external = o->external};

@@ -134,6 +134,8 @@ int quantize_report_advice(struct report *r, struct model *m, const struct datas
     if (d)
         TRY(take_sizes(m, d, err));
     predict_again(m, r->runtime, &r->arena, &r->prediction);
+    if (r->feeds_constants)
+        r->prediction.time = (struct model_time){0};
     r->advice = predict_advice(&r->prediction, r->runtime, &r->arena);
     return 0;
 }
@@ -144,9 +146,20 @@ int64_t quantize_bytes(const char *path)
     return stat(path, &st) ? 0 : (int64_t)st.st_size;
 }
 
-void quantize_report_options(struct report *r, const struct quantize_options *o,
-                             const struct quantize_choice *c, const struct dataset *d)
+/* They were inputs of any model before IR version 4, and could not be fed. */
+static bool has_fed_constants(const struct model *m)
 {
+    for (int i = 0; m->ir_version >= 4 && i < m->graph->n_input; i++)
+        if (m->graph->input[i]->constant)
+            return true;
+    return false;
+}
+
+void quantize_report_options(struct report *r, const struct model *m,
+                             const struct quantize_options *o, const struct quantize_choice *c,
+                             const struct dataset *d)
+{
+    r->feeds_constants = has_fed_constants(m);
     r->input = (struct report_file){o->model, quantize_bytes(o->model)};
     const struct target *t = &c->target;
     r->target = t->name;

@@ -9,9 +9,10 @@
 #include "quantize_options.h"
 #include "report.h"
 
-/* What was asked for, and the input; d NULL: no data. */
-void quantize_report_options(struct report *r, const struct quantize_options *o,
-                             const struct quantize_choice *c, const struct dataset *d);
+/* What was asked for, and the input, before any pass; d NULL: no data. */
+void quantize_report_options(struct report *r, const struct model *m,
+                             const struct quantize_options *o, const struct quantize_choice *c,
+                             const struct dataset *d);
 /* pass_options.record; data is the report. */
 void quantize_record(void *data, const struct pass *p, int changes, double seconds,
                      const char *notes);
