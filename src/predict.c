@@ -171,7 +171,7 @@ const char *predict_advice(const struct prediction *p, const char *target, struc
             first = *n->node->name ? n->node->name : n->node->out[0]->name;
         most = fmax(most, n->cost.integer - n->cost.real);
     }
-    if (p->time.now > 1.1 * p->time.real)
+    if (p->time.now > 1.05 * p->time.real)
         text = arena_printf(a, "it may take %.1f times as long in %s as the float model, most of "
                             "it %s\n", p->time.now / p->time.real, target, cause(&p->time));
     if (slow)

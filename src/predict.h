@@ -29,6 +29,7 @@ struct judgement {
 
 struct layer_cost { /* microseconds, roughly; see predict_cost.h */
     double real, integer;
+    double unpacked; /* of a float kernel whose weight is no constant */
     double conversions; /* what would be added where it alone were left in float */
 };
 
@@ -40,7 +41,7 @@ struct predicted { /* a node that multiplies by weights, or two activations */
 };
 
 /* Microseconds of a run in the runtime, roughly: of the model, and of the float model that it was
- * made from. Bodies of If, Loop and Scan count once. */
+ * made from. A body counts as often as it runs, as far as one can tell. */
 struct model_time {
     double real, now; /* 0: not known, as where an integer kernel has no formula */
     double kernels, conversions, gates; /* what is in `now` and not in `real`, by cause */

@@ -3,9 +3,12 @@
  * predict_cost: the formulas. Rates are multiply-adds a microsecond.
  *
  * Float convolutions of pictures compute 16 output channels at once, and 16 input channels where
- * there are as many. Integer ones read their input in place if it has a multiple of 4 channels and
- * the output one of 16; otherwise the elements under the filter are copied together for each
- * output position, row by row, which costs more than what is computed from few channels.
+ * there are as many; they leave out the rows of a filter that lie outside of the picture. Integer
+ * ones read their input in place, by a pointer for each element of the filter, if it has a multiple
+ * of 4 channels and the output one as well, of 16 at least; otherwise the elements under the filter
+ * are copied together for each output position, row by row, which costs more than what is computed
+ * from few channels. What has one input and one output channel a group is depthwise for them, also
+ * where there is one group.
  */
 #include "predict_cost.h"
 
@@ -19,21 +22,25 @@ enum {
     UNKNOWN_DIM = 32, /* what a dim that is not known counts as, but the first: 1 */
 };
 
-static const double float_rate = 55e3, float_depthwise_rate = 35e3, float_unaligned_rate = 4.5e3,
-                    float_grouped_rate = 18e3, float_matrix_rate = 35e3,
-                    integer_rate = 150e3, integer_depthwise_rate = 30e3, vector_rate = 12e3,
-                    integer_vector_rate = 40e3, float_recurrent_rate = 30e3,
-                    integer_recurrent_rate = 90e3;
-static const double per_node = COST_PER_NODE, per_conv = 3, per_row = 7e-3, per_byte = 1.5e-4,
+static const double float_rate = 58e3, float_few_rate = 38e3, float_depthwise_rate = 35e3,
+                    float_unaligned_rate = 3e3, float_grouped_rate = 18e3,
+                    float_matrix_rate = 35e3, integer_rate = 220e3,
+                    integer_depthwise_rate = 30e3, vector_rate = 12e3, integer_vector_rate = 40e3,
+                    float_recurrent_rate = 30e3, integer_recurrent_rate = 90e3;
+static const double per_node = COST_PER_NODE, per_conv = 6, per_product = 0.15, per_row = 9e-3,
+                    per_byte = 1.4e-4, per_pointer = 1.5e-3, per_rounded = 1.5e-4,
                     per_converted = COST_PER_CONVERTED;
+/* Of a position, where channels do not fill a block. */
+static const double per_unblocked = 6e-3;
 /* Of an element, amid a network, where the next kernel does not find it in the cache. */
-static const double per_written = 2e-4, per_padded = 2.2e-4;
+static const double per_written = 1e-4, per_padded = 2.2e-4;
 /* Of a position and element of the filter, to copy it, or where it lies. */
 static const double float_copy = 1.5e-4, float_volume_copy = 3.5e-4, volume_pointer = 7.5e-3,
                     volume_copy = 11e-3;
 
 struct conv_size {
     double positions; /* outputs a channel */
+    double inside; /* as rows_inside() says */
     double taps, rows; /* elements of the filter a channel, and of all axes but the last */
     double in, out, groups; /* channels of a group */
     int rank;
@@ -54,6 +61,26 @@ static double round_up(double n, double to)
     return ceil(n / to) * to;
 }
 
+/* The part of the filter's rows that lies in the input, over all outputs; 1: not known. */
+static double rows_inside(const struct node *n)
+{
+    const struct shape *x = &node_input(n, 0)->type.shape, *y = &n->out[0]->type.shape;
+    size_t n_step = 0, n_pad = 0, n_apart = 0;
+    const int64_t *steps = node_ints(n, "strides", &n_step), *pad = node_ints(n, "pads", &n_pad);
+    const int64_t *apart = node_ints(n, "dilations", &n_apart);
+    double rows = (double)node_input(n, 1)->type.shape.dim[2], inside = 0;
+    if (x->rank != 4 || x->dim[2] < 0 || y->dim[2] <= 0 || n_pad != 4)
+        return 1;
+    double step = n_step ? (double)steps[0] : 1;
+    for (double k = 0; k < rows; k++) {
+        double first = k * (n_apart ? (double)apart[0] : 1) - (double)pad[0];
+        double from = ceil(fmax(0, -first) / step);
+        double to = floor(((double)x->dim[2] - 1 - first) / step);
+        inside += fmax(0, fmin(to, (double)y->dim[2] - 1) - from + 1);
+    }
+    return inside / (rows * (double)y->dim[2]);
+}
+
 static bool conv_size(const struct node *n, struct conv_size *s)
 {
     const struct value *w = node_input(n, 1), *y = n->out[0];
@@ -67,6 +94,7 @@ static bool conv_size(const struct node *n, struct conv_size *s)
     s->rows = s->taps / (double)w->type.shape.dim[rank - 1];
     s->in = (double)w->type.shape.dim[1];
     s->out = channels / s->groups;
+    s->inside = rows_inside(n);
     return true;
 }
 
@@ -75,20 +103,33 @@ static bool multiple(double n, double of)
     return fmod(n, of) == 0;
 }
 
+static bool is_depthwise(const struct conv_size *s)
+{
+    return s->in == 1 && s->out == 1;
+}
+
+/* As a matrix product of copies. */
+static double unpacked_conv(const struct conv_size *s)
+{
+    double copy = s->rank > 4 ? float_volume_copy : float_copy;
+    return s->groups * (per_product + s->positions * s->taps * s->in
+                                          * (copy + s->out / float_matrix_rate));
+}
+
 static double float_conv(const struct conv_size *s)
 {
-    double filter = s->positions * s->taps;
-    if (s->rank != 4) {
-        double copy = s->rank > 4 ? float_volume_copy : float_copy;
-        return filter * s->groups * s->in * (copy + s->out / float_matrix_rate);
-    }
-    if (s->groups > 1 && s->in == 1 && s->out == 1)
+    double filter = s->positions * s->taps * s->inside;
+    if (s->rank != 4)
+        return unpacked_conv(s);
+    if (s->groups > 1 && is_depthwise(s))
         return multiple(s->groups, 4) ? filter * round_up(s->groups, BLOCK) / float_depthwise_rate
                                       : filter * s->groups / float_unaligned_rate;
     if (s->groups > 1 && !(multiple(s->in, BLOCK) && multiple(s->out, BLOCK)))
         return filter * s->in * s->out * s->groups / float_grouped_rate;
-    double in = s->in < BLOCK ? s->in : round_up(s->in, BLOCK);
-    return filter * in * round_up(s->out, BLOCK) * s->groups / float_rate;
+    double out = round_up(s->out, BLOCK) * s->groups;
+    if (s->in < BLOCK)
+        return s->positions * per_unblocked + filter * s->in * out / float_few_rate;
+    return filter * round_up(s->in, BLOCK) * out / float_rate;
 }
 
 static double integer_depthwise(const struct conv_size *s)
@@ -97,21 +138,28 @@ static double integer_depthwise(const struct conv_size *s)
     if (s->rank > 4)
         return filter * (volume_pointer + channels / integer_depthwise_rate);
     if (multiple(channels, BLOCK))
-        return filter * (1e-3 + channels / integer_depthwise_rate);
-    return filter * ((multiple(channels, BLOCK / 2) ? 1.5e-3 : 3.8e-3) + channels * 8e-5);
+        return filter * (1.5e-3 + channels * 5e-5);
+    if (multiple(channels, BLOCK / 2))
+        return filter * (2e-3 + channels * 1.3e-4);
+    return filter * (5e-3 + channels * 8e-5);
+}
+
+static bool is_in_place(const struct conv_size *s)
+{
+    return s->groups == 1 && multiple(s->in, 4) && multiple(s->out, 4) && s->out >= BLOCK;
 }
 
 static double integer_conv(const struct conv_size *s)
 {
-    double computed = s->positions * s->taps * s->in * s->out * s->groups / integer_rate;
-    if (s->groups > 1 && s->in == 1 && s->out == 1)
+    double filter = s->positions * s->taps * s->groups;
+    double computed = filter * s->in * (s->out + BLOCK) / integer_rate
+                      + per_rounded * s->positions * s->groups * s->out;
+    if (is_depthwise(s))
         return integer_depthwise(s);
-    bool in_place = multiple(s->in, 4) && multiple(s->out, BLOCK) && s->groups == 1;
     if (s->rank > 4)
-        return computed + s->positions * s->taps * s->groups
-                              * (in_place ? volume_pointer : volume_copy);
-    if (in_place)
-        return computed;
+        return computed + filter * (is_in_place(s) ? volume_pointer : volume_copy);
+    if (is_in_place(s))
+        return computed + filter * per_pointer;
     double copied = s->positions * s->groups * (s->rows * per_row + s->taps * s->in * per_byte);
     return (s->groups > 1 ? 2 : 1) * copied + computed;
 }
@@ -129,8 +177,15 @@ bool cost_pays_to_pad(const struct node *n, double channels)
         positions /= (double)step[i];
     double copying = positions * (s.rows * per_row + s.taps * s.in * per_byte);
     double padding = elements * (per_padded * channels + per_converted * added)
-                   + positions * s.taps * added * s.out / integer_rate;
+                   + positions * s.taps * added * (s.out + BLOCK) / integer_rate;
     return copying > per_node + 2 * padding; /* where they are near, it was not faster */
+}
+
+/* What it takes in and gives out, each from and to codes. */
+static double cost_of_conversions(const struct node *n)
+{
+    return 4 * per_node
+         + 2 * per_converted * (cost_size(node_input(n, 0), 0) + cost_size(n->out[0], 0));
 }
 
 static bool product_cost(const struct node *n, struct layer_cost *c)
@@ -144,7 +199,8 @@ static bool product_cost(const struct node *n, struct layer_cost *c)
     double macs = outputs / columns * cost_size(w, w_rank - 2);
     bool vector = outputs < 4 * columns;
     c->real = 2 * per_node + macs / (vector ? vector_rate : float_rate);
-    c->integer = 3 * per_node + macs / (vector ? integer_vector_rate : integer_rate);
+    c->integer = 4 * per_node + macs / (vector ? integer_vector_rate : integer_rate);
+    c->conversions = cost_of_conversions(n);
     return true;
 }
 
@@ -171,9 +227,11 @@ bool cost_of_layer(const struct node *n, struct layer_cost *c)
         return product_cost(n, c);
     if (n->op != OP_Conv || !conv_size(n, &s))
         return false;
-    double elements = cost_size(node_input(n, 0), 0) + cost_size(n->out[0], 0);
-    c->real = per_conv + float_conv(&s) + per_written * cost_size(n->out[0], 0);
     c->integer = per_conv + integer_conv(&s);
-    c->conversions = 4 * per_node + 2 * per_converted * elements;
+    s.in -= (double)channels_padded(n);
+    double rest = per_conv + per_written * cost_size(n->out[0], 0);
+    c->real = rest + float_conv(&s);
+    c->unpacked = rest + unpacked_conv(&s);
+    c->conversions = cost_of_conversions(n);
     return true;
 }

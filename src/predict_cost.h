@@ -20,8 +20,8 @@ bool cost_pays_to_pad(const struct node *n, double channels);
 double cost_size(const struct value *v, int from);
 
 /* Microseconds of a node that computes nothing, and of QuantizeLinear or DequantizeLinear for an
- * element, with the transpositions between kernels that they bring. */
+ * element. */
 #define COST_PER_NODE 2
-#define COST_PER_CONVERTED 2.5e-4
+#define COST_PER_CONVERTED 3e-4
 
 #endif

@@ -51,6 +51,22 @@ bool node_is_dequantize(const struct node *n)
            && has_result(n);
 }
 
+bool node_pads_channels(const struct node *n)
+{
+    const struct node *user = n->op == OP_Pad ? value_only_user(n->out[0]) : NULL;
+    const struct tensor *pads = operand_tensor(n, 1);
+    return user && node_is_quantize(user) && pads && tensor_count(pads) == 8
+        && tensor_get(pads, 5) > 0;
+}
+
+int64_t channels_padded(const struct node *conv)
+{
+    const struct node *n = node_input(conv, 0)->def;
+    for (int i = 0; i < 2 && n && (node_is_dequantize(n) || node_is_quantize(n)); i++)
+        n = n->in[0].value ? n->in[0].value->def : NULL;
+    return n && node_pads_channels(n) ? (int64_t)tensor_get(operand_tensor(n, 1), 5) : 0;
+}
+
 bool node_is_copy(const struct node *n)
 {
     const struct value *x = n->n_in ? n->in[0].value : NULL;

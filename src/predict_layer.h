@@ -28,6 +28,10 @@ const struct value *value_before_copies(const struct value *v);
 bool node_is_copy(const struct node *n);
 bool node_is_quantize(const struct node *n);   /* in either domain */
 bool node_is_dequantize(const struct node *n);
+/* What pad-channels writes: behind it is a QuantizeLinear, and it pads the second axis. */
+bool node_pads_channels(const struct node *n);
+/* Zeros that it has put among the input channels of a convolution; the float model has none. */
+int64_t channels_padded(const struct node *conv);
 /* The numbers of an initializer or a Constant node; NULL: another value, or none. */
 const struct tensor *value_tensor(const struct value *v);
 const struct tensor *operand_tensor(const struct node *n, int i);
@@ -45,6 +49,9 @@ struct bias_fit {
 };
 struct bias_fit bias_scale_fit(const struct codes_of *x, const struct codes_of *w,
                                const struct codes_of *b);
+
+/* Does the quantization contain the bounds of this Relu or Clip? */
+bool quantize_contains(const struct node *q, const struct node *bounds);
 
 /* Rules of the runtimes. */
 struct judgement predict_ort(const struct node *n);

@@ -120,8 +120,7 @@ static enum dtype output_type(const struct layer *l)
     return type_in_session(quantize_type(l->end.quantize), l->end.quantize);
 }
 
-/* Does the quantization contain the bounds of this Relu or Clip? */
-static bool contains(const struct node *q, const struct node *bounds)
+bool quantize_contains(const struct node *q, const struct node *bounds)
 {
     const struct tensor *scale = operand_tensor(q, 1), *zero = operand_tensor(q, 2);
     enum dtype dtype = quantize_type(q);
@@ -172,7 +171,7 @@ static struct end find_end(const struct value *v, bool moved)
     const struct node *bounds = NULL;
     for (;;) {
         const struct node *q = common_quantize(v), *user = value_only_user(v);
-        if (q && (!bounds || contains(q, bounds)))
+        if (q && (!bounds || quantize_contains(q, bounds)))
             return (struct end){END_CODES, q};
         if (q)
             return (struct end){END_BLOCKED, NULL};

@@ -5,6 +5,7 @@
 #include "predict_time.h"
 
 #include "op.h"
+#include "ops/control.h"
 #include "predict_cost.h"
 #include "predict_layer.h"
 
@@ -12,18 +13,23 @@
 
 enum { DEPTH = 4 }; /* operators that only move codes, in a row */
 
+static const double per_run = 16; /* microseconds */
+
 /* Microseconds an element. */
 static const double per_moved = 1.2e-4, /* of what is read and of what is written */
-                    per_function = 1e-4, per_looked_up = 2.5e-4, per_pooled = 1.4e-3,
-                    per_interpolated = 1.4e-3, per_reordered = 2e-4;
-static const double coded_interpolation = 0.3; /* part of that where channels come last */
+                    per_function = 1e-4, per_looked_up = 4e-4, per_pooled = 1.4e-3,
+                    per_interpolated = 2.2e-3, per_reordered = 2e-4, per_converted_along = 4e-3,
+                    per_transposed = 1e-4; /* kernels of codes have the channels last */
+static const double coded_interpolation = 0.2; /* part of that where channels come last */
 static const double float_rate = 20e3; /* multiply-adds a microsecond of what has no formula */
 
 struct count {
     const bool *integer; /* by node id: layers in an integer kernel */
-    const struct layer_cost *cost; /* by node id; both 0: not known */
+    const bool *dequantizes; /* by node id: layers whose weight becomes float at each run */
+    const struct layer_cost *cost; /* by node id; all 0: not known */
     bool *blocked; /* by value id: the float model has it in the layout of float convolutions */
     struct model_time *time;
+    double iterations; /* of the loop before, or a guess */
 };
 
 /* Does an integer kernel take this value in, maybe behind operators that only move codes? */
@@ -181,6 +187,17 @@ static double cost_of_layout(const struct count *c, const struct node *n)
     return cost;
 }
 
+/* Each node that reads a DequantizeLinear gets one of its own; a gate is one node. */
+static void count_readers(struct count *c, const struct value *v, double cost)
+{
+    value_each_use(v, u) {
+        if (u->user->op == OP_Sigmoid && gate_end(u->user))
+            continue;
+        c->time->now += cost;
+        *(is_factor(u->user) ? &c->time->gates : &c->time->conversions) += cost;
+    }
+}
+
 static void count_conversion(struct count *c, const struct node *n)
 {
     cost_of_layout(c, n);
@@ -191,7 +208,13 @@ static void count_conversion(struct count *c, const struct node *n)
                                      : all_are_layers(n->out[0], c->integer, DEPTH);
     if (on_codes || taken)
         return;
-    double cost = COST_PER_NODE + COST_PER_CONVERTED * cost_size(n->out[0], 0);
+    bool picture = n->out[0]->type.shape.rank == 4;
+    double cost = COST_PER_NODE
+                + (COST_PER_CONVERTED + picture * per_transposed) * cost_size(n->out[0], 0);
+    if (node_is_dequantize(n)) {
+        count_readers(c, n->out[0], cost);
+        return;
+    }
     c->time->now += cost;
     c->time->conversions += cost;
 }
@@ -212,11 +235,28 @@ static double cost_of_reordering(const struct node *n)
     return cost;
 }
 
+/* To make its weights float; where scales go along the last axis, one by one. */
+static double cost_of_weights(const struct node *n)
+{
+    double cost = 0;
+    for (int i = 1; i < n->n_in; i++) {
+        const struct value *w = n->in[i].value;
+        struct codes_of codes = w && w->def ? codes_read(w->def) : (struct codes_of){0};
+        bool last = codes.n_scales > 1 && codes.axis == w->type.shape.rank - 1;
+        if (codes.node)
+            cost += COST_PER_NODE
+                  + (last ? per_converted_along : COST_PER_CONVERTED) * cost_size(w, 0);
+    }
+    return cost;
+}
+
 static void count_layer(struct count *c, const struct node *n)
 {
     const struct layer_cost *cost = &c->cost[n->id];
     double real = cost->real > 0 ? cost->real : COST_PER_NODE + predict_macs(n) / float_rate;
     double now = c->integer[n->id] ? cost->integer : real, reordered = 0;
+    if (c->dequantizes[n->id])
+        now = fmax(cost->unpacked, real) + cost_of_weights(n);
     c->time->real += cost_of_layout(c, n);
     if (!c->integer[n->id])
         reordered = cost_of_reordering(n);
@@ -231,20 +271,11 @@ static bool interpolates(const struct node *n)
     return n->op == OP_Resize && !node_string_is(n, "mode", "nearest", "nearest");
 }
 
-/* What pad-channels writes: behind it is a QuantizeLinear, and it pads the second axis. */
-static bool pads_channels(const struct node *n)
-{
-    const struct node *user = n->op == OP_Pad ? value_only_user(n->out[0]) : NULL;
-    const struct tensor *pads = operand_tensor(n, 1);
-    return user && node_is_quantize(user) && pads && tensor_count(pads) == 8
-        && tensor_get(pads, 5) > 0;
-}
-
 /* Of an operator in the float model; moving: what it costs where nothing else is known of it. */
 static double real_cost(const struct node *n, double moving)
 {
     const struct node *end = gate_end(n);
-    if (is_factor(n) || goes_into_conv(n) || pads_channels(n) || (end && n->op == OP_Sigmoid))
+    if (is_factor(n) || goes_into_conv(n) || node_pads_channels(n) || (end && n->op == OP_Sigmoid))
         return 0;
     if (interpolates(n))
         return COST_PER_NODE + per_interpolated * cost_size(n->out[0], 0);
@@ -265,8 +296,11 @@ static double cost_on_codes(const struct node *n, double moving)
 static double cost_now(const struct count *c, const struct node *n, double moving)
 {
     const struct node *before = n->n_in && n->in[0].value ? n->in[0].value->def : NULL;
+    const struct node *user = value_only_user(n->out[0]);
     bool bounds = n->op == OP_Relu || n->op == OP_Clip;
     if (bounds && before && (c->integer[before->id] || before->op == OP_Conv))
+        return 0;
+    if (n->op == OP_Relu && user && node_is_quantize(user) && quantize_contains(user, n))
         return 0;
     if (n->op == OP_Sigmoid && gate_end(n) && !(before && is_factor(before)))
         return 0; /* one kernel with the Mul */
@@ -290,6 +324,47 @@ static void count_other(struct count *c, const struct node *n)
     c->time->now += now;
 }
 
+/* How many elements are there for a body that takes one of them at a time; 0: not known. */
+static int64_t gathered_elements(const struct graph *body)
+{
+    for (const struct node *n = body->first; n; n = n->next) {
+        const struct value *x = n->op == OP_Gather ? node_input(n, 0) : NULL;
+        const struct value *index = x ? node_input(n, 1) : NULL;
+        if (index && x->graph != body && index->graph == body && !node_int(n, "axis", 0)
+            && x->type.shape.rank > 0 && x->type.shape.dim[0] > 0)
+            return x->type.shape.dim[0];
+    }
+    return 0;
+}
+
+/* Of a node's bodies; a sequence keeps its length from one loop to the next. */
+static double iterations(struct count *c, const struct node *n)
+{
+    struct control k;
+    struct scan_axis a;
+    struct err ignored;
+    if (control_parse(n, &k, &ignored) < 0)
+        return 1;
+    if (n->op == OP_If)
+        return 1.0 / k.n_bodies; /* one of its bodies */
+    int64_t count = 0;
+    if (n->op == OP_Loop) {
+        const struct tensor *most = operand_tensor(n, 0);
+        count = gathered_elements(k.body[0]);
+        if (most && tensor_get(most, 0) < INT32_MAX)
+            count = (int64_t)tensor_get(most, 0);
+    } else if (n->op == OP_Scan && control_scan_axis(n, false, 0, &a, &ignored) == 0) {
+        const struct shape *s = &n->in[k.first + k.n_state].value->type.shape;
+        int axis = shape_axis(s, a.axis + k.batched);
+        count = axis >= 0 ? s->dim[axis] : 0;
+    }
+    if (count > 0)
+        c->iterations = (double)count;
+    return c->iterations;
+}
+
+static void count_bodies(struct count *c, const struct node *n);
+
 static void count_graph(struct count *c, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next) {
@@ -299,29 +374,45 @@ static void count_graph(struct count *c, const struct graph *g)
             count_conversion(c, n);
         else if (predict_macs(n) >= 0)
             count_layer(c, n);
-        else if (!node_is_dequantize(n) && !node_body(n, 0))
+        else if (node_body(n, 0))
+            count_bodies(c, n);
+        else if (!node_is_dequantize(n))
             count_other(c, n);
     }
+}
+
+static void count_bodies(struct count *c, const struct node *n)
+{
+    struct model_time *sum = c->time, body = {0};
+    double times = iterations(c, n);
+    c->time = &body;
+    for (int i = 0; node_body(n, i); i++)
+        count_graph(c, node_body(n, i));
+    c->time = sum;
+    sum->real += times * body.real + COST_PER_NODE;
+    sum->now += times * body.now + COST_PER_NODE;
+    sum->kernels += times * body.kernels;
+    sum->conversions += times * body.conversions;
+    sum->gates += times * body.gates;
 }
 
 void predict_time(const struct model *m, struct arena *a, struct prediction *p)
 {
     bool *integer = NEW_ARRAY(a, m->n_nodes, bool), known = true;
+    bool *dequantizes = NEW_ARRAY(a, m->n_nodes, bool);
     struct layer_cost *cost = NEW_ARRAY(a, m->n_nodes, struct layer_cost);
-    struct model_time time = {0};
+    struct model_time time = {.real = per_run, .now = per_run};
     for (int i = 0; i < p->node.n; i++) {
         struct predicted *n = &p->node.at[i];
         bool found = cost_of_layer(n->node, &cost[n->node->id]);
         integer[n->node->id] = n->is.verdict == VERDICT_INTEGER;
+        dequantizes[n->node->id] = n->is.verdict == VERDICT_DEQUANTIZES;
         known = known && (found || n->is.verdict != VERDICT_INTEGER);
         if (n->is.verdict == VERDICT_INTEGER)
             n->cost = cost[n->node->id];
     }
-    struct count c = {integer, cost, NEW_ARRAY(a, m->n_values, bool), &time};
-    int n_graphs;
-    struct graph **graph = model_graphs(m, a, &n_graphs);
-    for (int i = 0; i < n_graphs; i++)
-        count_graph(&c, graph[i]);
+    struct count c = {integer, dequantizes, cost, NEW_ARRAY(a, m->n_values, bool), &time, 32};
+    count_graph(&c, m->graph);
     if (known)
         p->time = time;
 }

@@ -13,21 +13,22 @@ NETS = {}
 
 
 class Net:
-    def __init__(self, *shape, opset=13):
+    def __init__(self, *shape, opset=13, prefix=""):
+        self.prefix = prefix    # of all names but the input's
         self.random = np.random.default_rng(7)
         self.nodes, self.initializers, self.outputs, self.opset = [], [], [], opset
         self.input = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
 
     def const(self, array, dtype=None):
-        name = f"c{len(self.initializers)}"
+        name = f"{self.prefix}c{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.asarray(array, dtype), name))
         return name
 
     def op(self, kind, *inputs, outputs=1, **attributes):
-        names = [f"v{len(self.nodes)}_{i}" for i in range(outputs)]
+        names = [f"{self.prefix}v{len(self.nodes)}_{i}" for i in range(outputs)]
         inputs = [name or "" for name in inputs]
-        self.nodes.append(helper.make_node(kind, inputs, names, f"n{len(self.nodes)}",
-                                           **attributes))
+        self.nodes.append(helper.make_node(
+            kind, inputs, names, f"{self.prefix}n{len(self.nodes)}", **attributes))
         return names[0] if outputs == 1 else names
 
     def codes(self, x, scale=STEP, zero=100, dtype=U8, **attributes):

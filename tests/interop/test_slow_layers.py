@@ -88,6 +88,17 @@ class SlowLayers(unittest.TestCase):
         self.quantize(net, "--target", "openvino")
         self.assertTrue(all(layer["quantized"] for layer in self.report["layers"]))
 
+    def test_depthwise(self):
+        """They stay in integers, also where a float kernel alone would be faster."""
+        net = Net(6)
+        x = net.node("Relu", net.node("Conv", net.input(1, 8, 2, 96), net.weight(88, 8, 1, 1),
+                                      net.bias(88)))
+        x = net.node("Relu", net.node("Conv", x, net.weight(88, 1, 5, 5), net.bias(88), group=88,
+                                      pads=[2] * 4))
+        net.output(net.node("Conv", x, net.weight(8, 88, 1, 1), net.bias(8)))
+        out, data = self.quantize(net)
+        self.check(out, data, QLinearConv=3)
+
     def test_pictures(self):
         """Three channels become four where that pays; no bit of the outputs changes."""
         for inputs, outputs, step, padded in [(3, 16, 2, 1), (1, 20, 1, 1), (3, 12, 2, 0),
@@ -162,6 +173,24 @@ class SlowLayers(unittest.TestCase):
                 self.assertEqual("  note      it may take" in self.said, slow)
                 self.assertEqual("  note        it may take" in quern.run("check", out),
                                  slow)
+
+    def test_constants_that_can_be_fed(self):
+        """ONNX Runtime optimizes little of a model that lists its constants as inputs: how long it
+        takes is not known then."""
+        for listed in False, True:
+            with self.subTest(listed), tempfile.TemporaryDirectory() as directory:
+                self.directory = pathlib.Path(directory)
+                net = self.net(3, (16, 16))
+                data = quern.write_samples(self.directory / "data", net.samples(4))
+                if listed:
+                    net.inputs += [onnx.helper.make_tensor_value_info(w.name, w.data_type, w.dims)
+                                   for w in net.initializers]
+                report = self.directory / "report.json"
+                quern.run("quantize", net.save(self.directory / "float.onnx"), "--data", data,
+                          "-o", self.directory / "int8.onnx", "--report", report)
+                said = json.loads(report.read_text())
+                self.assertEqual(said["predicted_time"] is None, listed)
+                self.assertEqual(any("may take" in line for line in said["advice"]), not listed)
 
     def coded_gates(self, factor, channels=16):
         """What `check` says of layers with x * Sigmoid(factor * x) between them, in float."""
