@@ -20,6 +20,7 @@
 enum {
     BLOCK = 16,       /* channels of a float kernel */
     UNKNOWN_DIM = 32, /* what a dim that is not known counts as, but the first: 1 */
+    MOST_ROWS = 1024, /* of a filter that are looked at one by one */
 };
 
 static const double float_rate = 58e3, float_few_rate = 38e3, float_depthwise_rate = 35e3,
@@ -69,7 +70,7 @@ static double rows_inside(const struct node *n)
     const int64_t *steps = node_ints(n, "strides", &n_step), *pad = node_ints(n, "pads", &n_pad);
     const int64_t *apart = node_ints(n, "dilations", &n_apart);
     double rows = (double)node_input(n, 1)->type.shape.dim[2], inside = 0;
-    if (x->rank != 4 || x->dim[2] < 0 || y->dim[2] <= 0 || n_pad != 4)
+    if (x->rank != 4 || x->dim[2] < 0 || y->dim[2] <= 0 || n_pad != 4 || !(rows <= MOST_ROWS))
         return 1;
     double step = n_step ? (double)steps[0] : 1;
     for (double k = 0; k < rows; k++) {
