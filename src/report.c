@@ -107,6 +107,19 @@ static void print_result(const char *label, const struct report_output *o, FILE 
         fprintf(out, "%.1f dB SQNR\n", o->sqnr);
 }
 
+static void print_data(const struct report *r, FILE *out)
+{
+    enum { FEW = 20 };
+    if (!r->data_summary)
+        return;
+    if (r->random_data)
+        fprintf(out, "  data      RANDOM NOISE (%s): ranges are not those of real inputs\n",
+                r->data_summary);
+    else
+        fprintf(out, "  data      %s%s\n", r->data_summary,
+                r->samples < FEW ? " (few to judge by: the error may be larger on others)" : "");
+}
+
 /* All together, and the worst where there are several. */
 static void print_results(const struct report *r, FILE *out)
 {
@@ -147,11 +160,7 @@ void report_print(const struct report *r, FILE *out)
         fprintf(out, " (%.1f %%)", 100.0 * (double)r->output.bytes / (double)r->input.bytes);
     fputc('\n', out);
     print_layers(r, out);
-    if (r->random_data)
-        fprintf(out, "  data      RANDOM NOISE (%s): ranges are not those of real inputs\n",
-                r->data_summary);
-    else if (r->data_summary)
-        fprintf(out, "  data      %s\n", r->data_summary);
+    print_data(r, out);
     print_results(r, out);
     fprintf(out, "  cost      %.2f s, %.2f s of CPU time, %s of memory at the peak\n",
             log_clock() - r->started, cost.cpu_seconds, bytes_text(cost.peak_bytes, peak));

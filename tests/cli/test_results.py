@@ -525,6 +525,15 @@ class Quantize(cli.Case):
         self.assertTrue(report["data"]["random"])
         self.assertEqual([row["node"] for row in report["layers"]], ["dense"])
 
+    def test_few_samples(self):
+        self.model()
+        for count, few in (2, True), (20, False):
+            self.samples(x=[X[i % len(X)] for i in range(count)])
+            out, _ = self.quern("quantize", "model.onnx", "--data", "data", "-o", "q.onnx",
+                                out=None, err=None)
+            self.assertIn(f"  data      {count} .npz files", out)
+            self.assertEqual("few to judge by" in out, few, out)
+
     def test_without_data(self):
         self.model()
         for options in ["dynamic"], ["dq", "--weights", "int4,block=16"]:
