@@ -16,12 +16,7 @@
     F(opj_stream_create) F(opj_stream_destroy) F(opj_stream_set_read_function)                     \
     F(opj_stream_set_seek_function) F(opj_stream_set_skip_function) F(opj_stream_set_user_data)    \
     F(opj_stream_set_user_data_length)
-static struct {
-    FUNCTIONS(LIBRARY_POINTER)
-} lib;
-#define ENTRY(f) {#f, &lib.f},
-static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
-static struct library libopenjp2 = {.file = IMAGE_LIBRARY_JPEG2000, .function = functions};
+LIBRARY(libopenjp2, IMAGE_LIBRARY_JPEG2000, FUNCTIONS);
 
 enum { CHUNK = 1 << 16, MAX_BITS = 16 };
 

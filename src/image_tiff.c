@@ -14,12 +14,7 @@
     F(TIFFOpenOptionsAlloc) F(TIFFOpenOptionsFree) F(TIFFOpenOptionsSetErrorHandlerExtR)           \
     F(TIFFOpenOptionsSetMaxSingleMemAlloc) F(TIFFOpenOptionsSetWarningHandlerExtR)                 \
     F(TIFFReadRGBAImageOriented) F(TIFFRGBAImageOK) F(TIFFSetField)
-static struct {
-    FUNCTIONS(LIBRARY_POINTER)
-} lib;
-#define ENTRY(f) {#f, &lib.f},
-static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
-static struct library libtiff = {.file = IMAGE_LIBRARY_TIFF, .function = functions};
+LIBRARY(libtiff, IMAGE_LIBRARY_TIFF, FUNCTIONS);
 
 enum { MAX_MEMORY = 1 << 30 }; /* of one piece that libtiff asks for */
 

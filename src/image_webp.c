@@ -7,12 +7,7 @@
 #include <webp/decode.h>
 
 #define FUNCTIONS(F) F(WebPDecodeRGBInto) F(WebPGetFeaturesInternal)
-static struct {
-    FUNCTIONS(LIBRARY_POINTER)
-} lib;
-#define ENTRY(f) {#f, &lib.f},
-static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
-static struct library libwebp = {.file = IMAGE_LIBRARY_WEBP, .function = functions};
+LIBRARY(libwebp, IMAGE_LIBRARY_WEBP, FUNCTIONS);
 
 static int webp_decode(const struct bytes *b, struct arena *a, struct image *im, struct err *err)
 {

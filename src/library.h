@@ -3,15 +3,12 @@
  * library: shared libraries that are loaded when they are first needed. What few runs need would
  * cost every one of them memory and time to start, and no machine without it could run quern.
  *
- * Who uses one lists its functions once:
+ * Who uses one lists its functions:
  *
  *     #define FUNCTIONS(F) F(TIFFClose) F(TIFFGetField)
- *     static struct { FUNCTIONS(LIBRARY_POINTER) } lib;
- *     #define ENTRY(f) {#f, &lib.f},
- *     static const struct library_function functions[] = {FUNCTIONS(ENTRY) {NULL, NULL}};
- *     static struct library libtiff = {.file = "libtiff.so.6", .function = functions};
+ *     LIBRARY(libtiff, "libtiff.so.6", FUNCTIONS);
  *
- * and calls them as lib.TIFFClose(t) once library_load() has succeeded.
+ * and calls them as lib.TIFFClose(t) once library_load(&libtiff, ...) has succeeded. One a file.
  */
 #ifndef LIBRARY_H
 #define LIBRARY_H
@@ -19,8 +16,6 @@
 #include "err.h"
 
 #include <stdbool.h>
-
-#define LIBRARY_POINTER(f) __typeof__(f) *f;
 
 struct library_function {
     const char *name; /* NULL behind the last */
@@ -31,6 +26,15 @@ struct library {
     const struct library_function *function;
     bool loaded;
 };
+
+#define LIBRARY_POINTER(f) __typeof__(f) *f;
+#define LIBRARY_ENTRY(f) {#f, &lib.f},
+#define LIBRARY(name, path, functions)                                                             \
+    static struct {                                                                                \
+        functions(LIBRARY_POINTER)                                                                 \
+    } lib;                                                                                         \
+    static const struct library_function lib_function[] = {functions(LIBRARY_ENTRY){NULL, NULL}};  \
+    static struct library name = {.file = path, .function = lib_function}
 
 /* Once for all threads; it stays until the program ends. */
 int library_load(struct library *l, struct err *err);

@@ -33,7 +33,7 @@ struct place {
     int n_nodes; /* when placing began; nodes that it makes have no row above */
     struct form form;
     const bool *exact;           /* nodes, by id: see place_exact.h */
-    bool choosy;                 /* layers that had better stay float do: there are others */
+    bool may_leave;              /* reason_to_leave() counts: other layers are there */
     const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
     VEC(struct left_float) left;
 };
@@ -192,7 +192,7 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "the runtime does not load it with int8 activations from opset 21 on";
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
-    if (p->choosy && (reason = reason_to_leave(p, n)))
+    if (p->may_leave && (reason = reason_to_leave(p, n)))
         return reason;
     if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))
         return reason;
@@ -399,7 +399,7 @@ static void place_graph(struct place *p, struct graph *g)
     }
 }
 
-static bool may_choose(const struct place *p, const struct graph *g)
+static bool has_layer_to_keep(const struct place *p, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next)
         if (op_table[n->op].role == ROLE_WEIGHTED && !reason_against(p, n)
@@ -450,8 +450,8 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     exec_find_runnable(m->graph, p.runnable);
     int n_graphs;
     struct graph **graph = model_graphs(m, a, &n_graphs);
-    for (int i = 0; i < n_graphs && !p.choosy; i++)
-        p.choosy = may_choose(&p, graph[i]);
+    for (int i = 0; i < n_graphs && !p.may_leave; i++)
+        p.may_leave = has_layer_to_keep(&p, graph[i]);
     for (int i = 0; i < n_graphs; i++)
         place_graph(&p, graph[i]);
     place_find_layers(m, a, out);
