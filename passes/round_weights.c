@@ -292,7 +292,7 @@ const struct pass pass_round_weights = {
     .name = "round-weights",
     .summary = "round weights by the second moments of their inputs (GPTQ, coordinate descent)",
     .needs = FACT_SOLVED,
-    .flags = PASS_REFINES,
+    .flags = PASS_REFINES | PASS_THOROUGH,
     .watch = watch,
     .run = run,
 };

@@ -21,7 +21,7 @@ static int run_passes(const struct quantize_options *o, struct model *m, struct 
                                quantize_record, r};
     TRY(pass_run_all(list, lowering, m, ctx, &how, err));
     quantize_report_layers(r, m, ctx->target, ctx->placement);
-    if (isnan(ctx->sqnr) && ctx->measure)
+    if (isnan(ctx->sqnr) && ctx->measure && !measure_sees_outputs(ctx->measure))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
     TRY(pass_run_all(list + lowering, n - lowering, m, ctx, &how, err));
     if (ctx->measure)

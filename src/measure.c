@@ -409,6 +409,14 @@ int measure_sqnr(const struct measure *s, const struct model *m, int jobs, doubl
     return 0;
 }
 
+bool measure_sees_outputs(const struct measure *s)
+{
+    for (int i = 0; i < s->n_output; i++)
+        if (s->output[i] >= 0 && s->reference[s->output[i]])
+            return true;
+    return false;
+}
+
 int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,
                     struct err *err)
 {

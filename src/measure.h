@@ -62,5 +62,7 @@ int measure_figures(const struct measure *s, const struct model *m, int jobs,
  * float or cannot be executed. */
 int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,
                     struct err *err);
+/* Is any of them a float? */
+bool measure_sees_outputs(const struct measure *s);
 
 #endif

@@ -45,6 +45,10 @@ static const struct option quantize_rows[] = {
            "uint8 or int8; with --format dynamic uint8,token: a scale for each row; uint16, int16, "
            "float8e4m3fn (weights likewise) or float8e5m2 where the target takes them; symmetric "
            "or asymmetric (default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
+    OPTION(OPT_FLAG, 0, "fast", struct quantize_options, fast, NULL,
+           "one run over the data and no search: ranges by min-max and weights rounded to nearest, "
+           "unless other options ask for more. A third of the time, and less accurate",
+           .recipe = true),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
            "how ranges are read from the data: one of 'quern list observers' (percentile=99.9 with "
            "its parameter), or auto (default: the best of them, but for entropy, by the error of "
@@ -94,6 +98,7 @@ static const struct option_page quantize_page = {
         "  quern quantize model.onnx --data photos/ -o model.int8.onnx \\\n"
         "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255 mean=.5 std=.25\"\n"
         "  quern quantize model.onnx --data samples/ -o model.ov.onnx --target openvino\n"
+        "  quern quantize model.onnx --data samples/ -o m.onnx --fast --observer percentile\n"
         "  quern quantize model.onnx --data samples/ -o m.onnx --weights int8,tensor "
         "--skip-node '/head/*'\n"
         "  quern quantize model.onnx -o model.dynamic.onnx --format dynamic\n"
@@ -229,6 +234,29 @@ static int choose_min_sqnr(const struct quantize_options *o, struct quantize_cho
     return 0;
 }
 
+static bool names_pass(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == n && !strncmp(at, name, n))
+            return true;
+    return false;
+}
+
+/* What is not said otherwise becomes the cheapest. */
+static void be_fast(struct quantize_options *o, struct arena *a)
+{
+    if (!strcmp(o->observer, "auto"))
+        o->observer = "min-max";
+    if (!strcmp(o->min_sqnr, "auto"))
+        o->min_sqnr = "0";
+    for (int i = 0; i < pass_count; i++) {
+        const char *name = pass_table[i]->name;
+        if (pass_table[i]->flags & PASS_THOROUGH && !names_pass(o->skip, name))
+            o->skip = o->skip && *o->skip ? arena_printf(a, "%s,%s", o->skip, name) : name;
+    }
+}
+
 /* The list with commas. */
 static const char *join(const struct option_list *list, struct arena *a)
 {
@@ -245,6 +273,8 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
     struct target *t = &c->target;
     if (!found)
         return -1;
+    if (o->fast)
+        be_fast(o, &r->arena);
     *t = *found;
     TRY(qtype_read("--weights", o->weights, true, &t->weight, err));
     TRY(qtype_read("--activations", o->activations, false, &t->activation, err));

@@ -19,7 +19,7 @@ struct quantize_options {
     struct option_list skip_node;
     double enough_sqnr;
     const char *skip, *print_after;
-    bool verify, check_result, requantize_rest, external, elementwise, print_recipe;
+    bool fast, verify, check_result, requantize_rest, external, elementwise, print_recipe;
 };
 
 /* What that makes of the tables. */

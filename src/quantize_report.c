@@ -126,17 +126,33 @@ static int take_sizes(struct model *m, const struct dataset *d, struct err *err)
     return status;
 }
 
-int quantize_report_advice(struct report *r, struct model *m, const struct dataset *d,
-                           struct err *err)
+static int advise_speed(struct report *r, struct model *m, const struct dataset *d, struct err *err)
 {
-    if (!r->predicted)
-        return 0;
     if (d)
         TRY(take_sizes(m, d, err));
     predict_again(m, r->runtime, &r->arena, &r->prediction);
     if (r->feeds_constants)
         r->prediction.time = (struct model_time){0};
     r->advice = predict_advice(&r->prediction, r->runtime, &r->arena);
+    return 0;
+}
+
+/* Where nothing was tried and the outputs are far. */
+static void advise_accuracy(struct report *r)
+{
+    const double far = 20; /* dB */
+    if (r->fast && r->result.n && r->result.at[0].sqnr < far)
+        r->advice = arena_printf(&r->arena, "%sthe outputs are only %.1f dB from float: without "
+                                 "--fast they come nearer\n", r->advice ? r->advice : "",
+                                 r->result.at[0].sqnr);
+}
+
+int quantize_report_advice(struct report *r, struct model *m, const struct dataset *d,
+                           struct err *err)
+{
+    if (r->predicted)
+        TRY(advise_speed(r, m, d, err));
+    advise_accuracy(r);
     return 0;
 }
 
@@ -160,6 +176,7 @@ void quantize_report_options(struct report *r, const struct model *m,
                              const struct dataset *d)
 {
     r->feeds_constants = has_fed_constants(m);
+    r->fast = o->fast;
     r->input = (struct report_file){o->model, quantize_bytes(o->model)};
     const struct target *t = &c->target;
     r->target = t->name;

@@ -25,8 +25,9 @@ int quantize_report_outputs(struct report *r, const struct model *m, const struc
                             struct err *err);
 /* How the lowered model will run, where that is known of the target. */
 int quantize_report_prediction(struct report *r, struct model *m, struct err *err);
-/* Where it may be slow, for inputs of the size that the data have (d NULL: not known). Afterwards
- * the types of the model are those for such inputs: it must have been written. */
+/* Where it may be slow, for inputs of the size that the data have (d NULL: not known), and whether
+ * more might have been done. Afterwards the types of the model are those for such inputs: it must
+ * have been written. */
 int quantize_report_advice(struct report *r, struct model *m, const struct dataset *d,
                            struct err *err);
 /* Of a file; 0: there is none. */

@@ -62,11 +62,12 @@ struct report {
     const char *data_summary; /* "150 images" */
     int samples;
     bool random_data;
+    bool fast;              /* nothing was tried to come nearer to the float model */
     bool feeds_constants;   /* the float model's can be fed: runtimes optimize little of it then */
     bool predicted;         /* the next is known */
     double integer_percent; /* of the multiply-adds, in the target */
     struct prediction prediction; /* likewise */
-    const char *advice;     /* as predict_advice() says it; NULL or "": none */
+    const char *advice;     /* lines: predict_advice()'s, and what else to do; NULL or "": none */
     VEC(struct report_setting) setting;
     VEC(struct report_layer) layer; /* in execution order */
     VEC(struct report_why) why;     /* likewise, layers among them; only in the JSON */

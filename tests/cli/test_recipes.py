@@ -2,6 +2,7 @@
 """Recipes: what they say is done, what is given on the command line wins, what is printed of them
 says the same, and what is wrong in them is named with its line."""
 import json
+import re
 import unittest
 
 import cli
@@ -99,6 +100,7 @@ class Recipes(cli.Case):
                         ("--format", "dq", "--weights", "int4,block=2"),
                         ("--format", "dynamic", "--weights", "uint8,asymmetric,tensor"),
                         ("--target", "generic", "--activations", "float8e4m3fn"),
+                        ("--fast", "--skip", "correct-bias"),
                         ("--elementwise", "--format", "qoperator", "--external-data")]:
             with self.subTest(" ".join(options)):
                 self.check_round_trip(*options)
@@ -167,6 +169,36 @@ class Recipes(cli.Case):
         self.assertEqual(unset.removesuffix("skip:\n"), never)
         _, layers, _ = self.quantize(*recipe, *options, "--skip-node", "third")
         self.assertEqual([n for n, w in layers.items() if "excluded" in w], ["third"])
+
+    def test_fast(self):
+        """A flag for what can be said at length; what is said beside it wins."""
+        spelled = ("--observer", "min-max", "--min-sqnr", "0",
+                   "--skip", "equalize,round-weights,correct-bias")
+        fast, _, model = self.quantize("--fast")
+        _, _, same = self.quantize(*spelled)
+        self.assertEqual(model, same)
+        ran = {row["name"] for row in fast["passes"]}
+        self.assertTrue({"calibrate", "settle"} < ran)
+        self.assertFalse({"equalize", "round-weights", "correct-bias"} & ran)
+        text, _ = self.quern("quantize", "model.onnx", "--fast", "--observer", "percentile=99",
+                             "--min-sqnr", "30", "--skip", "settle,equalize", "--print-recipe",
+                             out=None)
+        self.assertLessEqual({"fast: true", "observer: percentile=99", "min-sqnr: 30",
+                              "skip: settle,equalize,round-weights,correct-bias"},
+                             set(text.splitlines()))
+
+    def test_fast_and_far(self):
+        """The summary says what to do, and only where that may help."""
+        many = self.samples("many", x=np.random.RandomState(2).normal(0, 1, (64, 2, 4)))
+        note = re.compile("  note      the outputs are only 1?[0-9][.][0-9] dB from float: "
+                          "without --fast they come nearer\n")
+        for options, expected in [(("--fast", "--observer", "percentile=60"), 1),
+                                  (("--observer", "percentile=60", "--min-sqnr", "0"), 0),
+                                  (("--fast",), 0)]:
+            with self.subTest(options):
+                text, _ = self.quern("quantize", "model.onnx", "--data", many, "-o", "o.onnx",
+                                     *options, out=None, err=None)
+                self.assertEqual(len(note.findall(text)), expected, text)
 
     def test_check(self):
         text = """\

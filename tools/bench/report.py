@@ -12,7 +12,7 @@ import chart
 BASE = "ort"     # what the ratios are to
 COSTS = ("cpu_s", "wall_s", "peak_mb")
 REASON = 180     # characters of it that are shown
-WIDTHS = (-17, 8, 8, 8, 9, 9, 9, 9, 7, 7, 7)
+WIDTHS = (-24, 8, 8, 8, 9, 9, 9, 9, 7, 7, 7)
 
 
 def line(*columns):
@@ -26,7 +26,7 @@ def ratio(value, base):
 
 def base_of(program, programs):
     """What it is compared with: ONNX Runtime's tools, with the same observer where they run so."""
-    same = f"{BASE} {program.partition(' ')[2]}"
+    same = f"{BASE} {program.split()[-1]}"
     return same if same in programs else BASE
 
 
@@ -53,7 +53,7 @@ def show_task(task):
     print(f"{task['name']}: {task['unit']} {judged}, {task['samples']} samples", flush=True)
     for program, row in task["rows"].items():
         if "failed" in row:
-            print(f"  {program:<17}no model: {row['failed'][:REASON]}", flush=True)
+            print(f"  {program:<24}no model: {row['failed'][:REASON]}", flush=True)
             continue
         base = task["rows"].get(base_of(program, task["rows"]), {})
         line(program, f"{row['cpu_s']:.2f}",
