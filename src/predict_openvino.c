@@ -8,6 +8,7 @@
  */
 #include "predict_layer.h"
 
+#include "extreme.h"
 #include "op.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@ struct arrival { /* what comes to a layer */
     bool per_channel;      /* the dequantization differs from channel to channel */
     bool signed_join;      /* int8 codes went through a Concat */
     bool wide;             /* 16-bit codes: the plugin leaves such pairs out */
+    bool extreme;          /* maxima or minima were quantized */
 };
 
 /* What a search may look at: joins of joins double the paths, and nobody quantizes far away. */
@@ -81,7 +83,8 @@ static struct arrival cross(struct search *s, const struct node *n)
     const struct value *rest = NULL;
     bool differs = false;
     switch (n->op) {
-    case OP_MaxPool: case OP_AveragePool: case OP_GlobalMaxPool: case OP_Reshape: case OP_Flatten:
+    case OP_MaxPool: case OP_AveragePool: case OP_GlobalMaxPool: case OP_ReduceMax:
+    case OP_ReduceMin: case OP_Reshape: case OP_Flatten:
     case OP_Transpose: case OP_Squeeze: case OP_Unsqueeze: case OP_Slice: case OP_Split:
     case OP_Gather: case OP_DepthToSpace: case OP_Expand:
         return find_arrival(s, n->in[0].value);
@@ -107,14 +110,11 @@ static struct arrival cross(struct search *s, const struct node *n)
     }
 }
 
-/* Is it a Concat of signed codes whose result this node, or the one before it, quantizes? */
-static bool quantizes_join(struct search *s, const struct node *dequantize)
+/* What this node, or the one before it, quantizes. */
+static const struct value *quantized_by(const struct node *dequantize)
 {
     const struct value *x = value_before_copies(node_input(dequantize, 0));
-    if (x && node_is_quantize(x->def))
-        x = value_before_copies(node_input(x->def, 0));
-    const struct node *concat = value_def(x, OP_Concat);
-    return concat && join(s, concat).signed_join;
+    return x && node_is_quantize(x->def) ? value_before_copies(node_input(x->def, 0)) : x;
 }
 
 static struct arrival find_arrival(struct search *s, const struct value *v)
@@ -127,7 +127,10 @@ static struct arrival find_arrival(struct search *s, const struct value *v)
     if (!a.codes.node)
         return cross(s, v->def);
     a.per_channel = a.codes.n_scales > 1 && !codes_are_uniform(&a.codes);
-    a.signed_join = quantizes_join(s, v->def);
+    const struct value *from = quantized_by(v->def);
+    const struct node *concat = value_def(from, OP_Concat);
+    a.signed_join = concat && join(s, concat).signed_join;
+    a.extreme = from && !from->constant && value_is_extreme(from);
     a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;
     if (!codes_are_8bit(&a.codes))
         a.codes.node = NULL;
@@ -147,6 +150,8 @@ static struct judgement judge_input(const struct arrival *x)
         return JUDGE(WRONG, "16-bit codes come in: the plugin neither rounds nor clips to them");
     if (x->signed_join)
         return JUDGE(WRONG, "signed codes that went through a Concat come in");
+    if (x->extreme)
+        return JUDGE(WRONG, "a quantized ReduceMax, ReduceMin or GlobalMaxPool comes in");
     return JUDGE(INTEGER, "");
 }
 

@@ -35,6 +35,7 @@ const struct target_field target_field_table[] = {
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
     FIELD("pad-channels", FIELD_BOOL, pad_channels),
     FIELD("no-signed-sums", FIELD_BOOL, no_signed_sums),
+    FIELD("wrong-extremes", FIELD_BOOL, wrong_extremes),
     FIELD("recurrent-weights", FIELD_BOOL, recurrent_weights),
     FIELD("only-tokens", FIELD_BOOL, only_rows),
     FIELD("skip-branch", FIELD_BOOL, skip_branch),

@@ -269,6 +269,8 @@ BETWEEN = {
     "AveragePool": lambda n, x: n.op("AveragePool", x, kernel_shape=[2, 2]),
     "GlobalMaxPool": lambda n, x: n.op("GlobalMaxPool", x),
     "GlobalAveragePool": lambda n, x: n.op("GlobalAveragePool", x),
+    "ReduceMax": lambda n, x: n.op("ReduceMax", x, axes=[2, 3]),
+    "ReduceMin": lambda n, x: n.op("ReduceMin", x, axes=[2, 3]),
     "Relu": lambda n, x: n.op("Relu", x),
     "Sigmoid": lambda n, x: n.op("Sigmoid", x),
     "Transpose": lambda n, x: n.op("Transpose", x, perm=[0, 1, 3, 2]),
@@ -286,6 +288,24 @@ for title, make in BETWEEN.items():
     for zero in (0, 100):
         image(f"{title} before a conv, zero point {zero}",
               lambda n, make=make, zero=zero: n.conv(make(n, n.pair(zero=zero)), size=1))
+# What the quantization rounds: numbers below 0.5, which as whole ones are 0
+ROUNDED = {
+    "GlobalMaxPool": BETWEEN["GlobalMaxPool"],
+    "ReduceMax": BETWEEN["ReduceMax"],
+    "ReduceMin": BETWEEN["ReduceMin"],
+    "GlobalAveragePool": BETWEEN["GlobalAveragePool"],
+    "ReduceMax and Relu": lambda n, x: n.op("Relu", BETWEEN["ReduceMax"](n, x)),
+    "ReduceMax, expanded": lambda n, x: n.op("Unsqueeze", n.op(
+        "ReduceMax", x, axes=[2, 3], keepdims=0), n.ints(2, 3)),
+    "flat GlobalMaxPool": lambda n, x: n.op("Flatten", BETWEEN["GlobalMaxPool"](n, x)),
+    "flat ReduceMin": lambda n, x: n.op("ReduceMin", x, axes=[2, 3], keepdims=0),
+}
+for title, make in ROUNDED.items():
+    def layer(n, make=make, flat=title.startswith("flat")):
+        x = n.pair(make(n, n.op("Mul", "x", n.const(0.15, np.float32))), STEP / 10)
+        return n.op("Gemm", x, n.weight(8, 12, axis=1)[0]) if flat else \
+            n.op("Conv", x, n.weight(8, 8, 1, 1)[0])
+    image(f"quantized {title} before a layer", layer)
 image("channel shuffle before a conv", lambda n: n.conv(n.op("Reshape", n.op(
     "Transpose", n.op("Reshape", n.pair(), n.ints(1, 2, 4, 10, 10)), perm=[0, 2, 1, 3, 4]),
     n.ints(1, 8, 10, 10))))

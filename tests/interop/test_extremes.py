@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maxima and minima for OpenVINO: what reads them stays float where it would round them wrongly."""
+import json
+import pathlib
+import tempfile
+import unittest
+
+import numpy as np
+import quern
+from quern import Net
+
+WRONG = "the runtime would compute the maxima or minima that it reads wrongly"
+AXES = [2, 3]
+# What stands between a convolution and the layer of 12 channels behind it; does that stay float?
+CASES = {
+    "max": (lambda net, x: net.node("ReduceMax", x, axes=AXES, keepdims=0), True),
+    "min": (lambda net, x: net.node("ReduceMin", x, axes=AXES, keepdims=0), True),
+    "max_kept": (lambda net, x: net.node("ReduceMax", x, axes=AXES), True),
+    "pool": (lambda net, x: net.node("GlobalMaxPool", x), True),
+    "scaled": (lambda net, x: net.node("Sigmoid", net.node(
+        "Mul", net.node("GlobalMaxPool", x), net.constant(0.7, np.float32))), True),
+    "turned": (lambda net, x: net.node("ReduceMax", net.node("Transpose", x, perm=[0, 2, 3, 1]),
+                                       axes=[1, 2], keepdims=0), True),
+    "flat": (lambda net, x: net.node("Flatten", net.node("GlobalMaxPool", x)), False),
+    "mean": (lambda net, x: net.node("ReduceMean", x, axes=AXES, keepdims=0), False),
+    "two": (lambda net, x: net.node("Add", net.node("GlobalMaxPool", x),
+                                    net.node("GlobalAveragePool", x)), False),
+}
+
+
+def network(between):
+    net = Net(5)
+    x = net.node("Conv", net.input(1, 8, 9, 7), net.weight(12, 8, 3, 3), net.bias(12))
+    x = between(net, x)
+    flat = any(node.op_type == "Flatten" or any(a.name == "keepdims" for a in node.attribute)
+               for node in net.nodes)
+    net.output(net.node("MatMul", x, net.weight(12, 10, scale=0.3)) if flat else
+               net.node("Conv", x, net.weight(10, 12, 1, 1)))
+    return net
+
+
+class Extremes(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def quantize(self, case, *options):
+        """How far OpenVINO is from the simulation, and what the report says of the layers."""
+        net = network(CASES[case][0])
+        path, samples = net.save(self.directory / "float.onnx"), net.samples(8)
+        data = self.directory / "data"
+        if not data.exists():
+            quern.write_samples(data, samples)
+        out, report = self.directory / "int8.onnx", self.directory / "report.json"
+        quern.run("quantize", path, "--data", data, "-o", out, "--report", report, *options)
+        theirs = quern.OpenVino(out)(samples)
+        apart = [quern.relative_difference(ours[key], other[key])
+                 for ours, other in zip(quern.simulate(out, data), theirs, strict=True)
+                 for key in ours]
+        return max(apart), json.loads(report.read_text())["layers"]
+
+    def check(self, case, format):
+        apart, layers = self.quantize(case, "--target", "openvino", "--format", format)
+        self.assertLess(apart, 0.02)
+        self.assertEqual([layer.get("reason") for layer in layers],
+                         [None, WRONG if CASES[case][1] else None])
+
+    def test_the_rule_is_needed(self):
+        """Without it OpenVINO computes something else. (Where this fails it no longer does.)"""
+        recipe = self.directory / "recipe.yaml"
+        recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
+                          "    wrong-extremes: false\n")
+        for case in "max", "min", "max_kept", "pool", "turned":
+            with self.subTest(case):
+                apart, layers = self.quantize(case, "--recipe", recipe)
+                self.assertEqual([layer.get("reason") for layer in layers], [None, None])
+                self.assertGreater(apart, 0.04)
+
+    def test_weights_only(self):
+        """No quantizer, nothing wrong."""
+        apart, layers = self.quantize("max", "--target", "openvino", "--format", "dq")
+        self.assertEqual([layer.get("reason") for layer in layers], [None, None])
+        self.assertLess(apart, 0.001)
+
+
+for case in CASES:
+    for format in "qdq", "fakequantize":
+        setattr(Extremes, f"test_{case}_{format}",
+                lambda self, case=case, format=format: self.check(case, format))
+
+if __name__ == "__main__":
+    unittest.main()
