@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * calibrate: one run over the data gathers the statistics that every observer reads. Each worker
- * sums one sample at a time; samples are merged in order. One worker alone adds to the sum itself,
- * which comes to the same (observe.h).
+ * sums one sample at a time; sums are merged in the order of the samples, bins in the end. One
+ * worker alone adds to the sum itself, which comes to the same (observe.h).
  */
 #include "calibrate.h"
 
@@ -27,7 +27,8 @@ struct calibration {
     double seen;            /* which part of the data's samples is run */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
-    struct stats **part;    /* [worker][value]: of the sample under way; of one worker, sum */
+    struct stats **part;    /* [worker][value]: sums of the sample under way, bins of all; of one
+                               worker, sum */
     struct arena *part_arena; /* [worker] */
     struct stats *sum;      /* [value] */
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
@@ -53,10 +54,8 @@ static void merge(void *data, int worker, int i)
 {
     (void)i;
     struct calibration *g = data;
-    for (int k = 0; k < g->n; k++) {
-        stats_merge(&g->sum[k], &g->arena, &g->part[worker][k]);
-        stats_clear(&g->part[worker][k]);
-    }
+    for (int k = 0; k < g->n; k++)
+        stats_move_sums(&g->sum[k], &g->part[worker][k]);
 }
 
 static bool is_joined(const struct value *v)
@@ -203,12 +202,15 @@ static int drop_idle(struct calibration *g, struct model *m, struct placement *p
                    "other layer can be quantized", node_title(first));
 }
 
-/* The end of the run: what was of single samples goes. */
+/* The end of the run: what was of single workers goes. */
 static int settle_gathered(void *data, bool ran, struct err *err)
 {
     struct calibration *g = data;
-    for (int i = 0; i < g->jobs; i++)
+    for (int i = 0; i < g->jobs; i++) {
+        for (int k = 0; k < g->n && g->jobs > 1; k++)
+            stats_merge(&g->sum[k], &g->arena, &g->part[i][k]);
         arena_release(&g->part_arena[i]);
+    }
     for (int i = 0; i < g->n && ran; i++)
         if (g->sum[i].bad)
             return err_set(err, ERR_INPUT, "value '%s' has %lld NaN or infinite elements on the "

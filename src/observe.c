@@ -52,14 +52,13 @@ static void bins_add(uint64_t *to, struct grid to_grid, const uint64_t *from, st
 /* Widens the histogram so that it reaches from lo to hi as well. */
 static void stats_reach(struct stats *s, struct arena *a, float lo, float hi)
 {
-    if (!s->samples) {
+    if (!s->bin) {
         struct grid g = grid_of(lo, hi);
         s->min = lo;
         s->max = hi;
         s->exponent = g.exponent;
         s->first = g.first;
-        if (!s->bin)
-            s->bin = NEW_ARRAY(a, STATS_BINS, uint64_t);
+        s->bin = NEW_ARRAY(a, STATS_BINS, uint64_t);
         return;
     }
     if (lo >= s->min && hi <= s->max)
@@ -123,22 +122,9 @@ void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int6
         count_spread(s, x, n, most);
 }
 
-void stats_clear(struct stats *s)
-{
-    uint64_t *bin = s->bin;
-    if (bin)
-        memset(bin, 0, STATS_BINS * sizeof *bin);
-    *s = (struct stats){.bin = bin};
-}
-
-void stats_merge(struct stats *into, struct arena *a, const struct stats *from)
+static void add_sums(struct stats *into, const struct stats *from)
 {
     into->bad += from->bad;
-    if (!from->n)
-        return;
-    stats_reach(into, a, from->min, from->max);
-    bins_add(into->bin, (struct grid){into->exponent, into->first}, from->bin,
-             (struct grid){from->exponent, from->first});
     into->samples += from->samples;
     into->n += from->n;
     into->zeros += from->zeros;
@@ -146,4 +132,21 @@ void stats_merge(struct stats *into, struct arena *a, const struct stats *from)
     into->sum_max += from->sum_max;
     into->sum += from->sum;
     into->sum2 += from->sum2;
+}
+
+void stats_move_sums(struct stats *into, struct stats *from)
+{
+    add_sums(into, from);
+    *from = (struct stats){.min = from->min, .max = from->max, .exponent = from->exponent,
+                           .first = from->first, .bin = from->bin};
+}
+
+void stats_merge(struct stats *into, struct arena *a, const struct stats *from)
+{
+    add_sums(into, from);
+    if (!from->bin)
+        return;
+    stats_reach(into, a, from->min, from->max);
+    bins_add(into->bin, (struct grid){into->exponent, into->first}, from->bin,
+             (struct grid){from->exponent, from->first});
 }

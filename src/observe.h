@@ -28,16 +28,17 @@ struct stats {
     double sum, sum2;        /* over elements */
     int exponent;            /* bins are 2^exponent wide ... */
     int64_t first;           /* ... and bin i holds [first + i, first + i + 1) times that */
-    uint64_t *bin;           /* STATS_BINS; NULL or all zero until the first element */
+    uint64_t *bin;           /* STATS_BINS; NULL until the first element */
 };
 
 /* Starts with {0}. stats_add: the elements of one value in one sample, of which `most` are counted
  * (a multiple of STATS_BLOCK, up to STATS_COUNTED); extremes are those of all. */
 void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most);
-/* Back to nothing, with the memory it has. */
-void stats_clear(struct stats *s);
 /* As if from's samples had been added after into's. */
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from);
+/* The first half of it, and what is left in `from` is the other: sums, whose order counts, from
+ * bins and extremes, which are the bulk and may come later, in any order. */
+void stats_move_sums(struct stats *into, struct stats *from);
 
 /* Where little was seen, a range that further samples hardly leave: beyond the extremes of all by
  * twice as far as these are from the mean extremes of a sample. */

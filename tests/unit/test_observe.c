@@ -169,8 +169,18 @@ static void order_does_not_matter(void **state)
     }
     for (int i = PARTS / 2 - 1; i >= 0; i--)
         stats_merge(&merged, &a, &pair[i]);
+    struct stats in_order = {0}, worker[2] = {{0}};
+    for (int i = 0; i < PARTS; i++) {
+        stats_add(&worker[i % 2], &a, x + i * PART, PART, STATS_COUNTED);
+        stats_move_sums(&in_order, &worker[i % 2]);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(worker[i].n, 0);
+        stats_merge(&in_order, &a, &worker[i]);
+    }
     assert_same(&forwards, &backwards);
     assert_same(&forwards, &merged);
+    assert_same(&forwards, &in_order);
     struct stats one = {0}, all = stats_of(&a, x, PARTS * PART);
     stats_add(&one, &a, x, PARTS * PART, STATS_COUNTED);
     assert_int_equal(all.exponent, forwards.exponent);
