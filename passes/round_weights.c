@@ -19,6 +19,7 @@
 #include "threads.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ROWS = 32 /* at once */ };
@@ -35,6 +36,11 @@ struct batch {
     const struct placement *placement;
     const struct grams *grams;
     struct rounded *result; /* [layer]; where there is a Gram, copies that change here */
+    struct task *task;      /* the dearest first, so that none is left for one thread in the end */
+};
+struct task {
+    int layer;
+    double cost;
 };
 
 /* Some rows of one group of a layer, from their first output channel on. */
@@ -111,16 +117,25 @@ static void round_layer(void *data, int item, int worker)
 {
     (void)worker;
     struct batch *b = data;
-    const struct qlayer *l = &b->placement->layer[item];
+    int layer = b->task[item].layer;
+    const struct qlayer *l = &b->placement->layer[layer];
     const struct gram *gram = grams_find(b->grams, l->node);
-    if (!gram)
-        return;
     struct arena scratch = {0};
-    struct rounded *r = &b->result[item];
+    struct rounded *r = &b->result[layer];
     struct rows rows = {l, gram, 0, 0, r->weight->data, r->bias ? r->bias->data : NULL};
     for (; rows.group < gram->groups; rows.group++)
         round_group(rows, &scratch);
     arena_release(&scratch);
+}
+
+static bool any_off_grid(const float *x, int64_t n, float scale)
+{
+    bool off = false;
+    for (int64_t i = 0; i < n; i++) {
+        float code = x[i] / scale;
+        off |= fabsf(code - rintf(code)) > 1e-3f;
+    }
+    return off;
 }
 
 /* Is there something to choose: zero points of 0, and weights off the grid of their range? */
@@ -133,13 +148,14 @@ static bool is_off_grid(const struct value *w)
     float *scale = NEW_ARRAY(&a, q->n, float);
     int32_t zero = 0;
     bool off = false;
+    int64_t n = tensor_count(t), run = n; /* elements that share a scale */
+    if (q->type.grain == GRAIN_CHANNEL)
+        run = shape_span(&t->shape, q->type.axis + 1, t->shape.rank);
     quant_ranges(q, t, range);
     for (int64_t i = 0; i < q->n && !zero; i++)
         quant_solve_range(&q->type, range[i], &scale[i], &zero);
-    for (int64_t i = 0, n = tensor_count(t); i < n && !off && !zero; i++) {
-        float x = tensor_f32(t)[i] / scale[quant_index(&q->type, &t->shape, i)];
-        off = fabsf(x - rintf(x)) > 1e-3f;
-    }
+    for (int64_t i = 0; i < n && !off && !zero; i += run)
+        off = any_off_grid(tensor_f32(t) + i, run, scale[quant_index(&q->type, &t->shape, i)]);
     arena_release(&a);
     return off;
 }
@@ -169,20 +185,40 @@ static int choose_layers(const struct placement *p, int first, const struct qlay
     return i;
 }
 
+static int compare_costs(const void *a, const void *b)
+{
+    const struct task *p = a, *q = b;
+    return (p->cost < q->cost) - (p->cost > q->cost);
+}
+
 /* Rounds the layers whose Grams are there. */
 static void round_layers(const struct pass_ctx *ctx, const struct grams *grams,
                          struct rounding *r)
 {
     const struct placement *p = ctx->placement;
-    struct batch b = {p, grams, r->layer};
+    struct batch b = {p, grams, r->layer, NEW_ARRAY(ctx->scratch, p->n_layer, struct task)};
+    int n = 0;
     for (int i = 0; i < p->n_layer; i++) {
         const struct value *bias = qlayer_bias(&p->layer[i]);
-        if (!grams_find(grams, p->layer[i].node))
+        const struct gram *g = grams_find(grams, p->layer[i].node);
+        if (!g)
             continue;
+        double k = (double)g->k, rows = (double)qlayer_channels(&p->layer[i]);
+        b.task[n++] = (struct task){i, k * k * (rows + k * (double)g->groups)};
         r->layer[i].weight = copy_of(&r->arena, qlayer_weight(&p->layer[i])->constant);
         r->layer[i].bias = bias ? copy_of(&r->arena, bias->constant) : NULL;
     }
-    threads_for(ctx->jobs, p->n_layer, round_layer, &b);
+    qsort(b.task, (size_t)n, sizeof *b.task, compare_costs);
+    threads_for(ctx->jobs, n, round_layer, &b);
+}
+
+/* Behind the last layer whose Gram is there. */
+static int behind_gathered(const struct placement *p, const struct grams *g)
+{
+    int i = p->n_layer;
+    while (i && !grams_find(g, p->layer[i - 1].node))
+        i--;
+    return i;
 }
 
 /* The Grams that were not gathered by calibrate need runs of their own. */
@@ -191,7 +227,7 @@ static int round_others(const struct model *m, struct pass_ctx *ctx, struct roun
 {
     const struct placement *p = ctx->placement;
     const struct qlayer **layer = NEW_ARRAY(ctx->scratch, p->n_layer, const struct qlayer *);
-    for (int at = ctx->grams ? choose_layers(p, 0, layer, &(int){0}) : 0, n; at < p->n_layer;) {
+    for (int at = behind_gathered(p, ctx->grams), n; at < p->n_layer;) {
         struct tap tap;
         at = choose_layers(p, at, layer, &n);
         if (!n)
