@@ -22,7 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ROWS = 32 /* at once */ };
+/* Rows are rounded at once while they have so many elements, but not fewer than LEAST_ROWS. */
+enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ELEMENTS = 1 << 16, LEAST_ROWS = 32 };
 
 struct rounded { /* constants of one layer, the others than those in use; NULL: no others */
     const struct tensor *weight, *bias;
@@ -93,12 +94,13 @@ static void round_rows(const struct rows *p, int64_t rows, const float *factor, 
 static void round_group(struct rows p, struct arena *scratch)
 {
     int64_t k = p.gram->k, rows = qlayer_channels(p.layer) / p.gram->groups;
+    int64_t most = ELEMENTS / k < LEAST_ROWS ? LEAST_ROWS : ELEMENTS / k;
     float *c = p.gram->xx + p.group * k_gram_size(k);
     float *factor = mem_alloc((size_t)k_gram_size(k) * sizeof *factor);
     if (k_rounding_moments(k, p.gram->columns, p.gram->x + p.group * k, p.bias != NULL, c)
         && k_rounding_factor(k, c, factor))
         for (int64_t done = 0, n; done < rows; done += n) {
-            n = rows - done < ROWS ? rows - done : ROWS;
+            n = rows - done < most ? rows - done : most;
             p.channel = p.group * rows + done;
             round_rows(&p, n, factor, scratch);
             arena_reset(scratch);
