@@ -22,7 +22,8 @@ struct means; /* of the channels of layers' inputs */
 struct means *means_watch(const struct model *m, const struct placement *p, int samples, int jobs,
                           struct arena *a, struct tap *tap);
 /* Gives layers of the annotated and solved model new biases, where they have one and a float
- * weight, by the means that a run has brought. */
+ * weight, by the means that a run has brought. Not ConvTranspose, of whose weight each output sees
+ * another part. */
 void shift_biases(struct model *m, const struct placement *p, const struct means *means);
 
 #endif

@@ -28,15 +28,15 @@ struct setting {
     struct dataset *data;
 };
 
-static struct setting setting_new(void)
+static struct setting setting_of(const char *text, const char *target, int layers)
 {
-    struct setting s = {.m = text_model(source)};
+    struct setting s = {.m = text_model(text)};
     struct err err = {0};
     struct dataset_options o = {.path = "random", .samples = SAMPLES};
     s.data = dataset_open(s.m->graph, &o, &err);
     assert_non_null(s.data);
-    assert_int_equal(place_model(s.m, target_find("onnxruntime"), NULL, &s.a, &s.p, &err), 0);
-    assert_int_equal(s.p.n_layer, 2);
+    assert_int_equal(place_model(s.m, target_find(target), NULL, &s.a, &s.p, &err), 0);
+    assert_int_equal(s.p.n_layer, layers);
     for (int i = 0; i < s.p.n_layer; i++) {
         struct quant *q = qlayer_weight(&s.p.layer[i])->quant;
         q->n = qlayer_channels(&s.p.layer[i]);
@@ -46,6 +46,11 @@ static struct setting setting_new(void)
             q->scale[k] = 0.3f; /* coarse, so that there is much to shift */
     }
     return s;
+}
+
+static struct setting setting_new(void)
+{
+    return setting_of(source, "onnxruntime", 2);
 }
 
 static void setting_close(struct setting *s)
@@ -105,6 +110,20 @@ static void test_mean(void **state)
     setting_close(&s);
 }
 
+/* An output sees a quarter of the weight: the sum of all says nothing. */
+static void test_transposed(void **state)
+{
+    (void)state;
+    struct setting s = setting_of("ir 8 opset 13 g (float[1,4,5,5] x) => (float[1,3,10,10] y)"
+                                  "<float[4,3,2,2] w = random(1), float[3] b = random(2)>"
+                                  "{ r = Relu(x) y = ConvTranspose <strides = [2,2]> (r, w, b) }",
+                                  "openvino", 1);
+    const struct tensor *old = qlayer_bias(&s.p.layer[0])->constant;
+    shift(&s, 1);
+    assert_ptr_equal(qlayer_bias(&s.p.layer[0])->constant, old);
+    setting_close(&s);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -122,6 +141,8 @@ static void test_threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mean), cmocka_unit_test(test_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mean),
+                                       cmocka_unit_test(test_transposed),
+                                       cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests_name("shift", tests, NULL, NULL);
 }
