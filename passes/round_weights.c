@@ -66,7 +66,8 @@ static void add_to_bias(const struct rows *p, const struct k_rounding *r)
     }
 }
 
-/* Gathered, rounded, put back as values on the grid. */
+/* Gathered, rounded, put back as values on the grid. What a row has is equally far apart, as it is
+ * not in a ConvTranspose. */
 static void round_rows(const struct rows *p, int64_t rows, const float *factor, struct arena *a)
 {
     const struct qlayer *l = p->layer;
@@ -74,18 +75,22 @@ static void round_rows(const struct rows *p, int64_t rows, const float *factor, 
     int64_t k = p->gram->k;
     float *row = NEW_BUFFER(a, rows * k, float), *q = NEW_BUFFER(a, rows * k, float);
     float *scale = NEW_ARRAY(a, rows, float);
+    int64_t step = k > 1 ? qlayer_weight_at(l, 0, 1) - qlayer_weight_at(l, 0, 0) : 1;
     for (int64_t o = 0; o < rows; o++) {
+        const float *from = tensor_f32(w->constant) + qlayer_weight_at(l, p->channel + o, 0);
         scale[o] = w->quant->scale[w->quant->n == 1 ? 0 : p->channel + o];
         for (int64_t i = 0; i < k; i++)
-            row[o * k + i] = tensor_f32(w->constant)[qlayer_weight_at(l, p->channel + o, i)];
+            row[o * k + i] = from[i * step];
     }
     struct k_rounding r = {rows, k, row, scale, (float)quant_min(&w->quant->type),
                            (float)quant_max(&w->quant->type),
                            p->gram->xx + p->group * k_gram_size(k), factor, q};
     k_rounding_solve(&r, NEW_BUFFER(a, k_rounding_scratch(rows, k), float));
-    for (int64_t o = 0; o < rows; o++)
+    for (int64_t o = 0; o < rows; o++) {
+        float *to = p->to + qlayer_weight_at(l, p->channel + o, 0);
         for (int64_t i = 0; i < k; i++)
-            p->to[qlayer_weight_at(l, p->channel + o, i)] = q[o * k + i] * scale[o];
+            to[i * step] = q[o * k + i] * scale[o];
+    }
     if (p->bias)
         add_to_bias(p, &r);
 }
