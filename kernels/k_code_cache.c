@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * k_code_cache: a table that is searched from end to end: making code costs a thousand times that.
+ * What makes room is drawn by lot. Samples of many shapes go through a network in turns, so that the
+ * code which was taken longest ago is the one that is wanted next.
  */
 #include "k_code_cache.h"
 
@@ -14,9 +16,7 @@ static struct slot {
     size_t n;
     struct k_code code; /* primitive NULL: the slot is free */
     int users;
-    unsigned long used; /* when it was last taken */
 } slots[SLOTS];
-static unsigned long now;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 bool k_code_take(const void *key, size_t n, struct k_code *code)
@@ -28,7 +28,6 @@ bool k_code_take(const void *key, size_t n, struct k_code *code)
         if (!s->code.primitive || s->n != n || memcmp(s->key, key, n))
             continue;
         s->users++;
-        s->used = ++now;
         *code = s->code;
         found = true;
     }
@@ -36,18 +35,22 @@ bool k_code_take(const void *key, size_t n, struct k_code *code)
     return found;
 }
 
-/* A free slot, or the one that has been without users longest; NULL: all are in use. */
+/* A free slot, or one without users; NULL: all are in use. */
 static struct slot *slot_for_new(void)
 {
-    struct slot *oldest = NULL;
+    static unsigned random = 1;
+    int free = 0;
     for (int i = 0; i < SLOTS; i++) {
-        struct slot *s = &slots[i];
-        if (!s->code.primitive)
-            return s;
-        if (!s->users && (!oldest || s->used < oldest->used))
-            oldest = s;
+        if (!slots[i].code.primitive)
+            return &slots[i];
+        free += !slots[i].users;
     }
-    return oldest;
+    random = random * 1664525u + 1013904223u;
+    int which = free ? (int)((random >> 8) % (unsigned)free) : -1;
+    for (int i = 0; i < SLOTS && which >= 0; i++)
+        if (!slots[i].users && !which--)
+            return &slots[i];
+    return NULL;
 }
 
 struct k_code k_code_keep(const void *key, size_t n, const struct k_code *code)
@@ -61,7 +64,6 @@ struct k_code k_code_keep(const void *key, size_t n, const struct k_code *code)
         s->n = n;
         s->code = *code;
         s->users = 1;
-        s->used = ++now;
     }
     pthread_mutex_unlock(&lock);
     return gone;

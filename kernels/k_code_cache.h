@@ -4,7 +4,7 @@
  *
  * A model is planned many times while it is quantized, mostly with the same convolutions, and
  * making their code costs as much as running it a few times. Code may have many users at a time;
- * what has none is kept for the next one, the latest 256 pieces at most. Safe from several threads.
+ * what has none is kept for the next one, 256 pieces at most. Safe from several threads.
  */
 #ifndef K_CODE_CACHE_H
 #define K_CODE_CACHE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_code_cache: what is kept is found again, in use it stays, and the oldest makes room.
+ * k_code_cache: what is kept is found again, in use it stays, what is not may have to make room,
+ * and of more than there is room for some is found again in the next turn.
  */
 #include "k_code_cache.h"
 
@@ -8,7 +9,7 @@
 
 enum { MANY = 300, SLOTS = 256 };
 
-static char made[MANY + 1]; /* addresses that stand for code */
+static char made[2 * MANY + 1]; /* addresses that stand for code */
 
 static struct k_code code_of(int i)
 {
@@ -48,17 +49,32 @@ static void test_cache(void **state)
     assert_true(k_code_leave(&more));
     for (int i = 0; i < SLOTS; i++)
         leave(i);
-    assert_true(take(0)); /* the latest now, and in use */
-    assert_int_equal(keep(SLOTS), 1);
-    assert_false(take(1));
-    assert_true(take(2));
-    leave(2);
-    assert_int_equal(keep(SLOTS + 1), 3);
-    assert_true(take(0) && take(SLOTS));
+    assert_true(take(0)); /* in use */
+    int gone = keep(SLOTS), next = keep(SLOTS + 1);
+    assert_true(gone > 0 && gone < SLOTS && next > 0 && next < SLOTS && next != gone);
+    assert_false(take(gone) || take(next));
+    assert_true(take(0) && take(SLOTS) && take(SLOTS + 1));
+}
+
+/* As samples of many shapes do it: one after the other, again and again. */
+static void test_turns(void **state)
+{
+    (void)state;
+    int found = 0;
+    for (int turn = 0; turn < 10; turn++)
+        for (int i = 0; i < MANY; i++) {
+            int item = MANY + 1 + i;
+            if (take(item))
+                found++;
+            else
+                keep(item);
+            leave(item);
+        }
+    assert_in_range(found, 10 * MANY / 2, 9 * MANY);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cache)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cache), cmocka_unit_test(test_turns)};
     return cmocka_run_group_tests_name("code cache", tests, NULL, NULL);
 }
