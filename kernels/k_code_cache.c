@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * k_code_cache: a table that is searched from end to end: making code costs a thousand times that.
- * What makes room is drawn by lot. Samples of many shapes go through a network in turns, so that the
- * code which was taken longest ago is the one that is wanted next.
+ * What makes room is drawn by lot. Samples of many shapes go through a network in turns, so that
+ * the code which was taken longest ago is the one that is wanted next.
  */
 #include "k_code_cache.h"
 

@@ -26,18 +26,32 @@ static const struct value *only_input(const struct node *n)
     return only;
 }
 
-static bool lowers_rank(const struct value *from, const struct value *to)
+/* Has it a lower rank, or another number of elements? */
+static bool is_reshaped(const struct value *from, const struct value *to)
 {
-    return from->type.shape.rank > to->type.shape.rank;
+    const struct shape *a = &from->type.shape, *b = &to->type.shape;
+    return a->rank > b->rank
+        || (shape_known(a) && shape_known(b) && shape_count(a) != shape_count(b));
+}
+
+/* budget: values that may be looked at: joins of joins double the paths. */
+static bool is_extreme(const struct value *v, int *budget)
+{
+    for (; v && v->def && (*budget)--; v = only_input(v->def)) {
+        const struct node *n = v->def;
+        const struct value *from = only_input(n);
+        if (gives_extremes(n))
+            return true;
+        for (int i = 0; i < n->n_in && n->op == OP_Concat; i++)
+            if (is_extreme(node_input(n, i), budget))
+                return true;
+        if (op_table[n->op].role == ROLE_WEIGHTED || (from && is_reshaped(from, v)))
+            return false;
+    }
+    return *budget < 0;
 }
 
 bool value_is_extreme(const struct value *v)
 {
-    while (v && v->def && !gives_extremes(v->def)) {
-        const struct value *from = only_input(v->def);
-        if (!from || op_table[v->def->op].role == ROLE_WEIGHTED || lowers_rank(from, v))
-            return false;
-        v = from;
-    }
-    return v && v->def;
+    return is_extreme(v, &(int){1000});
 }

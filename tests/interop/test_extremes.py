@@ -21,6 +21,9 @@ CASES = {
         "Mul", net.node("GlobalMaxPool", x), net.constant(0.7, np.float32))), True),
     "turned": (lambda net, x: net.node("ReduceMax", net.node("Transpose", x, perm=[0, 2, 3, 1]),
                                        axes=[1, 2], keepdims=0), True),
+    "joined": (lambda net, x: net.node(
+        "Concat", *(net.node(kind, net.node("Split", x, outputs=2, axis=1)[i], axes=AXES)
+                    for i, kind in enumerate(("ReduceMean", "ReduceMax"))), axis=1), True),
     "flat": (lambda net, x: net.node("Flatten", net.node("GlobalMaxPool", x)), False),
     "mean": (lambda net, x: net.node("ReduceMean", x, axes=AXES, keepdims=0), False),
     "two": (lambda net, x: net.node("Add", net.node("GlobalMaxPool", x),
@@ -69,7 +72,7 @@ class Extremes(unittest.TestCase):
         recipe = self.directory / "recipe.yaml"
         recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
                           "    wrong-extremes: false\n")
-        for case in "max", "min", "max_kept", "pool", "turned":
+        for case in "max", "min", "max_kept", "pool", "turned", "joined":
             with self.subTest(case):
                 apart, layers = self.quantize(case, "--recipe", recipe)
                 self.assertEqual([layer.get("reason") for layer in layers], [None, None])
