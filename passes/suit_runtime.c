@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * suit-runtime: what ONNX Runtime would do with a lowered model that is not meant.
+ * suit-runtime: what a runtime would do with a lowered model that is not meant.
  *
- * It quantizes by itself, with one scale, the constant weight of a float layer whose input and
- * output are quantized. And it gives each reader of a DequantizeLinear one of its own, so that it
- * finds no x * Sigmoid(x), which it has a kernel for:
+ * ONNX Runtime quantizes by itself, with one scale, the constant weight of a float layer whose
+ * input and output are quantized. And it gives each reader of a DequantizeLinear one of its own, so
+ * that it finds no x * Sigmoid(x), which it has a kernel for:
  *
  *     Conv(x, w)      =>  Conv(Clip(x), w)                        w float, x dequantized
  *     x * Sigmoid(x)  =>  com.microsoft.QuickGelu(x), alpha = 1   x dequantized
  *
  * The limits of the Clip lie a step outside of what codes stand for: it changes no number, and the
  * runtime looks no further.
+ *
+ * OpenVINO moves quantizers in front of a Concat, as if it joined channels. Where it joins
+ * something else it does not load a matrix product behind it, and runs a convolution in float:
+ *
+ *     QuantizeLinear(Concat(a, b))  =>  QuantizeLinear(Max(Concat(a, b), lo))
+ *
+ * with lo a step below what codes stand for.
  */
 #include "op.h"
 #include "pass.h"
@@ -33,21 +40,85 @@ static const struct node *dequantize_before(const struct value *v)
     return n;
 }
 
+/* A step below and one above what the codes of a QuantizeLinear or DequantizeLinear stand for;
+ * false: they are not known. */
+static bool find_limits(const struct node *n, double *lo, double *hi)
+{
+    const struct tensor *scale = node_constant(n, 1), *zero = node_constant(n, 2);
+    if (!scale || !zero || tensor_count(scale) != 1 || !dtype_info(zero->dtype)->is_integer)
+        return false;
+    double s = tensor_get(scale, 0), z = tensor_get(zero, 0);
+    const struct dtype_info *codes = dtype_info(zero->dtype);
+    *lo = ((double)codes->min - z - 1) * s;
+    *hi = ((double)codes->max - z + 1) * s;
+    return true;
+}
+
 /* v across a Clip in front of node n; NULL: the limits of its codes are not known. */
 static struct value *clip_codes(const struct value *v, struct node *n)
 {
     const struct node *dq = dequantize_before(v);
-    const struct tensor *scale = dq ? node_constant(dq, 1) : NULL;
-    const struct tensor *zero = dq ? node_constant(dq, 2) : NULL;
-    if (!scale || !zero || tensor_count(scale) != 1 || !dtype_info(zero->dtype)->is_integer)
+    double lo, hi;
+    if (!dq || !find_limits(dq, &lo, &hi))
         return NULL;
-    double s = tensor_get(scale, 0), z = tensor_get(zero, 0);
-    const struct dtype_info *codes = dtype_info(zero->dtype);
     struct build at = build_before(n);
-    struct value *in[] = {(struct value *)v,
-                          scalar(&at, "least", ((double)codes->min - z - 1) * s),
-                          scalar(&at, "most", ((double)codes->max - z + 1) * s)};
+    struct value *in[] = {(struct value *)v, scalar(&at, "least", lo), scalar(&at, "most", hi)};
     return build_node(&at, OP_Clip, 3, in, 1)->out[0];
+}
+
+/* The Concat that a value comes from, with operators of one input between that keep its shape but
+ * for the order of axes (then *turned); NULL: it comes from none. */
+static const struct node *join_before(const struct value *v, bool *turned)
+{
+    const struct node *n = v->def;
+    for (*turned = false; n && n->op != OP_Concat; n = n->in[0].value->def) {
+        *turned |= n->op == OP_Transpose;
+        bool passes = n->op == OP_Transpose || n->op == OP_Relu || n->op == OP_Clip
+                   || n->op == OP_Identity;
+        if (!passes || !n->in[0].value)
+            return NULL;
+    }
+    return n;
+}
+
+/* The axis of channels of the layer that reads the codes, behind so many operators at most that
+ * only move them; -1: there is none, or several differ. */
+static int channel_axis(const struct value *codes, int most)
+{
+    int axis = -1, rank = codes->type.shape.rank;
+    value_each_use(codes, u) {
+        const struct node *n = u->user;
+        bool moves = n->op == OP_DequantizeLinear || op_table[n->op].role == ROLE_SAME;
+        int here = n->op == OP_Conv || n->op == OP_ConvTranspose ? 1
+                 : n->op == OP_MatMul || n->op == OP_Gemm        ? rank - 1
+                 : moves && most                                 ? channel_axis(n->out[0], most - 1)
+                                                                 : -1;
+        if (here < 0 || (axis >= 0 && here != axis))
+            return -1;
+        axis = here;
+    }
+    return axis;
+}
+
+/* Puts a Max in front of a QuantizeLinear that would be moved; how many. */
+static int hold_quantizer(struct node *n)
+{
+    bool turned;
+    double lo, hi;
+    const struct value *x = node_input(n, 0);
+    const struct node *join = n->op == OP_QuantizeLinear && x ? join_before(x, &turned) : NULL;
+    if (!join || x->type.shape.rank < 0 || !find_limits(n, &lo, &hi))
+        return 0;
+    int64_t axis = node_int(join, "axis", 0);
+    axis += axis < 0 ? x->type.shape.rank : 0;
+    if (!turned && axis == channel_axis(n->out[0], 8))
+        return 0;
+    struct build at = build_before(n);
+    struct value *in[] = {(struct value *)x, scalar(&at, "least", lo)};
+    struct value *max = build_node(&at, OP_Max, 2, in, 1)->out[0];
+    max->type = x->type;
+    node_set_input(n, 0, max);
+    return 1;
 }
 
 /* The Sigmoid of n = x * Sigmoid(x), where x comes out of a DequantizeLinear and goes nowhere else;
@@ -85,8 +156,17 @@ static void write_gelu(struct node *n, struct node *sigmoid)
         model_set_opset(m, gelu->domain, 1);
 }
 
-/* Changes: Clip and QuickGelu nodes. */
-static int suit_graph(struct graph *g)
+/* For OpenVINO; changes: Max nodes. */
+static int hold_quantizers(struct graph *g)
+{
+    int changes = 0;
+    graph_each(g, n)
+        changes += hold_quantizer(n);
+    return changes;
+}
+
+/* For ONNX Runtime; changes: Clip and QuickGelu nodes. */
+static int keep_floats(struct graph *g)
 {
     int changes = 0;
     graph_each(g, n) {
@@ -107,17 +187,20 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     int n_graphs, changes = 0;
     (void)err;
-    if (!ctx->target || !ctx->target->rounds_floats)
+    if (!ctx->target)
         return 0;
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
-    for (int i = 0; i < n_graphs; i++)
-        changes += suit_graph(graph[i]);
+    for (int i = 0; i < n_graphs; i++) {
+        changes += ctx->target->rounds_floats ? keep_floats(graph[i]) : 0;
+        changes += ctx->target->moves_quantizers ? hold_quantizers(graph[i]) : 0;
+    }
     return changes;
 }
 
 const struct pass pass_suit_runtime = {
     .name = "suit-runtime",
-    .summary = "keep ONNX Runtime from rounding float layers and from parting x * Sigmoid(x)",
+    .summary = "keep ONNX Runtime from rounding float layers and from parting x * Sigmoid(x), and "
+               "OpenVINO from moving quantizers where it must not",
     .needs = FACT_TYPES,
     .breaks = FACT_TYPES,
     .run = run,

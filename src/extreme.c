@@ -6,9 +6,13 @@
 
 #include "op.h"
 
-static bool gives_extremes(const struct node *n)
+static bool gives_extremes(const struct node *n, bool or_sums)
 {
-    return n->op == OP_ReduceMax || n->op == OP_ReduceMin || n->op == OP_GlobalMaxPool;
+    switch (n->op) {
+    case OP_ReduceMax: case OP_ReduceMin: case OP_GlobalMaxPool: return true;
+    case OP_ReduceSum: case OP_ReduceProd: return or_sums;
+    default: return false;
+    }
 }
 
 /* The only input that is no constant; NULL: there are others, or none. */
@@ -35,15 +39,15 @@ static bool is_reshaped(const struct value *from, const struct value *to)
 }
 
 /* budget: values that may be looked at: joins of joins double the paths. */
-static bool is_extreme(const struct value *v, int *budget)
+static bool is_extreme(const struct value *v, bool or_sum, int *budget)
 {
     for (; v && v->def && (*budget)--; v = only_input(v->def)) {
         const struct node *n = v->def;
         const struct value *from = only_input(n);
-        if (gives_extremes(n))
+        if (gives_extremes(n, or_sum))
             return true;
         for (int i = 0; i < n->n_in && n->op == OP_Concat; i++)
-            if (is_extreme(node_input(n, i), budget))
+            if (is_extreme(node_input(n, i), or_sum, budget))
                 return true;
         if (op_table[n->op].role == ROLE_WEIGHTED || (from && is_reshaped(from, v)))
             return false;
@@ -51,7 +55,7 @@ static bool is_extreme(const struct value *v, int *budget)
     return *budget < 0;
 }
 
-bool value_is_extreme(const struct value *v)
+bool value_is_extreme(const struct value *v, bool or_sum)
 {
-    return is_extreme(v, &(int){1000});
+    return is_extreme(v, or_sum, &(int){1000});
 }

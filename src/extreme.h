@@ -14,7 +14,7 @@
 #include "graph.h"
 
 /* Is it one of them, or made of one alone, or joined with others, with neither a layer nor a change
- * of the number of elements, nor a lower rank, between? */
-bool value_is_extreme(const struct value *v);
+ * of the number of elements, nor a lower rank, between? or_sum: or a ReduceSum or ReduceProd? */
+bool value_is_extreme(const struct value *v, bool or_sum);
 
 #endif

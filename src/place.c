@@ -194,8 +194,8 @@ static const char *reason_against(const struct place *p, const struct node *n)
     if (node_input(n, 1 - ow.slot)->constant)
         return "its input is a constant";
     if (p->target->wrong_extremes && p->target->inputs == INPUTS_CALIBRATED
-        && !p->rule[n->id].weights_only && value_is_extreme(node_input(n, 1 - ow.slot)))
-        return "the runtime would compute the maxima or minima that it reads wrongly";
+        && !p->rule[n->id].weights_only && value_is_extreme(node_input(n, 1 - ow.slot), true))
+        return "the runtime would compute the maxima, minima or sums that it reads wrongly";
     if (p->may_leave && (reason = reason_to_leave(p, n)))
         return reason;
     if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))

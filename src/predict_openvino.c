@@ -19,6 +19,7 @@ struct arrival { /* what comes to a layer */
     bool signed_join;      /* int8 codes went through a Concat */
     bool wide;             /* 16-bit codes: the plugin leaves such pairs out */
     bool extreme;          /* maxima or minima were quantized */
+    bool across;           /* a Concat of something else than the layer's channels was */
 };
 
 /* What a search may look at: joins of joins double the paths, and nobody quantizes far away. */
@@ -36,6 +37,14 @@ static bool same_constants(const struct tensor *a, const struct tensor *b)
            && tensor_get(a, 0) == tensor_get(b, 0);
 }
 
+static bool joins_channels(const struct search *s, const struct node *concat)
+{
+    int rank = concat->out[0]->type.shape.rank;
+    int64_t axis = node_int(concat, "axis", 0);
+    bool conv = s->layer->op == OP_Conv || s->layer->op == OP_ConvTranspose;
+    return rank < 0 || (axis < 0 ? axis + rank : axis) == (conv ? 1 : rank - 1);
+}
+
 /* Codes stay codes in a Concat; with other scales they are dequantized channel by channel. */
 static struct arrival join(struct search *s, const struct node *concat)
 {
@@ -47,6 +56,7 @@ static struct arrival join(struct search *s, const struct node *concat)
         a.per_channel = a.per_channel
                         || (i && !same_constants(a.codes.scale, all.codes.scale));
         a.per_channel = a.per_channel || all.per_channel;
+        a.across = a.across || all.across || !joins_channels(s, concat);
         a.signed_join = a.signed_join || all.signed_join || a.codes.dtype == DTYPE_I8;
         all = a;
     }
@@ -130,7 +140,8 @@ static struct arrival find_arrival(struct search *s, const struct value *v)
     const struct value *from = quantized_by(v->def);
     const struct node *concat = value_def(from, OP_Concat);
     a.signed_join = concat && join(s, concat).signed_join;
-    a.extreme = from && !from->constant && value_is_extreme(from);
+    a.across = concat && !joins_channels(s, concat);
+    a.extreme = from && !from->constant && value_is_extreme(from, false);
     a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;
     if (!codes_are_8bit(&a.codes))
         a.codes.node = NULL;
@@ -208,6 +219,8 @@ static struct judgement judge_conv(const struct node *n)
         return JUDGE(FLOAT, why);
     if (!scales_on_axis(n, &w))
         return JUDGE(FLOAT, "the weight's scales are not on the axis of output channels");
+    if (x.across)
+        return JUDGE(FLOAT, "a Concat of something else than channels comes in");
     if (x.per_channel && !is_depthwise(n))
         return JUDGE(FLOAT, "its input has a scale per channel");
     return JUDGE(INTEGER, "");
@@ -282,6 +295,8 @@ static struct judgement judge_product(const struct node *n)
     }
     if (x.codes.n_scales > 1 && !x.per_channel)
         return JUDGE(FAILS, "its input has a vector of equal scales");
+    if (x.across)
+        return JUDGE(FAILS, "a Concat of something else than channels comes in");
     if (why)
         return weight_alone(&w, why);
     if (w.block)

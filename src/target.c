@@ -83,6 +83,7 @@ const struct target target_table[N_TARGETS] = {
         .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
         .add_is_bias = true,
         .wrong_extremes = true,
+        .moves_quantizers = true,
         .only_rows = true,
         .opset = 13,
         .formats = "qdq,fakequantize,dynamic,dq",

@@ -36,6 +36,7 @@ const struct target_field target_field_table[] = {
     FIELD("pad-channels", FIELD_BOOL, pad_channels),
     FIELD("no-signed-sums", FIELD_BOOL, no_signed_sums),
     FIELD("wrong-extremes", FIELD_BOOL, wrong_extremes),
+    FIELD("moves-quantizers", FIELD_BOOL, moves_quantizers),
     FIELD("recurrent-weights", FIELD_BOOL, recurrent_weights),
     FIELD("only-tokens", FIELD_BOOL, only_rows),
     FIELD("skip-branch", FIELD_BOOL, skip_branch),

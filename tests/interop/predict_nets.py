@@ -263,6 +263,18 @@ net("unsigned Concat", 1, 8, 10, 10)(lambda n: n.end(n.conv(
 net("unsigned Concat of two scales", 1, 8, 10, 10)(lambda n: n.end(n.conv(
     n.op("Concat", n.pair(), n.pair(n.op("Sin", "x"), 0.03), axis=1), n_in=16)))
 
+for axis in (0, 2, 3):
+    net(f"Concat of axis {axis}, quantized", 1, 8, 10, 10)(lambda n, axis=axis: n.end(n.conv(
+        n.pair(n.op("Concat", "x", n.op("Sin", "x"), axis=axis)))))
+    net(f"quantized Concat of axis {axis}", 1, 8, 10, 10)(lambda n, axis=axis: n.end(n.conv(
+        n.op("Concat", n.pair(), n.pair(n.op("Sin", "x")), axis=axis))))
+for axis in (0, 1, 2):
+    rows(f"Concat of axis {axis} of rows, quantized", lambda n, axis=axis: n.op(
+        "MatMul", n.pair(n.op("Concat", "x", n.op("Sin", "x"), axis=axis)),
+        n.weight(32 if axis == 2 else 16, 12, axis=1)[0]), shape=(2, 3, 16))
+rows("Concat of rows, quantized", lambda n: n.op(
+    "Gemm", n.pair(n.op("Concat", "x", n.op("Sin", "x"), axis=0)), n.weight(16, 12, axis=1)[0]))
+
 # What stands between the quantization and a convolution
 BETWEEN = {
     "MaxPool": lambda n, x: n.op("MaxPool", x, kernel_shape=[2, 2]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Maxima and minima for OpenVINO: what reads them stays float where it would round them wrongly."""
+"""Maxima, minima, sums for OpenVINO: what reads them stays float where it rounds them wrongly."""
 import json
 import pathlib
 import tempfile
@@ -9,7 +9,7 @@ import numpy as np
 import quern
 from quern import Net
 
-WRONG = "the runtime would compute the maxima or minima that it reads wrongly"
+WRONG = "the runtime would compute the maxima, minima or sums that it reads wrongly"
 AXES = [2, 3]
 # What stands between a convolution and the layer of 12 channels behind it; does that stay float?
 CASES = {
@@ -25,6 +25,8 @@ CASES = {
         "Concat", *(net.node(kind, net.node("Split", x, outputs=2, axis=1)[i], axes=AXES)
                     for i, kind in enumerate(("ReduceMean", "ReduceMax"))), axis=1), True),
     "flat": (lambda net, x: net.node("Flatten", net.node("GlobalMaxPool", x)), False),
+    "sum": (lambda net, x: net.node("ReduceSum", x, net.constant([3], np.int64)), True),
+    "product": (lambda net, x: net.node("ReduceProd", net.node("Sigmoid", x), axes=[3]), True),
     "mean": (lambda net, x: net.node("ReduceMean", x, axes=AXES, keepdims=0), False),
     "two": (lambda net, x: net.node("Add", net.node("GlobalMaxPool", x),
                                     net.node("GlobalAveragePool", x)), False),
@@ -38,7 +40,7 @@ def network(between):
     flat = any(node.op_type == "Flatten" or any(a.name == "keepdims" for a in node.attribute)
                for node in net.nodes)
     net.output(net.node("MatMul", x, net.weight(12, 10, scale=0.3)) if flat else
-               net.node("Conv", x, net.weight(10, 12, 1, 1)))
+               net.node("Conv", x, net.weight(10, 12, 3, 3), net.bias(10), pads=[1, 1, 1, 1]))
     return net
 
 
@@ -72,7 +74,7 @@ class Extremes(unittest.TestCase):
         recipe = self.directory / "recipe.yaml"
         recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
                           "    wrong-extremes: false\n")
-        for case in "max", "min", "max_kept", "pool", "turned", "joined":
+        for case in "max", "min", "max_kept", "pool", "turned", "joined", "sum", "product":
             with self.subTest(case):
                 apart, layers = self.quantize(case, "--recipe", recipe)
                 self.assertEqual([layer.get("reason") for layer in layers], [None, None])

@@ -58,3 +58,26 @@ g (uint8[1,2,4,4] x) => (uint8[1,2,4,4] y)
 <float s = {0.5}, uint8 z = {10}, float[2,2,1,1] w = {1, 0.5, -1, 0.25}>
 { d = DequantizeLinear(x, s, z) c = Conv(d, w) y = QuantizeLinear(c, s, z) }
 expect { d = DequantizeLinear(x, s, z) c = Conv(d, w) y = QuantizeLinear(c, s, z) }
+
+# OpenVINO would take channels for what a Concat joins, and its quantizer does not come to it
+run suit-runtime
+target openvino
+g (float[2,3,4] x, float[2,3,4] u) => (float[2,6,2] y, float[2,3,2] z)
+<float s = {0.5}, uint8 zero = {10}, float[4,2] w = random(1), float[8,2] v = random(2)>
+{ a = Concat <axis = 1> (x, u) r = Relu(a) q = QuantizeLinear(r, s, zero)
+  d = DequantizeLinear(q, s, zero) y = MatMul(d, w)
+  b = Concat <axis = -1> (x, u) p = QuantizeLinear(b, s, zero)
+  e = DequantizeLinear(p, s, zero) z = MatMul(e, v) }
+expect <float q_least = {-5.5}>
+{
+  float[2,6,4]  a = Concat(x, u) <axis = 1>
+  float[2,6,4]  r = Relu(a)
+  float[2,6,4]  q_Max_out = Max(r, q_least)
+  uint8[2,6,4]  q = QuantizeLinear(q_Max_out, s, zero)
+  float[2,6,4]  d = DequantizeLinear(q, s, zero)
+  float[2,6,2]  y = MatMul(d, w)
+  float[2,3,8]  b = Concat(x, u) <axis = -1>
+  uint8[2,3,8]  p = QuantizeLinear(b, s, zero)
+  float[2,3,8]  e = DequantizeLinear(p, s, zero)
+  float[2,3,2]  z = MatMul(e, v)
+}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Concat of something else than channels in front of a layer, for OpenVINO: it loads and runs in
+integers, as quern simulates it."""
+import itertools
+import pathlib
+import tempfile
+import unittest
+
+import numpy as np
+import quern
+from quern import Net
+
+BETWEEN = {
+    "nothing": lambda net, x: x,
+    "relu": lambda net, x: net.node("Relu", x),
+    "turn": lambda net, x: net.node("Transpose", net.node("Transpose", x, perm=[1, 0, 2]),
+                                    perm=[1, 0, 2]),
+    "slice": lambda net, x: net.node("Slice", x, net.constant([1], np.int64),
+                                     net.constant([9], np.int64), net.constant([1], np.int64)),
+}
+
+
+def products(axis, between):
+    net = Net(5)
+    x, y = net.input(2, 6, 16), net.input(2, 6, 16)
+    x = BETWEEN[between](net, net.node("Concat", x, net.node("Sigmoid", y), axis=axis))
+    net.output(net.node("Add", net.node("MatMul", x, net.weight(32 if axis % 3 == 2 else 16, 10)),
+                        net.bias(10)))
+    return net
+
+
+def convolutions(axis):
+    net = Net(5)
+    x = net.node("Conv", net.input(1, 8, 9, 7), net.weight(12, 8, 3, 3), pads=[1, 1, 1, 1])
+    x = net.node("Concat", x, net.node("Sigmoid", x), axis=axis)
+    net.output(net.node("Conv", x, net.weight(10, 24 if axis == 1 else 12, 3, 3), net.bias(10)))
+    return net
+
+
+class ConcatAxes(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def quantize(self, net, *options):
+        """The model in OpenVINO, and how far it is from the simulation."""
+        path, samples = net.save(self.directory / "float.onnx"), net.samples(4)
+        data, out = self.directory / "data", self.directory / "int8.onnx"
+        if not data.exists():
+            quern.write_samples(data, samples)
+        quern.run("quantize", path, "--data", data, "-o", out, *options)
+        model = quern.OpenVino(out)
+        apart = [quern.relative_difference(ours[key], theirs[key]) for ours, theirs in
+                 zip(quern.simulate(out, data), model(samples), strict=True) for key in ours]
+        return model, max(apart)
+
+    def check(self, net, kind, count, format):
+        model, apart = self.quantize(net, "--target", "openvino", "--format", format)
+        self.assertEqual(model.layers(), {(kind, "integer"): count})
+        self.assertLess(apart, 0.02)
+
+    def test_the_rule_is_needed(self):
+        """Without it OpenVINO does not load a product. (Where this fails it does.)"""
+        recipe = self.directory / "recipe.yaml"
+        recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
+                          "    moves-quantizers: false\n")
+        with self.assertRaises(RuntimeError):
+            self.quantize(products(1, "nothing"), "--recipe", recipe)
+
+    def test_a_convolution_without_the_rule(self):
+        recipe = self.directory / "recipe.yaml"
+        recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
+                          "    moves-quantizers: false\n")
+        model, _ = self.quantize(convolutions(2), "--recipe", recipe)
+        self.assertEqual(model.layers()["Convolution", "float"], 1)
+
+
+for axis, between, format in itertools.product((0, 1, 2, -1), BETWEEN, ("qdq", "fakequantize")):
+    setattr(ConcatAxes, f"test_product_{axis}_{between}_{format}".replace("-", "minus"),
+            lambda self, axis=axis, between=between, format=format:
+            self.check(products(axis, between), "FullyConnected", 1, format))
+for axis, format in itertools.product((1, 2, 3), ("qdq", "fakequantize")):
+    setattr(ConcatAxes, f"test_convolution_{axis}_{format}",
+            lambda self, axis=axis, format=format:
+            self.check(convolutions(axis), "Convolution", 2, format))
+
+if __name__ == "__main__":
+    unittest.main()
