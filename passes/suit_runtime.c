@@ -82,16 +82,17 @@ static const struct node *join_before(const struct value *v, bool *turned)
 }
 
 /* The axis of channels of the layer that reads the codes, behind so many operators at most that
- * only move them; -1: there is none, or several differ. */
+ * leave axes where they are; -1: there is none, or several differ. */
 static int channel_axis(const struct value *codes, int most)
 {
     int axis = -1, rank = codes->type.shape.rank;
     value_each_use(codes, u) {
         const struct node *n = u->user;
-        bool moves = n->op == OP_DequantizeLinear || op_table[n->op].role == ROLE_SAME;
+        bool keeps = n->op == OP_DequantizeLinear || n->op == OP_MaxPool || n->op == OP_Slice
+                  || n->op == OP_Identity;
         int here = n->op == OP_Conv || n->op == OP_ConvTranspose ? 1
                  : n->op == OP_MatMul || n->op == OP_Gemm        ? rank - 1
-                 : moves && most                                 ? channel_axis(n->out[0], most - 1)
+                 : keeps && most                                 ? channel_axis(n->out[0], most - 1)
                                                                  : -1;
         if (here < 0 || (axis >= 0 && here != axis))
             return -1;
@@ -199,8 +200,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 
 const struct pass pass_suit_runtime = {
     .name = "suit-runtime",
-    .summary = "keep ONNX Runtime from rounding float layers and from parting x * Sigmoid(x), and "
-               "OpenVINO from moving quantizers where it must not",
+    .summary = "keep runtimes from rounding floats, parting gates and moving quantizers",
     .needs = FACT_TYPES,
     .breaks = FACT_TYPES,
     .run = run,
