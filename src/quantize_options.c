@@ -47,7 +47,7 @@ static const struct option quantize_rows[] = {
            "or asymmetric (default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
     OPTION(OPT_FLAG, 0, "fast", struct quantize_options, fast, NULL,
            "one run over the data and no search: ranges by min-max and weights rounded to nearest, "
-           "unless other options ask for more. A third of the time, and less accurate",
+           "unless other options ask for more. Less than half of the time, and less accurate",
            .recipe = true),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
            "how ranges are read from the data: one of 'quern list observers' (percentile=99.9 with "
