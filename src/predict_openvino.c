@@ -37,12 +37,15 @@ static bool same_constants(const struct tensor *a, const struct tensor *b)
            && tensor_get(a, 0) == tensor_get(b, 0);
 }
 
-static bool joins_channels(const struct search *s, const struct node *concat)
+/* Does it join something else than the layer's channels? A FakeQuantize does not mind. */
+static bool joins_across(const struct search *s, const struct node *concat,
+                         const struct codes_of *codes)
 {
     int rank = concat->out[0]->type.shape.rank;
     int64_t axis = node_int(concat, "axis", 0);
     bool conv = s->layer->op == OP_Conv || s->layer->op == OP_ConvTranspose;
-    return rank < 0 || (axis < 0 ? axis + rank : axis) == (conv ? 1 : rank - 1);
+    return rank >= 0 && (axis < 0 ? axis + rank : axis) != (conv ? 1 : rank - 1)
+        && codes->node->op != OP_FakeQuantize;
 }
 
 /* Codes stay codes in a Concat; with other scales they are dequantized channel by channel. */
@@ -56,7 +59,7 @@ static struct arrival join(struct search *s, const struct node *concat)
         a.per_channel = a.per_channel
                         || (i && !same_constants(a.codes.scale, all.codes.scale));
         a.per_channel = a.per_channel || all.per_channel;
-        a.across = a.across || all.across || !joins_channels(s, concat);
+        a.across = a.across || all.across || joins_across(s, concat, &a.codes);
         a.signed_join = a.signed_join || all.signed_join || a.codes.dtype == DTYPE_I8;
         all = a;
     }
@@ -140,7 +143,7 @@ static struct arrival find_arrival(struct search *s, const struct value *v)
     const struct value *from = quantized_by(v->def);
     const struct node *concat = value_def(from, OP_Concat);
     a.signed_join = concat && join(s, concat).signed_join;
-    a.across = concat && !joins_channels(s, concat);
+    a.across = concat && joins_across(s, concat, &a.codes);
     a.extreme = from && !from->constant && value_is_extreme(from, false);
     a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;
     if (!codes_are_8bit(&a.codes))

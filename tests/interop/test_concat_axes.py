@@ -2,7 +2,9 @@
 """A Concat of something else than channels in front of a layer, for OpenVINO: it loads and runs in
 integers, as quern simulates it."""
 import itertools
+import json
 import pathlib
+import shutil
 import tempfile
 import unittest
 
@@ -40,6 +42,7 @@ def convolutions(axis):
 class ConcatAxes(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.report = self.directory / "report.json"
 
     def quantize(self, net, *options):
         """The model in OpenVINO, and how far it is from the simulation."""
@@ -47,7 +50,7 @@ class ConcatAxes(unittest.TestCase):
         data, out = self.directory / "data", self.directory / "int8.onnx"
         if not data.exists():
             quern.write_samples(data, samples)
-        quern.run("quantize", path, "--data", data, "-o", out, *options)
+        quern.run("quantize", path, "--data", data, "-o", out, "--report", self.report, *options)
         model = quern.OpenVino(out)
         apart = [quern.relative_difference(ours[key], theirs[key]) for ours, theirs in
                  zip(quern.simulate(out, data), model(samples), strict=True) for key in ours]
@@ -56,22 +59,21 @@ class ConcatAxes(unittest.TestCase):
     def check(self, net, kind, count, format):
         model, apart = self.quantize(net, "--target", "openvino", "--format", format)
         self.assertEqual(model.layers(), {(kind, "integer"): count})
+        layers = json.loads(self.report.read_text())["layers"]
+        self.assertEqual([layer["runs"] for layer in layers], ["integer"] * count)
         self.assertLess(apart, 0.02)
 
     def test_the_rule_is_needed(self):
-        """Without it OpenVINO does not load a product. (Where this fails it does.)"""
-        recipe = self.directory / "recipe.yaml"
-        recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
-                          "    moves-quantizers: false\n")
-        with self.assertRaises(RuntimeError):
-            self.quantize(products(1, "nothing"), "--recipe", recipe)
-
-    def test_a_convolution_without_the_rule(self):
+        """Without it OpenVINO does not load a product, and a convolution is float. (Where this
+        fails they are not.)"""
         recipe = self.directory / "recipe.yaml"
         recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
                           "    moves-quantizers: false\n")
         model, _ = self.quantize(convolutions(2), "--recipe", recipe)
         self.assertEqual(model.layers()["Convolution", "float"], 1)
+        shutil.rmtree(self.directory / "data")
+        with self.assertRaises(RuntimeError):
+            self.quantize(products(1, "nothing"), "--recipe", recipe)
 
 
 for axis, between, format in itertools.product((0, 1, 2, -1), BETWEEN, ("qdq", "fakequantize")):
