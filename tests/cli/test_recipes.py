@@ -159,7 +159,7 @@ class Recipes(cli.Case):
 
     def test_unset(self):
         """Flags, lists and passes to skip that the recipe sets."""
-        flags = "elementwise", "external-data", "requantize-rest"
+        flags = "elementwise", "external-data", "fast", "requantize-rest"
         recipe = self.recipe("".join(f"{flag}: true\n" for flag in flags)
                              + "skip: equalize\nskip-node: [first, second]\n")
         options = [f"--no-{flag}" for flag in flags] + ["--skip", "", "--no-skip-node"]
