@@ -55,16 +55,6 @@ struct pipeline {
     struct outcome before;
 };
 
-/* Is the name in a list "a,b,c"? */
-static bool list_has(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *s = list; s && *s; s += strcspn(s, ","), s += *s == ',')
-        if (strcspn(s, ",") == n && !memcmp(s, name, n))
-            return true;
-    return false;
-}
-
 static int count_nodes(const struct graph *g)
 {
     int count = 0;
@@ -185,7 +175,7 @@ static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *er
         g->options->record(g->options->record_data, p, changes, seconds, new_notes);
     pipeline_verify(g, p);
     const char *print = g->options->print_after;
-    if (print && (!strcmp(print, "all") || list_has(print, p->name)))
+    if (print && (!strcmp(print, "all") || str_list_has(print, p->name, ',')))
         model_print(m, stdout, &(struct print_options){0});
     return changes ? pipeline_check(g, p, err) : 0;
 }
@@ -232,7 +222,7 @@ int pass_run_all(const struct pass *const *passes, int n, struct model *m, struc
     const struct pass **list = NEW_ARRAY(&arena, n, const struct pass *);
     int kept = 0;
     for (int i = 0; i < n; i++)
-        if (list_has(o->skip, passes[i]->name))
+        if (str_list_has(o->skip, passes[i]->name, ','))
             log_debug("%-20s skipped", passes[i]->name);
         else
             list[kept++] = passes[i];

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_SAMPLES = 300, MIN_SQNR = 20, NEAR_SQNR = 5, ENOUGH_SQNR = 40 };
+enum { DEFAULT_SAMPLES = 300, NEAR_SQNR = 5, ENOUGH_SQNR = 40 };
 
 static const struct option quantize_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct quantize_options, model, NULL, "a float ONNX model"),
@@ -234,15 +234,6 @@ static int choose_min_sqnr(const struct quantize_options *o, struct quantize_cho
     return 0;
 }
 
-static bool names_pass(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',')
-        if (strcspn(at, ",") == n && !strncmp(at, name, n))
-            return true;
-    return false;
-}
-
 /* What is not said otherwise becomes the cheapest. */
 static void be_fast(struct quantize_options *o, struct arena *a)
 {
@@ -252,7 +243,7 @@ static void be_fast(struct quantize_options *o, struct arena *a)
         o->min_sqnr = "0";
     for (int i = 0; i < pass_count; i++) {
         const char *name = pass_table[i]->name;
-        if (pass_table[i]->flags & PASS_THOROUGH && !names_pass(o->skip, name))
+        if (pass_table[i]->flags & PASS_THOROUGH && !str_list_has(o->skip, name, ','))
             o->skip = o->skip && *o->skip ? arena_printf(a, "%s,%s", o->skip, name) : name;
     }
 }

@@ -11,6 +11,8 @@
 #include "qtype_words.h"
 #include "recipe.h"
 
+enum { MIN_SQNR = 20 }; /* dB that the outputs must reach where --min-sqnr does not say others */
+
 struct quantize_options {
     struct common_options common;
     const char *model, *out, *report, *recipe;

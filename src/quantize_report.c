@@ -140,8 +140,7 @@ static int advise_speed(struct report *r, struct model *m, const struct dataset 
 /* Where nothing was tried and the outputs are far. */
 static void advise_accuracy(struct report *r)
 {
-    const double far = 20; /* dB */
-    if (r->fast && r->result.n && r->result.at[0].sqnr < far)
+    if (r->fast && r->result.n && r->result.at[0].sqnr < MIN_SQNR)
         r->advice = arena_printf(&r->arena, "%sthe outputs are only %.1f dB from float: without "
                                  "--fast they come nearer\n", r->advice ? r->advice : "",
                                  r->result.at[0].sqnr);

@@ -58,6 +58,19 @@ void str_release(struct str *s)
     memset(s, 0, sizeof *s);
 }
 
+bool str_list_has(const char *list, const char *word, char separator)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; p && *p;) {
+        const char *end = strchr(p, separator);
+        size_t here = end ? (size_t)(end - p) : strlen(p);
+        if (here == n && !memcmp(p, word, n))
+            return true;
+        p += here + (end != NULL);
+    }
+    return false;
+}
+
 int str_glob(const char *pattern, const char *name)
 {
     const char *star = NULL, *mark = NULL;

@@ -6,6 +6,7 @@
 #ifndef STR_H
 #define STR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct str {
@@ -17,6 +18,9 @@ void str_add(struct str *s, const char *text);
 void str_add_n(struct str *s, const void *bytes, size_t n);
 void str_printf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_release(struct str *s);
+
+/* Is `word` one of those of the list "a,b,c", whose separator is given? NULL: an empty list. */
+bool str_list_has(const char *list, const char *word, char separator);
 
 /* Shell-like match of a whole name: `*` any run, `?` any character. */
 int str_glob(const char *pattern, const char *name);

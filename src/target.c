@@ -18,6 +18,7 @@
 #include "op.h"
 #include "qtype_words.h"
 #include "rule.h"
+#include "str.h"
 
 #include <string.h>
 
@@ -199,24 +200,10 @@ enum format format_find(const char *name)
     return (enum format)f;
 }
 
-/* Is `word` one of the words of `list`? */
-static bool list_has(const char *list, const char *word, char separator)
-{
-    size_t n = strlen(word);
-    for (const char *p = list; *p;) {
-        const char *end = strchr(p, separator);
-        size_t len = end ? (size_t)(end - p) : strlen(p);
-        if (len == n && !memcmp(p, word, n))
-            return true;
-        p += len + (end != NULL);
-    }
-    return false;
-}
-
 /* The table speaks of ONNX's own operators. */
 static bool names_node(const char *list, const struct node *n)
 {
-    return !*n->domain && n->op != OP_OTHER && list_has(list, n->type, ' ');
+    return !*n->domain && n->op != OP_OTHER && str_list_has(list, n->type, ' ');
 }
 
 enum target_op target_rule(const struct target *t, const struct node *n)
@@ -260,12 +247,12 @@ bool target_computes_codes(const struct target *t, const struct node *n)
 
 bool target_writes(const struct target *t, enum op op)
 {
-    return !t || (!*op_table[op].domain && list_has(t->written, op_table[op].name, ' '));
+    return !t || (!*op_table[op].domain && str_list_has(t->written, op_table[op].name, ' '));
 }
 
 bool target_has_format(const struct target *t, enum format f)
 {
-    return f < N_FORMATS && list_has(t->formats, format_table[f].name, ',');
+    return f < N_FORMATS && str_list_has(t->formats, format_table[f].name, ',');
 }
 
 /* The first version of ONNX whose DequantizeLinear takes the type. */
@@ -286,7 +273,7 @@ static int check_type(const struct target *t, enum format f, const char *what,
 {
     const char *name = dtype_info(type->dtype)->name;
     bool other = type == &t->weight && allowed != t->weights_only && *t->weights_only;
-    if (!list_has(allowed, name, ','))
+    if (!str_list_has(allowed, name, ','))
         return err_set(err, ERR_USAGE, "target %s takes no %s %s: %s (it takes %s%s%s)", t->name,
                        name, what, t->why_no_other, allowed, other ? "; --format dq: " : "",
                        other ? t->weights_only : "");

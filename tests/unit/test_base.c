@@ -191,6 +191,10 @@ static void vectors_grow(void **state)
 static void patterns_match_whole_names(void **state)
 {
     (void)state;
+    assert_true(str_list_has("a,bc,d", "a", ',') && str_list_has("a,bc,d", "bc", ','));
+    assert_true(str_list_has("Conv Gemm", "Gemm", ' ') && !str_list_has("Conv Gemm", "Ge", ' '));
+    assert_false(str_list_has("a,bc,d", "b", ',') || str_list_has("", "a", ','));
+    assert_false(str_list_has(NULL, "a", ','));
     assert_true(str_glob("/head/*", "/head/conv"));
     assert_true(str_glob("*", ""));
     assert_true(str_glob("a*b*c", "aXXbYYbc"));
