@@ -5,6 +5,7 @@ $QUERN names the program and $QUERN_ROOT the checkout; without them, the nearest
 Importing this skips the whole test file where a Python package or the program is missing.
 """
 import collections
+import json
 import os
 import pathlib
 import subprocess
@@ -200,6 +201,25 @@ def initializers(model):
 
 def operators(model):
     return collections.Counter(node.op_type for node in model.graph.node)
+
+
+class Quantized:
+    """A net and its quantized model, in files below `directory`; `layers` as the report has them.
+    The data are `count` samples of the net's own."""
+
+    def __init__(self, net, directory, *options, count=8):
+        directory = pathlib.Path(tempfile.mkdtemp(dir=directory))
+        self.float, self.samples = net.save(directory / "float.onnx"), net.samples(count)
+        self.data = write_samples(directory / "data", self.samples)
+        self.int8, report = directory / "int8.onnx", directory / "report.json"
+        run("quantize", self.float, "--data", self.data, "-o", self.int8, "--report", report,
+            *options)
+        self.layers = json.loads(report.read_text())["layers"]
+
+    def apart(self, theirs):
+        """How far the outputs of a runtime are from the simulation's, at most."""
+        return max(relative_difference(ours[key], other[key]) for ours, other in
+                   zip(simulate(self.int8, self.data), theirs, strict=True) for key in ours)
 
 
 def relative_difference(a, b):

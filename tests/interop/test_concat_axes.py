@@ -2,9 +2,7 @@
 """A Concat of something else than channels in front of a layer, for OpenVINO: it loads and runs in
 integers, as quern simulates it."""
 import itertools
-import json
 import pathlib
-import shutil
 import tempfile
 import unittest
 
@@ -42,26 +40,17 @@ def convolutions(axis):
 class ConcatAxes(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.report = self.directory / "report.json"
 
     def quantize(self, net, *options):
-        """The model in OpenVINO, and how far it is from the simulation."""
-        path, samples = net.save(self.directory / "float.onnx"), net.samples(4)
-        data, out = self.directory / "data", self.directory / "int8.onnx"
-        if not data.exists():
-            quern.write_samples(data, samples)
-        quern.run("quantize", path, "--data", data, "-o", out, "--report", self.report, *options)
-        model = quern.OpenVino(out)
-        apart = [quern.relative_difference(ours[key], theirs[key]) for ours, theirs in
-                 zip(quern.simulate(out, data), model(samples), strict=True) for key in ours]
-        return model, max(apart)
+        """What is made of it, and OpenVINO's model of that."""
+        made = quern.Quantized(net, self.directory, *options, count=4)
+        return made, quern.OpenVino(made.int8)
 
     def check(self, net, kind, count, format):
-        model, apart = self.quantize(net, "--target", "openvino", "--format", format)
+        made, model = self.quantize(net, "--target", "openvino", "--format", format)
         self.assertEqual(model.layers(), {(kind, "integer"): count})
-        layers = json.loads(self.report.read_text())["layers"]
-        self.assertEqual([layer["runs"] for layer in layers], ["integer"] * count)
-        self.assertLess(apart, 0.02)
+        self.assertEqual([layer["runs"] for layer in made.layers], ["integer"] * count)
+        self.assertLess(made.apart(model(made.samples)), 0.02)
 
     def test_the_rule_is_needed(self):
         """Without it OpenVINO does not load a product, and a convolution is float. (Where this
@@ -69,9 +58,8 @@ class ConcatAxes(unittest.TestCase):
         recipe = self.directory / "recipe.yaml"
         recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
                           "    moves-quantizers: false\n")
-        model, _ = self.quantize(convolutions(2), "--recipe", recipe)
+        _, model = self.quantize(convolutions(2), "--recipe", recipe)
         self.assertEqual(model.layers()["Convolution", "float"], 1)
-        shutil.rmtree(self.directory / "data")
         with self.assertRaises(RuntimeError):
             self.quantize(products(1, "nothing"), "--recipe", recipe)
 

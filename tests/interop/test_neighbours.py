@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each operator between two convolutions: what a runtime computes of the quantized model is what
 quern simulates. Runtimes join quantizers with many operators, not always rightly."""
-import pathlib
 import tempfile
 import unittest
 
@@ -179,17 +178,11 @@ def network(between):
 class Neighbours(unittest.TestCase):
     def check(self, between, target, format):
         with tempfile.TemporaryDirectory() as directory:
-            directory = pathlib.Path(directory)
-            net = network(between)
-            path, samples = net.save(directory / "float.onnx"), net.samples(4)
-            data, out = quern.write_samples(directory / "data", samples), directory / "int8.onnx"
-            quern.run("quantize", path, "--data", data, "-o", out, "--target", target,
-                      "--format", format, "--min-sqnr", "0")
-            theirs = quern.OpenVino(out)(samples) if target == "openvino" else \
-                quern.ort_run(out, samples)
-            for ours, other in zip(quern.simulate(out, data), theirs, strict=True):
-                for key in ours:
-                    self.assertLess(quern.relative_difference(ours[key], other[key]), NEAR)
+            made = quern.Quantized(network(between), directory, "--target", target, "--format",
+                                   format, "--min-sqnr", "0", count=4)
+            outputs = quern.OpenVino(made.int8)(made.samples) if target == "openvino" else \
+                quern.ort_run(made.int8, made.samples)
+            self.assertLess(made.apart(outputs), NEAR)
 
     def check_all(self, target, format):
         for between in OPERATORS:
