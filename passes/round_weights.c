@@ -11,6 +11,7 @@
 #include "gram.h"
 #include "k_gram.h"
 #include "k_rounding.h"
+#include "k_simd.h"
 #include "measure.h"
 #include "pass.h"
 #include "quant.h"
@@ -135,7 +136,7 @@ static void round_layer(void *data, int item, int worker)
     arena_release(&scratch);
 }
 
-static bool any_off_grid(const float *x, int64_t n, float scale)
+K_CLONES static bool any_off_grid(const float *x, int64_t n, float scale)
 {
     bool off = false;
     for (int64_t i = 0; i < n; i++) {

@@ -304,10 +304,14 @@ struct shape channel_shape(int rank, int axis, int64_t n)
     return s;
 }
 
+double channel_limit(enum dtype t)
+{
+    return t == DTYPE_F16 ? 65504 : t == DTYPE_F64 ? DBL_MAX : (double)FLT_MAX;
+}
+
 bool channel_fits(enum dtype t, double v)
 {
-    double limit = t == DTYPE_F16 ? 65504 : t == DTYPE_F64 ? DBL_MAX : (double)FLT_MAX;
-    return fabs(v) <= limit; /* false for a NaN as well */
+    return fabs(v) <= channel_limit(t); /* false for a NaN as well */
 }
 
 struct tensor *channel_tensor(struct arena *a, enum dtype t, const struct shape *s,

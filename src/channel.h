@@ -45,7 +45,8 @@ struct shape channel_shape(int rank, int axis, int64_t n);
  * them is not finite, or not in this dtype. */
 struct tensor *channel_tensor(struct arena *a, enum dtype t, const struct shape *s,
                               const double *v);
-/* Is the number finite in this floating dtype? */
+/* The largest number of this floating dtype, and whether one is finite in it. */
+double channel_limit(enum dtype t);
 bool channel_fits(enum dtype t, double v);
 
 /* The integers of an attribute or, where the operator's version has one instead, of a constant

@@ -6,6 +6,7 @@
 
 #include "channel.h"
 #include "k_convert.h"
+#include "k_simd.h"
 
 #include <math.h>
 #include <string.h>
@@ -116,32 +117,41 @@ bool linear_bias(const struct linear *l, double *bias)
     return true;
 }
 
-/* n numbers times a factor; false where one does not fit. */
-static bool scale(enum dtype t, double *x, int64_t n, double factor)
+/* x[i] *= f * by[i]. False where a product exceeds the limit or is no number. */
+K_CLONES static bool scale_row(double *restrict x, double f, const double *restrict by, int64_t n,
+                               double limit)
 {
-    bool fits = true;
+    int64_t over = 0;
     for (int64_t i = 0; i < n; i++) {
+        double factor = f * by[i];
         x[i] = factor == 0 ? 0 : x[i] * factor;
-        fits = fits && channel_fits(t, x[i]);
+        over += !(fabs(x[i]) <= limit);
     }
-    return fits;
+    return !over;
+}
+
+/* by[k] for each element of block k; NULL: 1. */
+static void spread(double *to, const double *by, int64_t n, int64_t inner)
+{
+    for (int64_t i = 0; i < n * inner; i++)
+        to[i] = by ? by[i / inner] : 1;
 }
 
 const struct tensor *linear_scaled(const struct linear *l, const double *out, const double *in)
 {
     struct tensor *t = tensor_new(l->node->graph->model->arena, l->weight->dtype,
                                   &l->weight->shape);
-    int64_t length = l->minor * l->inner;
-    double *row = mem_alloc((size_t)length * sizeof *row);
+    const double *major = l->out_major ? out : in, *minor = l->out_major ? in : out;
+    double limit = channel_limit(t->dtype);
+    int64_t length = l->minor * l->inner, per_group = l->major / l->groups;
+    double *row = mem_alloc(2 * (size_t)length * sizeof *row), *factor = row + length;
     bool fits = true;
     for (int64_t r = 0; r < l->batch * l->major && fits; r++) {
         int64_t i = r % l->major;
+        if (i % per_group == 0)
+            spread(factor, minor ? minor + linear_minor(l, i, 0) : NULL, l->minor, l->inner);
         k_load_f64(l->weight->dtype, l->weight->data, r * length, 1, length, row);
-        for (int64_t k = 0; k < l->minor; k++) {
-            double by_out = out ? out[linear_out(l, i, k)] : 1;
-            double by_in = in ? in[linear_in(l, i, k)] : 1;
-            fits = scale(t->dtype, row + k * l->inner, l->inner, by_out * by_in) && fits;
-        }
+        fits = scale_row(row, major ? major[i] : 1, factor, length, limit);
         k_store_f64(t->dtype, t->data, r * length, length, row);
     }
     mem_free(row);

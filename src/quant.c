@@ -6,6 +6,7 @@
 #include "quant.h"
 
 #include "k_round.h"
+#include "k_stats.h"
 
 #include <float.h>
 #include <math.h>
@@ -66,6 +67,13 @@ int64_t quant_index(const struct qtype *t, const struct shape *s, int64_t i)
 
 static void widen(struct range *r, const float *x, int64_t n)
 {
+    enum { LONG = 32 }; /* elements, from which a vector pays */
+    struct range found;
+    if (n >= LONG && !k_extremes(x, n, &found.lo, &found.hi)) {
+        r->lo = fminf(r->lo, found.lo);
+        r->hi = fmaxf(r->hi, found.hi);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         r->lo = x[i] < r->lo ? x[i] : r->lo;
         r->hi = x[i] > r->hi ? x[i] : r->hi;

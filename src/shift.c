@@ -92,6 +92,36 @@ static void merge(void *data, int worker, int i)
     }
 }
 
+/* The sum of (w[c] - rounded[c]) * x[c]. Lanes, since each addition would wait for the last. */
+K_CLONES static double row_shift(const float *w, const float *rounded, const double *x, int64_t n)
+{
+    enum { LANES = 8 };
+    double lane[LANES] = {0}, sum = 0;
+    int64_t c = 0;
+    for (; c + LANES <= n; c += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += ((double)w[c + k] - (double)rounded[c + k]) * x[c + k];
+    for (; c < n; c++)
+        lane[0] += ((double)w[c] - (double)rounded[c]) * x[c];
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
+    return sum;
+}
+
+/* As above, where `kernel` elements of the row, `step` apart, read the same channel. */
+static double spread_shift(const float *w, const float *rounded, const double *x, int64_t n,
+                           int64_t kernel, int64_t step)
+{
+    double sum = 0;
+    for (int64_t c = 0; c < n; c++) {
+        double e = 0;
+        for (int64_t i = c * kernel; i < (c + 1) * kernel; i++)
+            e += (double)w[i * step] - (double)rounded[i * step];
+        sum += e * x[c];
+    }
+    return sum;
+}
+
 /* The new bias; NULL: the layer has none, or nothing was measured. The scratch is emptied. */
 static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
                                    struct arena *result, struct arena *scratch)
@@ -107,16 +137,13 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
     int64_t kernel = k / (x->n / groups); /* elements of a row that read the same channel */
     int64_t step = k > 1 ? qlayer_weight_at(l, 0, 1) - qlayer_weight_at(l, 0, 0) : 1;
     for (int64_t o = 0; o < rows; o++) {
-        double shift = 0;
         const double *sum = x->sum + o / (rows / groups) * (x->n / groups);
         int64_t at = qlayer_weight_at(l, o, 0);
-        for (int64_t c = 0; c < k / kernel; c++) {
-            double e = 0;
-            for (int64_t i = 0; i < kernel; i++, at += step)
-                e += (double)tensor_f32(w->constant)[at] - (double)tensor_f32(rounded)[at];
-            shift += e * sum[c] / x->count;
-        }
-        dtype_store(t->dtype, t->data, o, tensor_get(b->constant, o) + shift);
+        const float *from = tensor_f32(w->constant) + at, *to = tensor_f32(rounded) + at;
+        double shift = kernel == 1 && step == 1 ? row_shift(from, to, sum, k)
+                                                : spread_shift(from, to, sum, k / kernel, kernel,
+                                                               step);
+        dtype_store(t->dtype, t->data, o, tensor_get(b->constant, o) + shift / x->count);
     }
     arena_reset(scratch);
     return t;
