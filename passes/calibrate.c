@@ -35,6 +35,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
     struct ranges ranges;
     TRY(gather(m, ctx, tap, 1, err));
+    calibration_use_means(ctx->calibration, ctx->means);
     TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, pass_enough(ctx),
                            &ranges, err));
     ctx->sqnr = ranges.figures.sqnr;

@@ -11,6 +11,7 @@
 #include "op.h"
 #include "quant.h"
 #include "solve.h"
+#include "sweep.h"
 #include "threads.h"
 
 #include <math.h>
@@ -18,6 +19,8 @@
 
 /* dB that an observer may be behind the leading one and still see all samples. */
 static const double RACE_MARGIN = 0.5;
+/* dB below which biases are shifted for the race, and what that must gain. */
+static const double FAR_SQNR = 30, SHIFT_GAIN = 1;
 
 struct calibration {
     struct model *model;
@@ -34,6 +37,7 @@ struct calibration {
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
     bool **ran;             /* [worker][value id]: such a value was seen */
     struct range *range[N_OBSERVERS]; /* [value], of those of the table that were asked */
+    const struct means *means; /* NULL: observers race with the biases as they are */
     int jobs;
     struct arena arena;
 };
@@ -239,6 +243,11 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     return g;
 }
 
+void calibration_use_means(struct calibration *g, const struct means *means)
+{
+    g->means = means;
+}
+
 void calibration_close(struct calibration *g)
 {
     if (!g)
@@ -321,15 +330,60 @@ static int try_observer(struct calibration *g, int i, int round, const struct me
     return measure_round(measure, g->model, round, g->jobs, tally, err);
 }
 
+/* Gives the layers of the solved model the biases that go with their rounded weights, and keeps
+ * their own. */
+static void shift(struct calibration *g, const struct tensor **own)
+{
+    const struct placement *p = g->placement;
+    for (int i = 0; i < p->n_layer; i++)
+        own[i] = qlayer_bias(&p->layer[i]) ? qlayer_bias(&p->layer[i])->constant : NULL;
+    shift_biases(g->model, p, g->means);
+}
+
+static void shift_back(struct calibration *g, const struct tensor *const *own)
+{
+    const struct placement *p = g->placement;
+    for (int i = 0; i < p->n_layer; i++)
+        if (own[i] && qlayer_bias(&p->layer[i])->constant != own[i])
+            constant_replace(qlayer_bias(&p->layer[i]), own[i]);
+    sweep_constants(g->model);
+}
+
+/* The first turn of the first observer. Where it is far from float, what rounding weights does to
+ * the means may hide what ranges do: if biases that make up for it help, as they will when later
+ * passes choose them, all take their turns with such biases. Then *shifted. */
+static int start_race(struct calibration *g, const struct measure *measure,
+                      const struct tensor **own, struct arena *a, struct tally **first,
+                      bool *shifted, struct err *err)
+{
+    *first = tally_new(measure, a);
+    *shifted = false;
+    TRY(try_observer(g, 0, 0, measure, *first, err));
+    double db = tally_figures(measure, *first).sqnr;
+    if (!g->means || db >= FAR_SQNR)
+        return 0;
+    struct tally *again = tally_new(measure, a);
+    shift(g, own);
+    *shifted = true;
+    TRY(try_observer(g, 0, 0, measure, again, err));
+    if (tally_figures(measure, again).sqnr >= db + SHIFT_GAIN) {
+        *first = again;
+    } else {
+        shift_back(g, own);
+        *shifted = false;
+    }
+    return 0;
+}
+
 /* The observers take turns for the whole network: ranges of neighbours belong together. Those that
- * fall behind on a part of the samples do not see the rest. */
-static int race_observers(struct calibration *g, const struct measure *measure,
-                          double enough, struct arena *a, struct ranges *result, struct err *err)
+ * fall behind on a part of the samples do not see the rest. `first` has had its first turn. */
+static int race(struct calibration *g, const struct measure *measure, double enough,
+                struct tally *first, struct arena *a, struct ranges *result, struct err *err)
 {
     int best = -1;
-    struct tally *tally[N_OBSERVERS];
-    double db[N_OBSERVERS], lead = -INFINITY;
-    int n = 0; /* how many have had their first turn */
+    struct tally *tally[N_OBSERVERS] = {first};
+    double db[N_OBSERVERS] = {tally_figures(measure, first).sqnr}, lead = db[0];
+    int n = 1; /* how many have had their first turn */
     for (; n < N_OBSERVERS && lead < enough; n++) {
         tally[n] = tally_new(measure, a);
         db[n] = -INFINITY;
@@ -350,9 +404,30 @@ static int race_observers(struct calibration *g, const struct measure *measure,
         }
     }
     set_known_ranges(g, best);
-    solve_clear(g->model);
     result->observer = observer_table[best].name;
     return 0;
+}
+
+/* The figures are those of the model with the biases that it came with. */
+static int race_observers(struct calibration *g, const struct measure *measure, double enough,
+                          struct ranges *result, struct err *err)
+{
+    struct arena a = {0};
+    struct tally *first;
+    const struct tensor **own = NEW_ARRAY(&a, g->placement->n_layer, const struct tensor *);
+    bool shifted;
+    int r = start_race(g, measure, own, &a, &first, &shifted, err);
+    if (r >= 0)
+        r = race(g, measure, enough, first, &a, result, err);
+    if (shifted)
+        shift_back(g, own);
+    if (shifted && r >= 0) {
+        solve_model(g->model, g->placement);
+        r = measure_figures(measure, g->model, g->jobs, &result->figures, err);
+    }
+    solve_clear(g->model);
+    arena_release(&a);
+    return r;
 }
 
 int calibration_settle(struct calibration *g, const char *observer, const struct measure *measure,
@@ -361,12 +436,8 @@ int calibration_settle(struct calibration *g, const char *observer, const struct
     *result = (struct ranges){g->n ? observer : NULL, {NAN, NAN}};
     if (!g->n)
         return 0;
-    if (!strcmp(observer, "auto")) {
-        struct arena a = {0};
-        int r = race_observers(g, measure, enough, &a, result, err);
-        arena_release(&a);
-        return r;
-    }
+    if (!strcmp(observer, "auto"))
+        return race_observers(g, measure, enough, result, err);
     struct observer o;
     if (!observer_read(observer, &o))
         BUG("unknown observer '%s'", observer);

@@ -8,6 +8,7 @@
 #include "err.h"
 #include "measure.h"
 #include "place.h"
+#include "shift.h"
 #include "tap.h"
 
 /* Statistics of activations under way. The model and the placement must live as long as it does;
@@ -25,6 +26,9 @@ struct ranges {
                              time, or not at all */
     struct figures figures; /* of the last simulation; NAN: nothing was simulated */
 };
+/* The means of layers' inputs, from the same run: with them "auto" compares what is left when biases
+ * have been shifted by them (shift.h). */
+void calibration_use_means(struct calibration *c, const struct means *means);
 /* "auto" ends with the first whose outputs have `enough` dB. May be called again, when layers have
  * been switched off. */
 int calibration_settle(struct calibration *c, const char *observer, const struct measure *measure,
