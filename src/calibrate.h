@@ -26,8 +26,8 @@ struct ranges {
                              time, or not at all */
     struct figures figures; /* of the last simulation; NAN: nothing was simulated */
 };
-/* The means of layers' inputs, from the same run: with them "auto" compares what is left when biases
- * have been shifted by them (shift.h). */
+/* The means of layers' inputs, from the same run: with them "auto" compares what is left when
+ * biases have been shifted by them (shift.h). */
 void calibration_use_means(struct calibration *c, const struct means *means);
 /* "auto" ends with the first whose outputs have `enough` dB. May be called again, when layers have
  * been switched off. */
