@@ -69,7 +69,7 @@ const struct pass pass_correct_bias = {
     .name = "correct-bias",
     .summary = "shift biases so that means behind activations stay; kept if outputs are nearer",
     .needs = FACT_SOLVED,
-    .flags = PASS_REFINES | PASS_THOROUGH,
+    .flags = PASS_REFINES | PASS_CORRECTS,
     .watch = watch,
     .run = run,
 };

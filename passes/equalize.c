@@ -173,7 +173,7 @@ const struct pass pass_equalize = {
     .name = "equalize",
     .summary = "scale channels between layers so that one scale serves a whole tensor",
     .needs = FACT_TYPES,
-    .flags = PASS_SAME_RESULT | PASS_THOROUGH,
+    .flags = PASS_SAME_RESULT | PASS_TRIES,
     .options = option_rows,
     .run = run,
 };

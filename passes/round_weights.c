@@ -336,7 +336,7 @@ const struct pass pass_round_weights = {
     .name = "round-weights",
     .summary = "round weights by the second moments of their inputs (GPTQ, coordinate descent)",
     .needs = FACT_SOLVED,
-    .flags = PASS_REFINES | PASS_THOROUGH,
+    .flags = PASS_REFINES | PASS_CORRECTS,
     .watch = watch,
     .run = run,
 };

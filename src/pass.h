@@ -27,7 +27,8 @@ enum pass_flag {
     PASS_SAME_RESULT = 1 << 0, /* float outputs do not change: --check-result measures it */
     PASS_REFINES = 1 << 1,     /* measures on data; left out where a format needs none */
     PASS_ON_REQUEST = 1 << 2,  /* runs only where it is asked for */
-    PASS_THOROUGH = 1 << 3,    /* better numbers for more runs: --fast leaves it out */
+    PASS_CORRECTS = 1 << 3,    /* better numbers, of a run or two: --effort 0 leaves it out */
+    PASS_TRIES = 1 << 4,       /* a search: --effort 1 leaves it out too */
 };
 
 struct target;    /* target.h */

@@ -45,10 +45,11 @@ static const struct option quantize_rows[] = {
            "uint8 or int8; with --format dynamic uint8,token: a scale for each row; uint16, int16, "
            "float8e4m3fn (weights likewise) or float8e5m2 where the target takes them; symmetric "
            "or asymmetric (default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
-    OPTION(OPT_FLAG, 0, "fast", struct quantize_options, fast, NULL,
-           "one run over the data and no search: ranges by min-max and weights rounded to nearest, "
-           "unless other options ask for more. Less than half of the time, and less accurate",
-           .recipe = true),
+    OPTION(OPT_INT, 0, "effort", struct quantize_options, effort, "N",
+           "0: one run over the data, min-max ranges, weights rounded to nearest; 1: ranges by "
+           "mse, weights rounded by second moments, biases corrected; 2: also a search for what "
+           "serves best, and for layers at fault (default). What other options say wins",
+           .max = SEARCH_EFFORT, .recipe = true),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
            "how ranges are read from the data: one of 'quern list observers' (percentile=99.9 with "
            "its parameter), or auto (default: the best of them, but for entropy, by the error of "
@@ -98,7 +99,7 @@ static const struct option_page quantize_page = {
         "  quern quantize model.onnx --data photos/ -o model.int8.onnx \\\n"
         "      --image \"resize=256 crop=224 layout=nchw rgb scale=1/255 mean=.5 std=.25\"\n"
         "  quern quantize model.onnx --data samples/ -o model.ov.onnx --target openvino\n"
-        "  quern quantize model.onnx --data samples/ -o m.onnx --fast --observer percentile\n"
+        "  quern quantize model.onnx --data samples/ -o m.onnx --effort 0 --observer percentile\n"
         "  quern quantize model.onnx --data samples/ -o m.onnx --weights int8,tensor "
         "--skip-node '/head/*'\n"
         "  quern quantize model.onnx -o model.dynamic.onnx --format dynamic\n"
@@ -107,7 +108,7 @@ static const struct option_page quantize_page = {
 
 static const struct quantize_options defaults = {
     .target = "onnxruntime", .observer = "auto", .recurrent = "auto", .min_sqnr = "auto",
-    .enough_sqnr = ENOUGH_SQNR, .data.samples = DEFAULT_SAMPLES};
+    .enough_sqnr = ENOUGH_SQNR, .effort = SEARCH_EFFORT, .data.samples = DEFAULT_SAMPLES};
 
 /* Passes that others build on cannot be left out: there would be no quantized model to write. */
 static int check_skipped(const char *names, struct err *err)
@@ -234,16 +235,19 @@ static int choose_min_sqnr(const struct quantize_options *o, struct quantize_cho
     return 0;
 }
 
-/* What is not said otherwise becomes the cheapest. */
-static void be_fast(struct quantize_options *o, struct arena *a)
+/* What is not said otherwise follows from the effort. */
+static void apply_effort(struct quantize_options *o, struct arena *a)
 {
+    if (o->effort == SEARCH_EFFORT)
+        return;
     if (!strcmp(o->observer, "auto"))
-        o->observer = "min-max";
+        o->observer = o->effort ? "mse" : "min-max";
     if (!strcmp(o->min_sqnr, "auto"))
         o->min_sqnr = "0";
+    unsigned flags = o->effort ? PASS_TRIES : PASS_TRIES | PASS_CORRECTS;
     for (int i = 0; i < pass_count; i++) {
         const char *name = pass_table[i]->name;
-        if (pass_table[i]->flags & PASS_THOROUGH && !str_list_has(o->skip, name, ','))
+        if (pass_table[i]->flags & flags && !str_list_has(o->skip, name, ','))
             o->skip = o->skip && *o->skip ? arena_printf(a, "%s,%s", o->skip, name) : name;
     }
 }
@@ -264,8 +268,7 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
     struct target *t = &c->target;
     if (!found)
         return -1;
-    if (o->fast)
-        be_fast(o, &r->arena);
+    apply_effort(o, &r->arena);
     *t = *found;
     TRY(qtype_read("--weights", o->weights, true, &t->weight, err));
     TRY(qtype_read("--activations", o->activations, false, &t->activation, err));

@@ -12,6 +12,7 @@
 #include "recipe.h"
 
 enum { MIN_SQNR = 20 }; /* dB that the outputs must reach where --min-sqnr does not say others */
+enum { SEARCH_EFFORT = 2 }; /* the most of --effort, and the default */
 
 struct quantize_options {
     struct common_options common;
@@ -21,7 +22,8 @@ struct quantize_options {
     struct option_list skip_node;
     double enough_sqnr;
     const char *skip, *print_after;
-    bool fast, verify, check_result, requantize_rest, external, elementwise, print_recipe;
+    int effort;
+    bool verify, check_result, requantize_rest, external, elementwise, print_recipe;
 };
 
 /* What that makes of the tables. */

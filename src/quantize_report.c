@@ -137,13 +137,13 @@ static int advise_speed(struct report *r, struct model *m, const struct dataset 
     return 0;
 }
 
-/* Where nothing was tried and the outputs are far. */
+/* Where nothing was searched and the outputs are far. */
 static void advise_accuracy(struct report *r)
 {
-    if (r->fast && r->result.n && r->result.at[0].sqnr < MIN_SQNR)
-        r->advice = arena_printf(&r->arena, "%sthe outputs are only %.1f dB from float: without "
-                                 "--fast they come nearer\n", r->advice ? r->advice : "",
-                                 r->result.at[0].sqnr);
+    if (!r->searched && r->result.n && r->result.at[0].sqnr < MIN_SQNR)
+        r->advice = arena_printf(&r->arena, "%sthe outputs are only %.1f dB from float: with "
+                                 "--effort %d they come nearer\n", r->advice ? r->advice : "",
+                                 r->result.at[0].sqnr, SEARCH_EFFORT);
 }
 
 int quantize_report_advice(struct report *r, struct model *m, const struct dataset *d,
@@ -175,7 +175,7 @@ void quantize_report_options(struct report *r, const struct model *m,
                              const struct dataset *d)
 {
     r->feeds_constants = has_fed_constants(m);
-    r->fast = o->fast;
+    r->searched = o->effort == SEARCH_EFFORT;
     r->input = (struct report_file){o->model, quantize_bytes(o->model)};
     const struct target *t = &c->target;
     r->target = t->name;

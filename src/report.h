@@ -62,7 +62,7 @@ struct report {
     const char *data_summary; /* "150 images" */
     int samples;
     bool random_data;
-    bool fast;              /* nothing was tried to come nearer to the float model */
+    bool searched;          /* for what comes nearest to the float model */
     bool feeds_constants;   /* the float model's can be fed: runtimes optimize little of it then */
     bool predicted;         /* the next is known */
     double integer_percent; /* of the multiply-adds, in the target */

@@ -100,7 +100,7 @@ class Recipes(cli.Case):
                         ("--format", "dq", "--weights", "int4,block=2"),
                         ("--format", "dynamic", "--weights", "uint8,asymmetric,tensor"),
                         ("--target", "generic", "--activations", "float8e4m3fn"),
-                        ("--fast", "--skip", "correct-bias"),
+                        ("--effort", "0", "--skip", "correct-bias"), ("--effort", "1"),
                         ("--elementwise", "--format", "qoperator", "--external-data")]:
             with self.subTest(" ".join(options)):
                 self.check_round_trip(*options)
@@ -159,7 +159,7 @@ class Recipes(cli.Case):
 
     def test_unset(self):
         """Flags, lists and passes to skip that the recipe sets."""
-        flags = "elementwise", "external-data", "fast", "requantize-rest"
+        flags = "elementwise", "external-data", "requantize-rest"
         recipe = self.recipe("".join(f"{flag}: true\n" for flag in flags)
                              + "skip: equalize\nskip-node: [first, second]\n")
         options = [f"--no-{flag}" for flag in flags] + ["--skip", "", "--no-skip-node"]
@@ -170,31 +170,40 @@ class Recipes(cli.Case):
         _, layers, _ = self.quantize(*recipe, *options, "--skip-node", "third")
         self.assertEqual([n for n, w in layers.items() if "excluded" in w], ["third"])
 
-    def test_fast(self):
-        """A flag for what can be said at length; what is said beside it wins."""
-        spelled = ("--observer", "min-max", "--min-sqnr", "0",
-                   "--skip", "equalize,round-weights,correct-bias")
-        fast, _, model = self.quantize("--fast")
+    def check_effort(self, effort, observer, left_out, other):
+        """An effort is what can be said at length."""
+        spelled = ("--observer", observer, "--min-sqnr", "0", "--skip", ",".join(left_out))
+        report, _, model = self.quantize("--effort", effort)
         _, _, same = self.quantize(*spelled)
         self.assertEqual(model, same)
-        ran = {row["name"] for row in fast["passes"]}
-        self.assertTrue({"calibrate", "settle"} < ran)
-        self.assertFalse({"equalize", "round-weights", "correct-bias"} & ran)
-        text, _ = self.quern("quantize", "model.onnx", "--fast", "--observer", "percentile=99",
-                             "--min-sqnr", "30", "--skip", "settle,equalize", "--print-recipe",
-                             out=None)
-        self.assertLessEqual({"fast: true", "observer: percentile=99", "min-sqnr: 30",
+        ran = {row["name"] for row in report["passes"]}
+        self.assertTrue({"calibrate", "settle", *other} <= ran)
+        self.assertFalse({*left_out} & ran)
+
+    def test_low_effort(self):
+        refining = "round-weights", "correct-bias"
+        self.check_effort("0", "min-max", ("equalize", *refining), ())
+        self.check_effort("1", "mse", ("equalize",), refining)
+
+    def test_effort_beside_options(self):
+        text, _ = self.quern("quantize", "model.onnx", "--effort", "0",
+                             "--observer", "percentile=99", "--min-sqnr", "30",
+                             "--skip", "settle,equalize", "--print-recipe", out=None)
+        self.assertLessEqual({"effort: 0", "observer: percentile=99", "min-sqnr: 30",
                               "skip: settle,equalize,round-weights,correct-bias"},
                              set(text.splitlines()))
+        self.quern("quantize", "model.onnx", "--effort", "3", "--print-recipe", code=2, out="",
+                   err="quern: quantize: --effort: 3 is not between 0 and 2\n"
+                       "Try 'quern quantize --help'.\n")
 
-    def test_fast_and_far(self):
+    def test_low_effort_and_far(self):
         """The summary says what to do, and only where that may help."""
         many = self.samples("many", x=np.random.RandomState(2).normal(0, 1, (64, 2, 4)))
         note = re.compile("  note      the outputs are only 1?[0-9][.][0-9] dB from float: "
-                          "without --fast they come nearer\n")
-        for options, expected in [(("--fast", "--observer", "percentile=60"), 1),
+                          "with --effort 2 they come nearer\n")
+        for options, expected in [(("--effort", "0", "--observer", "percentile=60"), 1),
                                   (("--observer", "percentile=60", "--min-sqnr", "0"), 0),
-                                  (("--fast",), 0)]:
+                                  (("--effort", "0"), 0)]:
             with self.subTest(options):
                 text, _ = self.quern("quantize", "model.onnx", "--data", many, "-o", "o.onnx",
                                      *options, out=None, err=None)

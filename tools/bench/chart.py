@@ -4,11 +4,11 @@ four panels. The line left of a dot of the first is the part of the CPU time tha
 import math
 from xml.sax.saxutils import escape
 
-COLOURS = {"quern -j1": "#b2182b", "quern -j2": "#ef8a62", "quern -j1 --fast": "#e7298a",
-           "ort": "#2166ac", "nncf": "#1b9e77", "inc": "#7570b3", "aimet": "#a6761d",
-           "modelopt": "#555555",
+COLOURS = {"quern -j1": "#b2182b", "quern -j2": "#ef8a62", "quern -j1 --effort 1": "#e7298a",
+           "quern -j1 --effort 0": "#f1b6da", "ort": "#2166ac", "nncf": "#1b9e77",
+           "inc": "#7570b3", "aimet": "#a6761d", "modelopt": "#555555",
            "quern percentile": "#b2182b", "quern entropy": "#ef8a62", "quern mse": "#fddbc7",
-           "quern --fast percentile": "#e7298a", "quern --fast entropy": "#f1b6da",
+           "quern --effort 0 percentile": "#e7298a", "quern --effort 0 entropy": "#f1b6da",
            "ort percentile": "#4393c3", "ort entropy": "#92c5de", "ort distribution": "#053061"}
 NAMES, PANEL, GAP, FAILED = 200, 230, 26, 14     # widths
 TOP, ROW, BOTTOM, SPREAD = 74, 24, 30, 2.6       # heights; between the dots of two programs
