@@ -16,7 +16,7 @@
 
 /* At most so many regions at first, samples for each, and sample runs for all together; these are
  * for models that cost little to run. */
-enum { REGIONS = 128, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
+enum { REGIONS = 512, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
 /* Whole models to look at afterwards; samples for the means of inputs; and how many steps of a
  * sequence a region is looked at in. */
 enum { BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
