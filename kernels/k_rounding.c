@@ -10,7 +10,7 @@
 #include <cblas.h>
 #include <math.h>
 
-enum { PANEL = 32 };
+enum { PANEL = 64 };
 
 /* LAPACK, as OpenBLAS exports it; matrices are column-major there, so what is lower here is upper
  * there. */
@@ -79,16 +79,16 @@ static int64_t panel_size(const struct k_rounding *r, int64_t first)
     return r->k - first < PANEL ? r->k - first : PANEL;
 }
 
-/* part[rows][n] = e[rows][k] times the panel's n rows. */
-static void times_panel(const struct k_rounding *r, const float *e, const float *panel, int64_t n,
-                        float *part)
+/* part[rows][n] = times * e[rows][k] times the panel's n rows, by their first `columns`. */
+static void times_panel(const struct k_rounding *r, float times, const float *e,
+                        const float *panel, int64_t n, int64_t columns, float *part)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)r->rows, (int)n, (int)r->k, 1, e,
-                (int)r->k, panel, (int)r->k, 0, part, PANEL);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)r->rows, (int)n, (int)columns, times,
+                e, (int)r->k, panel, (int)r->k, 0, part, PANEL);
 }
 
-/* Codes of one column of a panel by GPTQ. t has the columns of w turned around: column i is their
- * number k - 1 - i. */
+/* Codes of one column of a panel by GPTQ, which cost e^2. t has the columns of w turned around:
+ * column i is their number k - 1 - i. */
 static void spread_column(const struct k_rounding *r, const struct work *s, int64_t first,
                           int64_t i)
 {
@@ -98,6 +98,7 @@ static void spread_column(const struct k_rounding *r, const struct work *s, int6
         float e = (t[i] - q * d) / row[i];
         r->q[o * r->k + r->k - 1 - i] = q;
         s->part[o * PANEL + i - first] = e;
+        s->gain[o] -= (double)e * (double)e;
         for (int64_t j = first; j < i; j++)
             t[j] -= e * row[j];
     }
@@ -121,7 +122,7 @@ static void spread_errors(const struct k_rounding *r, const struct work *s)
 }
 
 /* Column i of a panel: each code moves to where its row's cost is lowest, the others held. s->part
- * has the products of the errors s->b with the panel as it began. */
+ * has the products g of the errors s->b with the panel. */
 static void sweep_column(const struct k_rounding *r, const struct work *s, int64_t first,
                          int64_t n, int64_t i)
 {
@@ -132,6 +133,7 @@ static void sweep_column(const struct k_rounding *r, const struct work *s, int64
         if (better == *q)
             continue;
         *q = better;
+        s->gain[o] += (double)change * (2 * (double)g[i - first] - (double)change * (double)row[i]);
         s->b[o * r->k + i] -= change;
         for (int64_t j = i - first; j < n; j++)
             g[j] -= change * row[first + j];
@@ -140,35 +142,34 @@ static void sweep_column(const struct k_rounding *r, const struct work *s, int64
 
 /* Adds the products of x[rows][n], rows k apart, with y[rows][PANEL]. */
 static void add_costs(const struct k_rounding *r, const float *x, const float *y, int64_t n,
-                      double sign, double *sum)
+                      double *sum)
 {
     for (int64_t o = 0; o < r->rows; o++)
         for (int64_t i = 0; i < n; i++)
-            sum[o] += sign * (double)x[o * r->k + i] * (double)y[o * PANEL + i];
+            sum[o] += (double)x[o * r->k + i] * (double)y[o * PANEL + i];
 }
 
-/* One sweep; what the errors s->a cost is a gain. */
+/* What the errors s->a cost: twice what is before a panel's diagonal block, and the block. */
+static void add_nearest(const struct k_rounding *r, const struct work *s, int64_t first, int64_t n)
+{
+    const float *a = s->a + first;
+    if (first) {
+        times_panel(r, 2, s->a, s->panel, n, first, s->more);
+        add_costs(r, a, s->more, n, s->gain);
+    }
+    times_panel(r, 1, a, s->panel + first, n, n, s->more);
+    add_costs(r, a, s->more, n, s->gain);
+}
+
 static void sweep(const struct k_rounding *r, const struct work *s)
 {
     for (int64_t first = 0, n; first < r->k; first += n) {
         n = panel_size(r, first);
         k_gram_rows(r->k, r->c, first, n, s->panel);
-        times_panel(r, s->a, s->panel, n, s->more);
-        add_costs(r, s->a + first, s->more, n, 1, s->gain);
-        times_panel(r, s->b, s->panel, n, s->part);
+        add_nearest(r, s, first, n);
+        times_panel(r, 1, s->b, s->panel, n, r->k, s->part);
         for (int64_t i = first; i < first + n; i++)
             sweep_column(r, s, first, n, i);
-    }
-}
-
-/* What the errors s->b cost is no gain. */
-static void compare(const struct k_rounding *r, const struct work *s)
-{
-    for (int64_t first = 0, n; first < r->k; first += n) {
-        n = panel_size(r, first);
-        k_gram_rows(r->k, r->c, first, n, s->panel);
-        times_panel(r, s->b, s->panel, n, s->part);
-        add_costs(r, s->b + first, s->part, n, -1, s->gain);
     }
 }
 
@@ -180,17 +181,17 @@ void k_rounding_solve(const struct k_rounding *r, float *scratch)
     s.b = s.a + all;
     s.part = s.b + all;
     s.more = s.part + r->rows * PANEL;
+    for (int64_t o = 0; o < r->rows; o++)
+        s.gain[o] = 0;
     spread_errors(r, &s);
     for (int64_t o = 0; o < r->rows; o++) {
         float d = r->scale[o];
-        s.gain[o] = 0;
         for (int64_t at = o * k; at < (o + 1) * k; at++) {
             s.a[at] = r->w[at] - code(r, r->w[at], d) * d;
             s.b[at] = r->w[at] - r->q[at] * d;
         }
     }
     sweep(r, &s);
-    compare(r, &s);
     for (int64_t o = 0; o < r->rows; o++)
         for (int64_t at = o * k; at < (o + 1) * k && !(s.gain[o] > 0); at++)
             r->q[at] = code(r, r->w[at], r->scale[o]);

@@ -23,7 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows are rounded at once while they have so many elements, but not fewer than LEAST_ROWS. */
+/* Rows are rounded at once while they have so many elements, but not fewer than LEAST_ROWS, nor than
+ * take about the memory of the layer's moments. */
 enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ELEMENTS = 1 << 16, LEAST_ROWS = 32 };
 
 struct rounded { /* constants of one layer, the others than those in use; NULL: no others */
@@ -101,6 +102,7 @@ static void round_group(struct rows p, struct arena *scratch)
 {
     int64_t k = p.gram->k, rows = qlayer_channels(p.layer) / p.gram->groups;
     int64_t most = ELEMENTS / k < LEAST_ROWS ? LEAST_ROWS : ELEMENTS / k;
+    most = k / 8 > most ? k / 8 : most;
     float *c = p.gram->xx + p.group * k_gram_size(k);
     float *factor = mem_alloc((size_t)k_gram_size(k) * sizeof *factor);
     if (k_rounding_moments(k, p.gram->columns, p.gram->x + p.group * k, p.bias != NULL, c)
