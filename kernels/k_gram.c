@@ -74,12 +74,6 @@ int64_t k_gram_size(int64_t k)
     return k * (k + 1) / 2;
 }
 
-int64_t k_gram_at(int64_t k, int64_t i, int64_t j)
-{
-    int64_t middle = k / 2, step = k % 2 ? k : k + 1;
-    return i >= middle ? (i - middle) * step + j : j * step + middle + 1 + i;
-}
-
 /* What lies across is copied by columns, a few rows of which are neighbours; then what lies along
  * the rows. */
 void k_gram_rows(int64_t k, const float *xx, int64_t first, int64_t n, float *rows)

@@ -17,7 +17,11 @@ void k_gram_column(const struct conv_dims *d, const float *x, bool last, int64_t
 int64_t k_gram_size(int64_t k);
 /* Where element i, j is in it, j <= i: the rows from the middle on lie as they are, those before it
  * across in what they leave free. */
-int64_t k_gram_at(int64_t k, int64_t i, int64_t j);
+static inline int64_t k_gram_at(int64_t k, int64_t i, int64_t j)
+{
+    int64_t middle = k / 2, step = k % 2 ? k : k + 1;
+    return i >= middle ? (i - middle) * step + j : j * step + middle + 1 + i;
+}
 /* Rows first..first + n - 1 of the whole matrix: rows[n][k]. */
 void k_gram_rows(int64_t k, const float *xx, int64_t first, int64_t n, float *rows);
 /* xx += x^T x, sum[k] += column sums, for x[positions][k]. */

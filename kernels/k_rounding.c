@@ -24,17 +24,17 @@ bool k_rounding_moments(int64_t k, int64_t columns, const double *x, bool centre
 {
     if (!columns)
         return false;
-    double n = (double)columns, trace = 0;
-    for (int64_t i = 0; i < k; i++)
+    double each = 1 / (double)columns, trace = 0;
+    for (int64_t i = 0; i < k; i++) {
+        double mean = centred ? x[i] * each : 0;
         for (int64_t j = 0; j <= i; j++) {
             float *at = &c[k_gram_at(k, i, j)];
-            double v = (double)*at / n;
-            if (centred)
-                v -= x[i] / n * (x[j] / n);
+            double v = ((double)*at - mean * x[j]) * each;
             if (i == j)
                 trace += v;
             *at = (float)v;
         }
+    }
     double add = damping * trace / (double)k;
     for (int64_t i = 0; i < k; i++) {
         float *at = &c[k_gram_at(k, i, i)];

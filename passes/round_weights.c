@@ -23,8 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows are rounded at once while they have so many elements, but not fewer than LEAST_ROWS, nor than
- * take about the memory of the layer's moments. */
+/* Rows are rounded at once while they have so many elements, but not fewer than LEAST_ROWS, nor
+ * than take about the memory of the layer's moments. */
 enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ELEMENTS = 1 << 16, LEAST_ROWS = 32 };
 
 struct rounded { /* constants of one layer, the others than those in use; NULL: no others */
@@ -179,16 +179,25 @@ static bool layer_is_fit(const struct qlayer *l)
         && w->constant->dtype == DTYPE_F32 && qlayer_row_length(l) <= MAX_K && is_off_grid(w);
 }
 
+/* Bytes of Grams at a time: as much as the weights take, since each batch is a run of its own. */
+static int64_t memory_for(const struct placement *p)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < p->n_layer; i++)
+        bytes += (int64_t)qlayer_weight(&p->layer[i])->constant->size;
+    return bytes > MEMORY ? bytes : MEMORY;
+}
+
 /* The layers from `first` on whose Grams fit the memory; returns where it ended. */
 static int choose_layers(const struct placement *p, int first, const struct qlayer **layer, int *n)
 {
-    int64_t bytes = 0;
+    int64_t bytes = 0, most = memory_for(p);
     int i = first;
     for (*n = 0; i < p->n_layer; i++) {
         if (!layer_is_fit(&p->layer[i]))
             continue;
         bytes += gram_bytes(&p->layer[i]);
-        if (*n && bytes > MEMORY)
+        if (*n && bytes > most)
             break;
         layer[(*n)++] = &p->layer[i];
     }

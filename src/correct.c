@@ -317,7 +317,7 @@ static int start_run(void *data, int i, const struct tensor *const *input, struc
 static int simulated_pass(struct correct *c, const struct dataset *d, struct arena *a,
                           const struct tensor **corrected, struct err *err)
 {
-    struct exec_options o = {EXEC_SIMULATE, wanted_sums(c), true, NULL};
+    struct exec_options o = {EXEC_SIMULATE, wanted_sums(c), true, NULL, false};
     struct exec *x = c->exec = exec_open(c->model->graph, &o, err);
     if (!x)
         return -1;

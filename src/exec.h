@@ -34,6 +34,8 @@ struct exec_options {
     /* The first node of the main graph to execute: what comes before is not computed but taken from
      * another run, see run_begin_at(). NULL: all of them. */
     const struct node *start;
+    /* Compute no more than the wanted values need: run_output() gives NULL. */
+    bool only_wanted;
 };
 /* Marks, by id, the values of the main graph that nodes from `start` on read and that are inputs or
  * computed before. */

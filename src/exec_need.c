@@ -69,6 +69,7 @@ static bool find_watched(const struct exec *x, const struct graph *g, bool *watc
 struct need {
     struct exec *exec;
     bool *read, *watched; /* values and nodes, by id */
+    bool outputs;         /* of the main graph are needed */
 };
 
 static void need_inputs(struct need *f, const struct node *n)
@@ -83,7 +84,8 @@ static void need_graph(struct need *f, const struct graph *g)
 {
     struct exec *x = f->exec;
     const struct graph *body;
-    need_inputs(f, g->result);
+    if (g != x->graph || f->outputs)
+        need_inputs(f, g->result);
     for (const struct node *n = g->last; n; n = n->prev) {
         if (!x->runnable[n->id] || x->before[n->id])
             continue;
@@ -220,7 +222,7 @@ int plan_need(struct exec *x, const struct exec_options *o, struct err *err)
 {
     size_t n_nodes = (size_t)x->graph->model->n_nodes;
     struct need f = {x, NEW_ARRAY(&x->arena, x->n_values, bool),
-                     NEW_ARRAY(&x->arena, n_nodes, bool)};
+                     NEW_ARRAY(&x->arena, n_nodes, bool), !o->only_wanted};
     x->needed = NEW_ARRAY(&x->arena, n_nodes, bool);
     x->before = NEW_ARRAY(&x->arena, n_nodes, bool);
     x->runnable = NEW_ARRAY(&x->arena, n_nodes, bool);

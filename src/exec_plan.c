@@ -152,6 +152,15 @@ static void add_bodies(struct exec *x, struct block *b, struct step *s)
         block_init(x, &s->body[k], control.body[k], b);
 }
 
+/* What a graph gives out; none where nobody needs it. */
+static struct operand output_of(const struct exec *x, const struct use *u)
+{
+    const struct node *def = u->value ? u->value->def : NULL;
+    if (def && !x->needed[def->id] && !x->before[def->id])
+        return (struct operand){.value = -1};
+    return operand_of(x, u);
+}
+
 /* A step for each needed node that is not fixed. */
 static void block_init(struct exec *x, struct block *b, const struct graph *g,
                        struct block *outer)
@@ -159,7 +168,7 @@ static void block_init(struct exec *x, struct block *b, const struct graph *g,
     *b = (struct block){.graph = g, .outer = outer, .n_outputs = g->result->n_in};
     b->output = NEW_ARRAY(&x->arena, b->n_outputs, struct operand);
     for (int i = 0; i < b->n_outputs; i++)
-        b->output[i] = operand_of(x, &g->result->in[i]);
+        b->output[i] = output_of(x, &g->result->in[i]);
     for (const struct node *n = g->first; n; n = n->next)
         b->n_steps += x->needed[n->id] && !is_fixed(x, n);
     b->step = NEW_ARRAY(&x->arena, b->n_steps, struct step);

@@ -76,7 +76,7 @@ static int start(struct fork *f, const struct model *m, const struct dataset *d,
         f->position[n->id] = at++;
     f->want = measure_wanted(f->measure, m, &f->arena);
     f->run = NEW_ARRAY(&f->arena, f->n, struct run *);
-    struct exec_options o = {EXEC_FLOAT, wanted(f, m, point, n_points), true, NULL};
+    struct exec_options o = {EXEC_FLOAT, wanted(f, m, point, n_points), true, NULL, false};
     f->exec = exec_open(m->graph, &o, err);
     return f->exec ? samples_feed(f->exec, d, index, f->n, start_run, f, err) : -1;
 }
@@ -147,7 +147,7 @@ int fork_figures(struct fork *f, const struct model *clone, struct fork_point po
                  struct figures *figures, struct err *err)
 {
     struct arena a = {0};
-    struct exec_options o = {EXEC_SIMULATE, f->want, true, point.node};
+    struct exec_options o = {EXEC_SIMULATE, f->want, true, point.node, false};
     struct session s = {f, exec_open(clone->graph, &o, err), point.position,
                         tally_new(f->measure, &a), NEW_ARRAY(&a, f->n, struct err)};
     int r = s.exec ? 0 : -1;

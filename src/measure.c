@@ -256,7 +256,7 @@ struct measure *measure_open_at(const struct model *m, const struct dataset *d, 
 {
     struct tap tap;
     struct measure *s = watch_at(m, d, index, n, a, &tap);
-    struct exec_options options = {EXEC_FLOAT, tap.want, true, NULL};
+    struct exec_options options = {EXEC_FLOAT, tap.want, true, NULL, false};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = record};
     int r = x ? samples_run(x, d, index, n, jobs, &hooks, tap.data, err) : -1;
@@ -316,7 +316,7 @@ static int session_run(struct session *s, const struct model *m, enum exec_mode 
     for (int i = 0; i < n; i++)
         index[i] = s->m->index[s->sample[i]];
     struct exec_options options = {
-        mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true, NULL};
+        mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true, NULL, false};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = simulates ? on_value : NULL,
                                   .done = simulates ? NULL : on_done};

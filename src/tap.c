@@ -67,7 +67,9 @@ int taps_run(const struct model *m, const struct tap *tap, int n, const struct d
 {
     struct arena a = {0};
     struct fan f = {.tap = tap, .n = n};
-    struct exec_options options = {EXEC_FLOAT, join_wants(&a, m, &f), true, NULL};
+    const struct dataset_carry *carries; /* from outputs to inputs */
+    struct exec_options options = {EXEC_FLOAT, join_wants(&a, m, &f), true, NULL,
+                                   !dataset_carries(d, &carries)};
     int *index, count = join_samples(&a, dataset_count(d), &f, &index);
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = on_value, .merge = on_sample, .progress = progress};

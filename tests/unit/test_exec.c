@@ -287,6 +287,44 @@ static void what_cannot_run_is_told_at_once(void **state)
     fixture_free(&f);
 }
 
+static void count_nodes(void *data, const struct step_cost *c)
+{
+    *(int *)data += c->n_nodes;
+}
+
+static void note_seen(void *data, const struct value *v, const struct tensor *t)
+{
+    (void)v;
+    *(float *)data = tensor_f32(t)[0];
+}
+
+/* The output nobody waits for, and what only it needs, is not computed. */
+static void no_more_than_is_wanted(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13\n"
+                                   "g (float[1,1,1,1] x) => (float[...] y, float[...] z)\n"
+                                   "{ a = Exp(x)  b = Neg(a)  y = Abs(b)  z = Identity(x) }");
+    bool *want = NEW_ARRAY(&f.arena, f.m->n_values, bool);
+    want[f.m->graph->first->out[0]->id] = true;
+    for (int only = 0; only < 2; only++) {
+        struct exec_options o = {.want = want, .only_wanted = only};
+        struct exec *e = exec_open(f.m->graph, &o, &f.err);
+        struct run *r = run_open(e);
+        float seen = 0;
+        int nodes = 0;
+        run_watch(r, note_seen, &seen);
+        run_measure(r, count_nodes, &nodes);
+        run_one(r, image(&f.arena, 1, 1), &f.err);
+        assert_true(seen == 1);
+        assert_int_equal(nodes, only ? 1 : 4);
+        assert_true((run_output(r, 0) == NULL) == only && (run_output(r, 1) == NULL) == only);
+        run_close(r);
+        exec_close(e);
+    }
+    fixture_free(&f);
+}
+
 static void wrong_inputs_are_named(void **state)
 {
     (void)state;
@@ -373,6 +411,7 @@ int main(void)
         cmocka_unit_test(an_operator_may_write_over_its_input),
         cmocka_unit_test(shapes_are_computed_from_data),
         cmocka_unit_test(what_cannot_run_is_told_at_once),
+        cmocka_unit_test(no_more_than_is_wanted),
         cmocka_unit_test(wrong_inputs_are_named),
         cmocka_unit_test(errors_name_the_node),
         cmocka_unit_test(an_input_that_is_left_out_is_named),
