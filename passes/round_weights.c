@@ -46,13 +46,19 @@ struct task {
     double cost;
 };
 
-/* Some rows of one group of a layer, from their first output channel on. */
+/* Some rows of one group of a layer, from their first output channel on, and of them a part. */
 struct rows {
     const struct qlayer *layer;
     const struct gram *gram;
-    int64_t group, channel;
+    int64_t group, part, channel;
     float *to, *bias; /* the new constants; bias NULL: none */
 };
+
+/* Its number among those of all groups. */
+static int64_t part_of(const struct rows *p)
+{
+    return p->group * p->gram->parts + p->part;
+}
 
 static void add_to_bias(const struct rows *p, const struct k_rounding *r)
 {
@@ -62,7 +68,7 @@ static void add_to_bias(const struct rows *p, const struct k_rounding *r)
         for (int64_t i = 0; i < r->k; i++) {
             int64_t at = o * r->k + i;
             double e = (double)r->w[at] - (double)r->q[at] * (double)r->scale[o];
-            shift += e * g->x[p->group * r->k + i] / (double)g->columns;
+            shift += e * g->x[part_of(p) * r->k + i] / (double)g->columns;
         }
         p->bias[p->channel + o] += (float)shift;
     }
@@ -79,17 +85,18 @@ static void round_rows(const struct rows *p, int64_t rows, const float *factor, 
     float *scale = NEW_ARRAY(a, rows, float);
     int64_t step = k > 1 ? qlayer_weight_at(l, 0, 1) - qlayer_weight_at(l, 0, 0) : 1;
     for (int64_t o = 0; o < rows; o++) {
-        const float *from = tensor_f32(w->constant) + qlayer_weight_at(l, p->channel + o, 0);
+        int64_t at = qlayer_weight_at(l, p->channel + o, p->part * k);
+        const float *from = tensor_f32(w->constant) + at;
         scale[o] = w->quant->scale[w->quant->n == 1 ? 0 : p->channel + o];
         for (int64_t i = 0; i < k; i++)
             row[o * k + i] = from[i * step];
     }
     struct k_rounding r = {rows, k, row, scale, (float)quant_min(&w->quant->type),
                            (float)quant_max(&w->quant->type),
-                           p->gram->xx + p->group * k_gram_size(k), factor, q};
+                           p->gram->xx + part_of(p) * k_gram_size(k), factor, q};
     k_rounding_solve(&r, NEW_BUFFER(a, k_rounding_scratch(rows, k), float));
     for (int64_t o = 0; o < rows; o++) {
-        float *to = p->to + qlayer_weight_at(l, p->channel + o, 0);
+        float *to = p->to + qlayer_weight_at(l, p->channel + o, p->part * k);
         for (int64_t i = 0; i < k; i++)
             to[i * step] = q[o * k + i] * scale[o];
     }
@@ -97,15 +104,16 @@ static void round_rows(const struct rows *p, int64_t rows, const float *factor, 
         add_to_bias(p, &r);
 }
 
-/* A group whose inputs teach nothing keeps its weights. The sums of its Gram end here. */
-static void round_group(struct rows p, struct arena *scratch)
+/* One part of the rows of a group. Where inputs teach nothing weights stay. The sums of its Gram
+ * end here. */
+static void round_part(struct rows p, struct arena *scratch)
 {
     int64_t k = p.gram->k, rows = qlayer_channels(p.layer) / p.gram->groups;
     int64_t most = ELEMENTS / k < LEAST_ROWS ? LEAST_ROWS : ELEMENTS / k;
     most = k / 8 > most ? k / 8 : most;
-    float *c = p.gram->xx + p.group * k_gram_size(k);
+    float *c = p.gram->xx + part_of(&p) * k_gram_size(k);
     float *factor = mem_alloc((size_t)k_gram_size(k) * sizeof *factor);
-    if (k_rounding_moments(k, p.gram->columns, p.gram->x + p.group * k, p.bias != NULL, c)
+    if (k_rounding_moments(k, p.gram->columns, p.gram->x + part_of(&p) * k, p.bias != NULL, c)
         && k_rounding_factor(k, c, factor))
         for (int64_t done = 0, n; done < rows; done += n) {
             n = rows - done < most ? rows - done : most;
@@ -132,9 +140,10 @@ static void round_layer(void *data, int item, int worker)
     const struct gram *gram = grams_find(b->grams, l->node);
     struct arena scratch = {0};
     struct rounded *r = &b->result[layer];
-    struct rows rows = {l, gram, 0, 0, r->weight->data, r->bias ? r->bias->data : NULL};
+    struct rows rows = {l, gram, 0, 0, 0, r->weight->data, r->bias ? r->bias->data : NULL};
     for (; rows.group < gram->groups; rows.group++)
-        round_group(rows, &scratch);
+        for (rows.part = 0; rows.part < gram->parts; rows.part++)
+            round_part(rows, &scratch);
     arena_release(&scratch);
 }
 
@@ -176,7 +185,7 @@ static bool layer_is_fit(const struct qlayer *l)
     const struct qtype *t = &w->quant->type;
     return l->node->op != OP_ConvTranspose /* what its rows multiply is not gathered */
         && t->symmetric && !qtype_is_float(t) && t->grain != GRAIN_BLOCK && value_used_once(w)
-        && w->constant->dtype == DTYPE_F32 && qlayer_row_length(l) <= MAX_K && is_off_grid(w);
+        && w->constant->dtype == DTYPE_F32 && gram_length(l) <= MAX_K && is_off_grid(w);
 }
 
 /* Bytes of Grams at a time: as much as the weights take, since each batch is a run of its own. */
@@ -223,7 +232,8 @@ static void round_layers(const struct pass_ctx *ctx, const struct grams *grams,
         if (!g)
             continue;
         double k = (double)g->k, rows = (double)qlayer_channels(&p->layer[i]);
-        b.task[n++] = (struct task){i, k * k * (rows + k * (double)g->groups)};
+        double square = k * k * (double)g->parts;
+        b.task[n++] = (struct task){i, square * (rows + k * (double)g->groups)};
         r->layer[i].weight = copy_of(&r->arena, qlayer_weight(&p->layer[i])->constant);
         r->layer[i].bias = bias ? copy_of(&r->arena, bias->constant) : NULL;
     }

@@ -34,9 +34,22 @@ struct grams {
     struct arena arena;
 };
 
+int64_t gram_length(const struct qlayer *l)
+{
+    enum { LONGEST = 1536, SHORTEST = 256 };
+    const struct shape *s = &qlayer_weight(l)->type.shape;
+    int64_t row = qlayer_row_length(l), channels = l->node->op == OP_Conv ? s->dim[1] : row;
+    int64_t parts = 1;
+    while (row / parts > LONGEST && parts < channels)
+        for (parts++; channels % parts;)
+            parts++;
+    return row / parts < SHORTEST ? row : row / parts;
+}
+
 int64_t gram_bytes(const struct qlayer *l)
 {
-    return qlayer_groups(l) * k_gram_size(qlayer_row_length(l)) * (int64_t)sizeof(float);
+    int64_t k = gram_length(l);
+    return qlayer_groups(l) * (qlayer_row_length(l) / k) * k_gram_size(k) * (int64_t)sizeof(float);
 }
 
 static float *columns_reserve(struct columns *c, int64_t n)
@@ -66,7 +79,9 @@ static bool is_depthwise(const struct qlayer *l)
     return qlayer_groups(l) > 1 && qlayer_weight(l)->type.shape.dim[1] == 1;
 }
 
-static void conv_columns(const struct qlayer *l, const struct tensor *t, struct columns *c)
+/* A part of a column is what a group of a convolution with more groups would read. */
+static void conv_columns(const struct qlayer *l, int64_t parts, const struct tensor *t,
+                         struct columns *c)
 {
     struct conv_dims d;
     struct err err;
@@ -75,6 +90,7 @@ static void conv_columns(const struct qlayer *l, const struct tensor *t, struct 
     int64_t all = d.batch * conv_out_span(&d);
     c->positions = positions_of(all, qlayer_row_length(l));
     int64_t column = conv_taps(&d) * d.c;
+    d.groups *= parts;
     float *x = columns_reserve(c, c->positions * column);
     bool last = t->layout == LAYOUT_CHANNELS_LAST;
     for (int64_t p = 0; p < c->positions; p++) {
@@ -86,14 +102,17 @@ static void conv_columns(const struct qlayer *l, const struct tensor *t, struct 
     }
 }
 
-static void matrix_columns(const struct qlayer *l, const struct tensor *t, struct columns *c)
+static void matrix_columns(const struct qlayer *l, int64_t parts, const struct tensor *t,
+                           struct columns *c)
 {
-    int64_t k = qlayer_row_length(l), all = k ? tensor_count(t) / k : 0;
-    c->positions = positions_of(all, k);
-    float *x = columns_reserve(c, c->positions * k);
+    int64_t row = qlayer_row_length(l), all = row ? tensor_count(t) / row : 0, k = row / parts;
+    c->positions = positions_of(all, row);
+    float *x = columns_reserve(c, c->positions * row);
     for (int64_t p = 0; p < c->positions; p++)
-        memcpy(x + p * k, tensor_f32(t) + spread(p, c->positions, all) * k,
-               (size_t)k * sizeof *x);
+        for (int64_t part = 0; part < parts; part++)
+            memcpy(x + (part * c->positions + p) * k,
+                   tensor_f32(t) + spread(p, c->positions, all) * row + part * k,
+                   (size_t)k * sizeof *x);
 }
 
 /* Room for the columns of one more run of a layer; NULL: there are enough of this sample. */
@@ -117,7 +136,7 @@ static void add_columns(const struct grams *g, int worker, int k, struct columns
     struct gram *to = &g->gram[k];
     if (is_depthwise(&g->layer[k]))
         k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products[worker], to->xx, to->x);
-    for (int64_t j = 0; j < to->groups && !is_depthwise(&g->layer[k]); j++)
+    for (int64_t j = 0; j < to->groups * to->parts && !is_depthwise(&g->layer[k]); j++)
         k_gram_add(to->k, c->positions, c->x + j * c->positions * to->k,
                    to->xx + j * k_gram_size(to->k), to->x + j * to->k);
     to->columns += c->positions;
@@ -132,7 +151,7 @@ static void see_layer(struct grams *g, int worker, int i, int k, const struct te
     bool mine = once && atomic_load(&g->turn[k]) == i;
     struct columns *c = mine ? &g->direct[worker] : columns_next(&g->column[worker][k]);
     if (c)
-        (l->node->op == OP_Conv ? conv_columns : matrix_columns)(l, t, c);
+        (l->node->op == OP_Conv ? conv_columns : matrix_columns)(l, g->gram[k].parts, t, c);
     if (!mine)
         return;
     add_columns(g, worker, k, c);
@@ -198,9 +217,10 @@ static void grams_prepare(struct grams *g, const struct model *m)
         g->next[i] = g->first[l->input->id];
         g->first[l->input->id] = i;
         struct gram *to = &g->gram[i];
-        *to = (struct gram){.k = qlayer_row_length(l), .groups = qlayer_groups(l)};
-        to->xx = NEW_ARRAY(a, to->groups * k_gram_size(to->k), float);
-        to->x = NEW_ARRAY(a, to->groups * to->k, double);
+        *to = (struct gram){.k = gram_length(l), .groups = qlayer_groups(l)};
+        to->parts = qlayer_row_length(l) / to->k;
+        to->xx = NEW_ARRAY(a, to->groups * to->parts * k_gram_size(to->k), float);
+        to->x = NEW_ARRAY(a, to->groups * to->parts * to->k, double);
         int64_t n = to->groups * to->k * (to->k + 3) / 2;
         most = is_depthwise(l) && n > most ? n : most;
     }

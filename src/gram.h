@@ -7,6 +7,8 @@
  * A change e of a weight row then costs exactly e (xx / columns) e^T in mean squared output error.
  * Positions are spread evenly over each run of the layer: as many as a column has elements, from
  * LEAST_POSITIONS to GRAM_POSITIONS.
+ * Long columns are cut into equal parts, each some input channels, and moments between parts are
+ * not gathered: what they take and cost grows with the square and the cube of their length.
  */
 #ifndef GRAM_H
 #define GRAM_H
@@ -18,13 +20,15 @@
 enum { LEAST_POSITIONS = 128, GRAM_POSITIONS = 400 };
 
 struct gram {
-    int64_t k, groups; /* as qlayer_row_length(), qlayer_groups() */
-    int64_t columns;   /* a group */
-    float *xx;         /* [groups][k_gram_size(k)] */
-    double *x;         /* [groups][k] */
+    int64_t groups, parts; /* qlayer_groups(), and of each of their columns */
+    int64_t k;             /* elements of a part */
+    int64_t columns;       /* a group */
+    float *xx;             /* [groups][parts][k_gram_size(k)] */
+    double *x;             /* [groups][parts][k] */
 };
 
-/* Bytes that the Gram of a layer takes. */
+/* Elements of a part, and the bytes that the Gram of a layer takes. */
+int64_t gram_length(const struct qlayer *l);
 int64_t gram_bytes(const struct qlayer *l);
 
 struct grams; /* of some layers */
