@@ -8,6 +8,7 @@
  * outputs are nearer to the float model's.
  */
 #include "calibrate.h"
+#include "effort.h"
 #include "gram.h"
 #include "k_gram.h"
 #include "k_rounding.h"
@@ -25,7 +26,8 @@
 
 /* Rows are rounded at once while they have so many elements, but not fewer than LEAST_ROWS, nor
  * than take about the memory of the layer's moments. */
-enum { SAMPLES = 48, MEMORY = 12 << 20, MAX_K = 8192, ELEMENTS = 1 << 16, LEAST_ROWS = 32 };
+enum { SAMPLES = 48, LEAST_SAMPLES = 24, MEMORY = 12 << 20, MAX_K = 8192, ELEMENTS = 1 << 16,
+       LEAST_ROWS = 32 };
 
 struct rounded { /* constants of one layer, the others than those in use; NULL: no others */
     const struct tensor *weight, *bias;
@@ -241,6 +243,13 @@ static void round_layers(const struct pass_ctx *ctx, const struct grams *grams,
     threads_for(ctx->jobs, n, round_layer, &b);
 }
 
+/* Fewer where a run costs much: it may take several, for a batch of layers each. */
+static int samples_for(const struct pass_ctx *ctx)
+{
+    int n = effort_samples(ctx->run_ops, SAMPLES, LEAST_SAMPLES), all = dataset_count(ctx->data);
+    return n < all ? n : all;
+}
+
 /* Behind the last layer whose Gram is there. */
 static int behind_gathered(const struct placement *p, const struct grams *g)
 {
@@ -261,7 +270,7 @@ static int round_others(const struct model *m, struct pass_ctx *ctx, struct roun
         at = choose_layers(p, at, layer, &n);
         if (!n)
             break;
-        struct grams *grams = grams_watch(m, layer, n, SAMPLES, ctx->jobs, &tap);
+        struct grams *grams = grams_watch(m, layer, n, samples_for(ctx), ctx->jobs, &tap);
         int r = taps_run(m, &tap, 1, ctx->data, ctx->jobs, "gathering second moments", err);
         if (r >= 0)
             round_layers(ctx, grams, result);
@@ -280,7 +289,7 @@ static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
         return false;
     choose_layers(ctx->placement, 0, layer, &n);
     if (n)
-        ctx->grams = grams_watch(m, layer, n, SAMPLES, ctx->jobs, tap);
+        ctx->grams = grams_watch(m, layer, n, samples_for(ctx), ctx->jobs, tap);
     return n > 0;
 }
 

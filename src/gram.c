@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Columns of a layer that a sample gives at most, by many runs of the layer. */
-enum { MOST_POSITIONS = 8 * GRAM_POSITIONS };
+enum { MOST_POSITIONS = 3200 };
 
 struct columns { /* of one layer in one run of it: [groups][positions][k]; also k_gram_taps() */
     float *x;
@@ -23,7 +23,7 @@ struct columns { /* of one layer in one run of it: [groups][positions][k]; also 
 };
 struct grams {
     struct qlayer *layer; /* copies: the placement may lose others meanwhile */
-    int n, jobs;
+    int n, samples, jobs;
     const struct graph *main;
     struct gram *gram;
     int *first, *next;       /* layers by input: by value id, then by layer; -1 ends */
@@ -62,9 +62,10 @@ static float *columns_reserve(struct columns *c, int64_t n)
     return c->x;
 }
 
-static int64_t positions_of(int64_t all, int64_t k)
+static int64_t positions_of(const struct grams *g, int64_t k, int64_t all)
 {
-    int64_t n = k < LEAST_POSITIONS ? LEAST_POSITIONS : k > GRAM_POSITIONS ? GRAM_POSITIONS : k;
+    int64_t n = GRAM_COLUMNS * k / g->samples;
+    n = n < LEAST_POSITIONS ? LEAST_POSITIONS : n;
     return n < all ? n : all;
 }
 
@@ -80,17 +81,19 @@ static bool is_depthwise(const struct qlayer *l)
 }
 
 /* A part of a column is what a group of a convolution with more groups would read. */
-static void conv_columns(const struct qlayer *l, int64_t parts, const struct tensor *t,
+static void conv_columns(const struct grams *g, int layer, const struct tensor *t,
                          struct columns *c)
 {
+    const struct qlayer *l = &g->layer[layer];
+    const struct gram *to = &g->gram[layer];
     struct conv_dims d;
     struct err err;
     if (conv_geometry(l->node, &t->shape, &qlayer_weight(l)->type.shape, &d, &err) < 0)
         return; /* the executor has run this node with this shape: it has the same geometry */
     int64_t all = d.batch * conv_out_span(&d);
-    c->positions = positions_of(all, qlayer_row_length(l));
+    c->positions = positions_of(g, to->k, all);
     int64_t column = conv_taps(&d) * d.c;
-    d.groups *= parts;
+    d.groups *= to->parts;
     float *x = columns_reserve(c, c->positions * column);
     bool last = t->layout == LAYOUT_CHANNELS_LAST;
     for (int64_t p = 0; p < c->positions; p++) {
@@ -102,11 +105,12 @@ static void conv_columns(const struct qlayer *l, int64_t parts, const struct ten
     }
 }
 
-static void matrix_columns(const struct qlayer *l, int64_t parts, const struct tensor *t,
+static void matrix_columns(const struct grams *g, int layer, const struct tensor *t,
                            struct columns *c)
 {
-    int64_t row = qlayer_row_length(l), all = row ? tensor_count(t) / row : 0, k = row / parts;
-    c->positions = positions_of(all, row);
+    int64_t k = g->gram[layer].k, parts = g->gram[layer].parts, row = k * parts;
+    int64_t all = row ? tensor_count(t) / row : 0;
+    c->positions = positions_of(g, k, all);
     float *x = columns_reserve(c, c->positions * row);
     for (int64_t p = 0; p < c->positions; p++)
         for (int64_t part = 0; part < parts; part++)
@@ -151,7 +155,7 @@ static void see_layer(struct grams *g, int worker, int i, int k, const struct te
     bool mine = once && atomic_load(&g->turn[k]) == i;
     struct columns *c = mine ? &g->direct[worker] : columns_next(&g->column[worker][k]);
     if (c)
-        (l->node->op == OP_Conv ? conv_columns : matrix_columns)(l, g->gram[k].parts, t, c);
+        (l->node->op == OP_Conv ? conv_columns : matrix_columns)(g, k, t, c);
     if (!mine)
         return;
     add_columns(g, worker, k, c);
@@ -239,7 +243,7 @@ struct grams *grams_watch(const struct model *m, const struct qlayer *const *lay
 {
     struct arena arena = {0};
     struct grams *g = NEW(&arena, struct grams);
-    *g = (struct grams){.n = n, .jobs = jobs, .main = m->graph, .arena = arena};
+    *g = (struct grams){.n = n, .samples = samples, .jobs = jobs, .main = m->graph, .arena = arena};
     g->layer = NEW_ARRAY(&g->arena, n, struct qlayer);
     for (int i = 0; i < n; i++)
         g->layer[i] = *layer[i];
