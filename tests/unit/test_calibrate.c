@@ -111,21 +111,20 @@ struct raced {
     struct dataset *data;
 };
 
-static struct raced raced_new(const char *text)
+static void raced_open(struct raced *r, const char *text)
 {
     enum { SAMPLES = 16 };
-    struct raced r = {.m = text_model(text)};
     struct err err = {0};
     struct tap tap[3];
-    r.data = dataset_open(r.m->graph, &(struct dataset_options){.path = "random",
-                                                                .samples = SAMPLES}, &err);
-    assert_int_equal(graph_infer(r.m->graph, &err), 0);
-    assert_int_equal(place_model(r.m, target_find("onnxruntime"), NULL, &r.a, &r.p, &err), 0);
-    r.c = calibration_watch(r.m, &r.p, r.data, 0, 1, &tap[0]);
-    r.means = means_watch(r.m, &r.p, SAMPLES, 1, &r.a, &tap[1]);
-    r.measure = measure_watch(r.m, r.data, SAMPLES, &r.a, &tap[2]);
-    assert_int_equal(taps_run(r.m, tap, 3, r.data, 1, NULL, &err), 0);
-    return r;
+    struct dataset_options o = {.path = "random", .samples = SAMPLES};
+    *r = (struct raced){.m = text_model(text)};
+    r->data = dataset_open(r->m->graph, &o, &err);
+    assert_int_equal(graph_infer(r->m->graph, &err), 0);
+    assert_int_equal(place_model(r->m, target_find("onnxruntime"), NULL, &r->a, &r->p, &err), 0);
+    r->c = calibration_watch(r->m, &r->p, r->data, 0, 1, &tap[0]);
+    r->means = means_watch(r->m, &r->p, SAMPLES, 1, &r->a, &tap[1]);
+    r->measure = measure_watch(r->m, r->data, SAMPLES, &r->a, &tap[2]);
+    assert_int_equal(taps_run(r->m, tap, 3, r->data, 1, NULL, &err), 0);
 }
 
 static void raced_close(struct raced *r)
@@ -139,10 +138,11 @@ static void raced_close(struct raced *r)
 /* Which observer wins, and what its ranges come to once biases are shifted. */
 static const char *winner(const char *text, bool with_means, double *shifted)
 {
-    struct raced r = raced_new(text);
+    struct raced r;
     struct err err = {0};
     struct ranges ranges;
     double plain;
+    raced_open(&r, text);
     const struct tensor *bias = qlayer_bias(&r.p.layer[0])->constant;
     if (with_means)
         calibration_use_means(r.c, r.means);
