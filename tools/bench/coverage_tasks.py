@@ -11,6 +11,7 @@ import datasets
 import metrics
 from datasets import MATERIAL, opened, pixels, stretched
 from feeds import Data, Look, Stream, feeds
+from networks import NETWORKS
 from tasks import TASKS, Task, bgr, scene, task
 
 CIFAR = Look((.4914 * 255, .4822 * 255, .4465 * 255), (.2470 * 255, .2435 * 255, .2616 * 255))
@@ -85,8 +86,9 @@ MORE = [
 
 
 def coverage_tasks():
-    """One task a model, in the order of their names; the data of some is None."""
-    known = {each.name: each for each in TASKS + MORE if not each.options}
+    """One task a real model, in the order of their names; the data of some is None."""
+    known = {each.name: each for each in TASKS + MORE
+             if not each.options and each.name not in NETWORKS}
     for folder in sorted((MATERIAL / "models").glob("*")):
         model = folder / "model.onnx"
         if model.exists():

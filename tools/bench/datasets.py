@@ -76,6 +76,13 @@ def digits(name):
                 labels, BATCH)
 
 
+def noise():
+    """For the networks of networks.py."""
+    random = np.random.default_rng(3)
+    part = [random.standard_normal((n, 3, 224, 224)).astype(np.float32) for n in (50, 10)]
+    return Data(*(feeds("x", samples) for samples in part))
+
+
 def photographs():
     """The middle 224x224 of each ImageNet picture, decoded once, and which of them calibrate: two
     of five. In both parts the classes are spread evenly."""

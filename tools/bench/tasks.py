@@ -17,11 +17,13 @@ import sys
 import typing
 
 import numpy as np
+import onnx
 
 import datasets
 import metrics
 from datasets import CACHE, DIGITS, IMAGENET, SIGNED, shared
 from feeds import Look, Stream
+from networks import NETWORKS
 from runtimes import Ort
 
 CALIBRATION = 300     # samples at most
@@ -40,16 +42,22 @@ class Task:
     options: tuple = ()       # of `quern quantize`
     free: tuple = ()          # names for dimensions of the input that the file fixes needlessly
 
+    def is_there(self):
+        return self.name in NETWORKS or self.model.exists()
+
     def goal(self):
         if self.drop < np.inf:
             return f"float-{self.drop:g}"
         return f">={self.least:g}" if self.least else None
 
     def write_model(self):
-        """The path of the model to quantize: the file, or a copy with its dimensions freed."""
+        """The path of the model to quantize: the file, which is made if it is one of ours, or a
+        copy with its dimensions freed."""
+        if self.name in NETWORKS:
+            CACHE.mkdir(parents=True, exist_ok=True)
+            onnx.save(NETWORKS[self.name](), self.model)
         if not self.free:
             return self.model
-        import onnx
         model = onnx.load(self.model)
         for value in (*model.graph.input, *model.graph.output):
             for dim, name in zip(value.type.tensor_type.shape.dim, self.free):
@@ -137,6 +145,7 @@ TASKS = [
          functools.partial(datasets.gestures, "input", "point_history.csv",
                            score_threshold=np.array(0.5, np.float32))),
     task("stories260k", datasets.stories, "input_ids", metric=metrics.PERPLEXITY),
+    *(Task(name, CACHE / f"{name}.onnx", datasets.noise, metrics.SQNR) for name in NETWORKS),
 ]
 
 
@@ -146,7 +155,7 @@ def named(name):
 
 def main():
     if len(sys.argv) == 1:
-        print(json.dumps([{"name": each.name, "there": each.model.exists()}
+        print(json.dumps([{"name": each.name, "there": each.is_there()}
                           for each in TASKS if not each.options]))
         return
     name, directory = sys.argv[1:]
