@@ -128,8 +128,8 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
 {
     const struct value *w = qlayer_weight(l), *b = qlayer_bias(l);
     int64_t rows = qlayer_channels(l), k = qlayer_row_length(l), groups = qlayer_groups(l);
-    if (l->node->op == OP_ConvTranspose || !b || !b->constant || tensor_count(b->constant) != rows
-        || x->count <= 0 || w->constant->dtype != DTYPE_F32)
+    if (l->node->op == OP_ConvTranspose || l->node->in[l->weight_slot].plain || !b || !b->constant
+        || tensor_count(b->constant) != rows || x->count <= 0 || w->constant->dtype != DTYPE_F32)
         return NULL;
     struct tensor *rounded = tensor_buffer(scratch, DTYPE_F32, &w->constant->shape);
     struct tensor *t = tensor_new(result, b->constant->dtype, &b->constant->shape);

@@ -21,9 +21,9 @@ struct means; /* of the channels of layers' inputs */
 /* Watches the inputs of the layers on `samples` samples; the means live in the arena. */
 struct means *means_watch(const struct model *m, const struct placement *p, int samples, int jobs,
                           struct arena *a, struct tap *tap);
-/* Gives layers of the annotated and solved model new biases, where they have one and a float
- * weight, by the means that a run has brought. Not ConvTranspose, of whose weight each output sees
- * another part. */
+/* Gives layers of the annotated and solved model new biases, where they have one and a float weight
+ * that they read rounded, by the means that a run has brought. Not ConvTranspose, of whose weight
+ * each output sees another part. */
 void shift_biases(struct model *m, const struct placement *p, const struct means *means);
 
 #endif

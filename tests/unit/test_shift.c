@@ -124,6 +124,20 @@ static void test_transposed(void **state)
     setting_close(&s);
 }
 
+/* A layer that is to compute in float. */
+static void test_switched_off(void **state)
+{
+    (void)state;
+    struct setting s = setting_new();
+    const struct qlayer *l = s.p.layer;
+    const struct tensor *old = qlayer_bias(&l[0])->constant, *on = qlayer_bias(&l[1])->constant;
+    l[0].node->in[l[0].weight_slot].plain = true;
+    shift(&s, 1);
+    assert_ptr_equal(qlayer_bias(&l[0])->constant, old);
+    assert_ptr_not_equal(qlayer_bias(&l[1])->constant, on);
+    setting_close(&s);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -143,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mean),
                                        cmocka_unit_test(test_transposed),
+                                       cmocka_unit_test(test_switched_off),
                                        cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests_name("shift", tests, NULL, NULL);
 }
