@@ -6,17 +6,22 @@
 
 #include "effort.h"
 #include "pass.h"
+#include "region.h"
 #include "target.h"
 
 #include <math.h>
+#include <string.h>
 
-/* The one run of the float model that everybody shares: ranges, the outputs to compare with, and
- * what the passes behind want to see. */
+/* The one run of the float model that everybody shares: ranges, the outputs to compare with, means
+ * for shifted biases, and what the passes behind want to see. */
 static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n, struct err *err)
 {
     TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
     int samples = measure_enough(m, ctx->run_ops);
     ctx->measure = measure_watch(m, ctx->data, samples, ctx->arena, &tap[n++]);
+    if (ctx->min_sqnr > 0 || !strcmp(ctx->observer, "auto"))
+        ctx->means = means_watch(m, ctx->placement, region_mean_samples(ctx->run_ops), ctx->jobs,
+                                 ctx->arena, &tap[n++]);
     for (int i = 0; i < ctx->n_later; i++)
         if (ctx->later[i]->watch)
             n += ctx->later[i]->watch(m, ctx, &tap[n]);
@@ -31,7 +36,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return err_set(err, ERR_USAGE, "pass calibrate needs data: --data PATH");
     if (!ctx->placement)
         return err_set(err, ERR_USAGE, "pass calibrate needs pass place before it");
-    struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 2, struct tap);
+    struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 3, struct tap);
     ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
     struct ranges ranges;
     TRY(gather(m, ctx, tap, 1, err));

@@ -188,15 +188,6 @@ static int settle(struct settling *s, struct err *err)
     return other;
 }
 
-static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
-{
-    if (ctx->min_sqnr <= 0)
-        return false;
-    ctx->means = means_watch(m, ctx->placement, region_mean_samples(ctx->run_ops), ctx->jobs,
-                             ctx->arena, tap);
-    return true;
-}
-
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure || (!ctx->means && ctx->min_sqnr > 0))
@@ -219,6 +210,5 @@ const struct pass pass_settle = {
     .summary = "layers that the outputs do not bear stay float, found by measurement",
     .needs = FACT_SOLVED,
     .flags = PASS_REFINES,
-    .watch = watch,
     .run = run,
 };

@@ -65,7 +65,7 @@ struct pass_ctx {
     struct calibration *calibration; /* calibrate: its statistics, until the last pass has run */
     struct grams *grams;           /* what round-weights watched; NULL: nothing. It closes them */
     struct targets *targets;       /* what correct-bias watched; NULL: nothing */
-    struct means *means;           /* what settle watched; NULL: nothing */
+    struct means *means;           /* calibrate: of layers' inputs; NULL: nobody needs them */
     const struct pass *const *later; /* the passes that come behind the one that runs */
     int n_later;
     double run_ops;                /* effort_once() */
