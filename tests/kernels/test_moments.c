@@ -186,15 +186,18 @@ static void test_products(void **state)
     arena_release(&a);
 }
 
+/* More than two of the panels that k_rounding_solve() takes columns in. */
+enum { MOST_K = 160 };
+
 /* One problem: columns whose neighbours are alike, C as a whole and packed. */
 struct problem {
     struct k_rounding r;
     float *w, *c, *packed, *factor, *scale;
 };
 
-static struct problem random_problem(struct random *r, struct arena *a, bool centred)
+static struct problem random_problem(struct random *r, struct arena *a, bool centred, int64_t most)
 {
-    int64_t k = random_int(r, 1, 90), rows = random_int(r, 1, 5), columns = 200;
+    int64_t k = random_int(r, 1, most), rows = random_int(r, 1, 5), columns = 2 * MOST_K;
     float *x = NEW_ARRAY(a, k * columns, float);
     double *sum = NEW_ARRAY(a, k, double);
     struct problem p = {.w = NEW_ARRAY(a, rows * k, float), .c = NEW_ARRAY(a, k * k, float),
@@ -281,7 +284,7 @@ static void test_factor(void **state)
     struct random r = {26};
     struct arena a = {0};
     for (int n = 0; n < 20; n++) {
-        struct problem p = random_problem(&r, &a, n % 2);
+        struct problem p = random_problem(&r, &a, n % 2, 90);
         int64_t k = p.r.k;
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j <= i; j++) {
@@ -318,7 +321,7 @@ static double code_of(const struct problem *p, double w, double d)
 static void reference_row(const struct problem *p, int64_t o, double *q)
 {
     int64_t k = p->r.k;
-    double t[90], d = (double)p->scale[o];
+    double t[MOST_K], d = (double)p->scale[o];
     for (int64_t i = 0; i < k; i++)
         t[i] = (double)p->w[o * k + i];
     for (int64_t i = 0; i < k; i++) {
@@ -345,11 +348,11 @@ static void test_rounding(void **state)
     struct arena a = {0};
     double before = 0, after = 0, wanted = 0, same = 0, all = 0;
     for (int n = 0; n < 60; n++) {
-        struct problem p = random_problem(&r, &a, n % 2);
+        struct problem p = random_problem(&r, &a, n % 2, MOST_K);
         int64_t k = p.r.k;
         k_rounding_solve(&p.r, NEW_ARRAY(&a, k_rounding_scratch(p.r.rows, k), float));
         for (int64_t o = 0; o < p.r.rows; o++) {
-            double nearest[90], chosen[90], reference[90];
+            double nearest[MOST_K], chosen[MOST_K], reference[MOST_K];
             const float *w = p.w + o * k;
             reference_row(&p, o, reference);
             for (int64_t j = 0; j < k; j++, all++) {
@@ -370,6 +373,33 @@ static void test_rounding(void **state)
     assert_true(after < before / 2);
     assert_true(fabs(after - wanted) < wanted / 100);
     assert_true(same > all * 0.95);
+    arena_release(&a);
+}
+
+/* All inputs are nearly the same, and what rounding adds to the first half of a row it takes from
+ * the second: nearest codes cost least, as only products between far columns can tell. */
+static void test_halves_that_cancel(void **state)
+{
+    (void)state;
+    enum { K = 128, COLUMNS = 300 };
+    struct random r = {28};
+    struct arena a = {0};
+    float *x = NEW_ARRAY(&a, K * COLUMNS, float), *w = NEW_ARRAY(&a, K, float), scale = 0.5f;
+    float *c = NEW_ARRAY(&a, k_gram_size(K), float), *factor = NEW_ARRAY(&a, k_gram_size(K), float);
+    float *q = NEW_ARRAY(&a, K, float);
+    double *sum = NEW_ARRAY(&a, K, double);
+    random_fill(&r, x, K * COLUMNS);
+    for (int i = 0; i < K * COLUMNS; i++)
+        x[i] = x[i / K * K] + (i % K ? 0.05f * x[i] : 0);
+    for (int i = 0; i < K; i++)
+        w[i] = scale * ((float)(i % 3) + (i < K / 2 ? 0.3f : -0.3f));
+    k_gram_add(K, COLUMNS, x, c, sum);
+    assert_true(k_rounding_moments(K, COLUMNS, sum, false, c));
+    assert_true(k_rounding_factor(K, c, factor));
+    struct k_rounding rounding = {1, K, w, &scale, -8, 7, c, factor, q};
+    k_rounding_solve(&rounding, NEW_ARRAY(&a, k_rounding_scratch(1, K), float));
+    for (int i = 0; i < K; i++)
+        assert_true(q[i] == (float)(i % 3));
     arena_release(&a);
 }
 
@@ -395,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_threads_get_the_same),
         cmocka_unit_test(test_factor),
         cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_halves_that_cancel),
         cmocka_unit_test(test_nothing_to_learn),
     };
     return cmocka_run_group_tests_name("moments", tests, NULL, NULL);
