@@ -4,8 +4,10 @@
  *
  * Whoever tries something on a model wants its noise averaged; dear runs have large tensors, within
  * which errors average out. So a model whose run takes EFFORT_DEAR operations or more is looked at
- * on fewer samples, by the square root of its cost. What is gathered from all data, ranges and
- * second moments, takes no part in this.
+ * on fewer samples, by the square root of its cost, and so are second moments, within limits.
+ * Ranges are gathered from all data.
+ *
+ * How much is tried at all, --effort says: quantize_options.h.
  */
 #ifndef EFFORT_H
 #define EFFORT_H
