@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * calibrate: fills the ranges of activations from data (calibrate.h says how).
+ * calibrate: fills the ranges of activations from data, by the observer that was named or by the
+ * one that wins the race (race.h).
  */
 #include "calibrate.h"
 
 #include "effort.h"
 #include "pass.h"
+#include "race.h"
 #include "region.h"
 #include "target.h"
 
@@ -28,6 +30,22 @@ static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n,
     return taps_run(m, tap, n, ctx->data, ctx->jobs, "calibrating", err);
 }
 
+static int choose_ranges(struct model *m, struct pass_ctx *ctx, struct ranges *ranges,
+                         struct err *err)
+{
+    struct race race = {m, ctx->placement, ctx->calibration, ctx->measure, ctx->means,
+                        pass_enough(ctx), ctx->jobs};
+    struct observer o;
+    *ranges = (struct ranges){NULL, {NAN, NAN}};
+    if (!strcmp(ctx->observer, "auto"))
+        return race_run(&race, ranges, err);
+    if (!observer_read(ctx->observer, &o))
+        BUG("unknown observer '%s'", ctx->observer);
+    if (calibration_read(ctx->calibration, &o))
+        ranges->observer = ctx->observer;
+    return 0;
+}
+
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->data && ctx->target && ctx->target->inputs != INPUTS_CALIBRATED)
@@ -40,9 +58,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
     struct ranges ranges;
     TRY(gather(m, ctx, tap, 1, err));
-    calibration_use_means(ctx->calibration, ctx->means);
-    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, pass_enough(ctx),
-                           &ranges, err));
+    TRY(choose_ranges(m, ctx, &ranges, err));
     ctx->sqnr = ranges.figures.sqnr;
     ctx->noise = ranges.figures.noise;
     ctx->ranges_by = ranges.observer;

@@ -12,6 +12,7 @@
 #include "mask.h"
 #include "measure.h"
 #include "pass.h"
+#include "race.h"
 #include "region.h"
 #include "solve.h"
 
@@ -62,12 +63,10 @@ static int switch_off(struct settling *s, bool worst)
     return n;
 }
 
-static int use_ranges(struct settling *s, const char *observer, struct err *err)
+static void use_ranges(struct settling *s, const char *observer)
 {
-    struct ranges ranges;
-    TRY(calibration_settle(s->ctx->calibration, observer, NULL, 0, &ranges, err));
+    calibration_read(s->ctx->calibration, observer_find(observer));
     solve_model(s->m, &s->all);
-    return 0;
 }
 
 /* Another observer, if without the worst layers it serves better by some dB. */
@@ -77,14 +76,16 @@ static int observe(struct settling *s, struct err *err)
     struct ranges best;
     double as_it_is;
     switch_off(s, true);
-    TRY(calibration_settle(ctx->calibration, ctx->observer, ctx->measure, INFINITY, &best, err));
-    TRY(use_ranges(s, ctx->ranges_by, err));
+    struct race race = {s->m, &s->all, ctx->calibration, ctx->measure, ctx->means, INFINITY,
+                        ctx->jobs};
+    TRY(race_run(&race, &best, err));
+    use_ranges(s, ctx->ranges_by);
     if (!strcmp(best.observer, ctx->ranges_by))
         return 0;
     TRY(measure_sqnr(ctx->measure, s->m, ctx->jobs, &as_it_is, err));
     if (best.figures.sqnr < as_it_is + OBSERVED)
         return 0;
-    TRY(use_ranges(s, best.observer, err));
+    use_ranges(s, best.observer);
     str_printf(&ctx->notes, "without the worst layers ranges by %s instead of %s\n",
                best.observer, ctx->ranges_by);
     ctx->ranges_by = best.observer;

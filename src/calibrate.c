@@ -7,20 +7,12 @@
 #include "calibrate.h"
 
 #include "bounds.h"
-#include "observe.h"
 #include "op.h"
 #include "quant.h"
-#include "solve.h"
-#include "sweep.h"
 #include "threads.h"
 
 #include <math.h>
 #include <string.h>
-
-/* dB that an observer may be behind the leading one and still see all samples. */
-static const double RACE_MARGIN = 0.5;
-/* dB below which biases are shifted for the race, and what that must gain. */
-static const double FAR_SQNR = 30, SHIFT_GAIN = 1;
 
 struct calibration {
     struct model *model;
@@ -37,7 +29,6 @@ struct calibration {
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
     bool **ran;             /* [worker][value id]: such a value was seen */
     struct range *range[N_OBSERVERS]; /* [value], of those of the table that were asked */
-    const struct means *means; /* NULL: observers race with the biases as they are */
     int jobs;
     struct arena arena;
 };
@@ -243,11 +234,6 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     return g;
 }
 
-void calibration_use_means(struct calibration *g, const struct means *means)
-{
-    g->means = means;
-}
-
 void calibration_close(struct calibration *g)
 {
     if (!g)
@@ -300,151 +286,35 @@ static void find_range(void *data, int i, int worker)
                                        : r->o->range(s, &v->quant->type, r->o->parameter);
 }
 
-static void set_ranges(const struct calibration *g, const struct range *range)
+/* Ranges of an observer of the table are kept, since it may be asked for again. */
+static struct range *kept_ranges(struct calibration *g, const struct observer *o)
 {
+    for (int i = 0; i < N_OBSERVERS; i++)
+        if (o == &observer_table[i])
+            return g->range[i];
+    return NULL;
+}
+
+static struct range *find_ranges(struct calibration *g, const struct observer *o)
+{
+    struct ranging r = {g, o, NEW_ARRAY(&g->arena, g->n, struct range)};
+    threads_for(g->jobs, g->n, find_range, &r);
+    for (int i = 0; i < N_OBSERVERS; i++)
+        if (o == &observer_table[i])
+            g->range[i] = r.to;
+    return r.to;
+}
+
+int calibration_read(struct calibration *g, const struct observer *o)
+{
+    const struct range *range = kept_ranges(g, o);
+    if (!range)
+        range = find_ranges(g, o);
     for (int i = 0; i < g->n; i++) {
         struct quant *q = g->value[i]->quant;
         if (!q->range)
             q->range = NEW_ARRAY(g->model->arena, 1, struct range);
         q->range[0] = range[i];
     }
-}
-
-/* Those of observer i of the table, which takes several turns. */
-static void set_known_ranges(struct calibration *g, int i)
-{
-    if (!g->range[i]) {
-        g->range[i] = NEW_ARRAY(&g->arena, g->n, struct range);
-        threads_for(g->jobs, g->n, find_range,
-                    &(struct ranging){g, &observer_table[i], g->range[i]});
-    }
-    set_ranges(g, g->range[i]);
-}
-
-/* One observer's turn; the model is left as it would make it. */
-static int try_observer(struct calibration *g, int i, int round, const struct measure *measure,
-                        struct tally *tally, struct err *err)
-{
-    set_known_ranges(g, i);
-    solve_model(g->model, g->placement);
-    return measure_round(measure, g->model, round, g->jobs, tally, err);
-}
-
-/* Gives the layers of the solved model the biases that go with their rounded weights, and keeps
- * their own. */
-static void shift(struct calibration *g, const struct tensor **own)
-{
-    const struct placement *p = g->placement;
-    for (int i = 0; i < p->n_layer; i++)
-        own[i] = qlayer_bias(&p->layer[i]) ? qlayer_bias(&p->layer[i])->constant : NULL;
-    shift_biases(g->model, p, g->means);
-}
-
-static void shift_back(struct calibration *g, const struct tensor *const *own)
-{
-    const struct placement *p = g->placement;
-    for (int i = 0; i < p->n_layer; i++)
-        if (own[i] && qlayer_bias(&p->layer[i])->constant != own[i])
-            constant_replace(qlayer_bias(&p->layer[i]), own[i]);
-    sweep_constants(g->model);
-}
-
-/* The first turn of the first observer. Where it is far from float, what rounding weights does to
- * the means may hide what ranges do: if biases that make up for it help, as they will when later
- * passes choose them, all take their turns with such biases. Then *shifted. */
-static int start_race(struct calibration *g, const struct measure *measure,
-                      const struct tensor **own, struct arena *a, struct tally **first,
-                      bool *shifted, struct err *err)
-{
-    *first = tally_new(measure, a);
-    *shifted = false;
-    TRY(try_observer(g, 0, 0, measure, *first, err));
-    double db = tally_figures(measure, *first).sqnr;
-    if (!g->means || db >= FAR_SQNR)
-        return 0;
-    struct tally *again = tally_new(measure, a);
-    shift(g, own);
-    *shifted = true;
-    TRY(try_observer(g, 0, 0, measure, again, err));
-    if (tally_figures(measure, again).sqnr >= db + SHIFT_GAIN) {
-        *first = again;
-    } else {
-        shift_back(g, own);
-        *shifted = false;
-    }
-    return 0;
-}
-
-/* The observers take turns for the whole network: ranges of neighbours belong together. Those that
- * fall behind on a part of the samples do not see the rest. `first` has had its first turn. */
-static int race(struct calibration *g, const struct measure *measure, double enough,
-                struct tally *first, struct arena *a, struct ranges *result, struct err *err)
-{
-    int best = -1;
-    struct tally *tally[N_OBSERVERS] = {first};
-    double db[N_OBSERVERS] = {tally_figures(measure, first).sqnr}, lead = db[0];
-    int n = 1; /* how many have had their first turn */
-    for (; n < N_OBSERVERS && lead < enough; n++) {
-        tally[n] = tally_new(measure, a);
-        db[n] = -INFINITY;
-        if (observer_table[n].only_by_name)
-            continue;
-        TRY(try_observer(g, n, 0, measure, tally[n], err));
-        db[n] = tally_figures(measure, tally[n]).sqnr;
-        lead = fmax(lead, db[n]);
-    }
-    for (int i = 0; i < n; i++) {
-        if (db[i] < lead - RACE_MARGIN)
-            continue;
-        TRY(try_observer(g, i, 1, measure, tally[i], err));
-        struct figures all = tally_figures(measure, tally[i]);
-        if (best < 0 || all.sqnr > result->figures.sqnr) {
-            best = i;
-            result->figures = all;
-        }
-    }
-    set_known_ranges(g, best);
-    result->observer = observer_table[best].name;
-    return 0;
-}
-
-/* The figures are those of the model with the biases that it came with. */
-static int race_observers(struct calibration *g, const struct measure *measure, double enough,
-                          struct ranges *result, struct err *err)
-{
-    struct arena a = {0};
-    struct tally *first;
-    const struct tensor **own = NEW_ARRAY(&a, g->placement->n_layer, const struct tensor *);
-    bool shifted;
-    int r = start_race(g, measure, own, &a, &first, &shifted, err);
-    if (r >= 0)
-        r = race(g, measure, enough, first, &a, result, err);
-    if (shifted)
-        shift_back(g, own);
-    if (shifted && r >= 0) {
-        solve_model(g->model, g->placement);
-        r = measure_figures(measure, g->model, g->jobs, &result->figures, err);
-    }
-    solve_clear(g->model);
-    arena_release(&a);
-    return r;
-}
-
-int calibration_settle(struct calibration *g, const char *observer, const struct measure *measure,
-                       double enough, struct ranges *result, struct err *err)
-{
-    *result = (struct ranges){g->n ? observer : NULL, {NAN, NAN}};
-    if (!g->n)
-        return 0;
-    if (!strcmp(observer, "auto"))
-        return race_observers(g, measure, enough, result, err);
-    struct observer o;
-    if (!observer_read(observer, &o))
-        BUG("unknown observer '%s'", observer);
-    struct arena a = {0};
-    struct ranging r = {g, &o, NEW_ARRAY(&a, g->n, struct range)};
-    threads_for(g->jobs, g->n, find_range, &r);
-    set_ranges(g, r.to);
-    arena_release(&a);
-    return 0;
+    return g->n;
 }

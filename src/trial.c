@@ -25,7 +25,6 @@ static int trial_run(struct model *clone, const struct measure *reference, const
                      int n, struct pass_ctx *ctx, struct arena *a, double *db, struct err *err)
 {
     struct placement p;
-    struct ranges ranges;
     TRY(place_model(clone, ctx->target, ctx->skip_nodes, a, &p, err));
     struct tap *all = NEW_ARRAY(a, n + 2, struct tap);
     for (int i = 0; i < n; i++)
@@ -35,7 +34,7 @@ static int trial_run(struct model *clone, const struct measure *reference, const
     struct calibration *c = calibration_watch(clone, &p, ctx->data, samples, ctx->jobs, &all[n++]);
     int r = taps_run(clone, all, n, ctx->data, ctx->jobs, NULL, err);
     if (r >= 0)
-        r = calibration_settle(c, "min-max", NULL, 0, &ranges, err);
+        calibration_read(c, observer_find("min-max"));
     calibration_close(c);
     TRY(r);
     solve_model(clone, &p);
