@@ -56,6 +56,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return err_set(err, ERR_USAGE, "pass calibrate needs pass place before it");
     struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 3, struct tap);
     ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
+    calibration_reach(ctx->calibration, ctx->reach);
     struct ranges ranges;
     TRY(gather(m, ctx, tap, 1, err));
     TRY(choose_ranges(m, ctx, &ranges, err));
@@ -65,6 +66,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!ranges.observer)
         return 0;
     str_printf(&ctx->notes, "ranges by %s", ranges.observer);
+    if (dataset_count(ctx->data) < ctx->reach)
+        str_printf(&ctx->notes, ", as far as %d samples would reach", ctx->reach);
     if (!isnan(ctx->sqnr))
         str_printf(&ctx->notes, ", %.1f dB", ctx->sqnr);
     str_add(&ctx->notes, "\n");

@@ -19,7 +19,9 @@ struct calibration {
     struct placement *placement;
     int n;                  /* values that are watched */
     int64_t counted;        /* elements of a value in a sample */
-    double seen;            /* which part of the data's samples is run */
+    int count;              /* samples of the data */
+    double seen;            /* which part of them is run */
+    double reach;           /* ranges are to hold for so many times as many samples */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
     struct stats **part;    /* [worker][value]: sums of the sample under way, bins of all; of one
@@ -224,7 +226,9 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     g->placement = p;
     int count = dataset_count(d), n = samples && samples < count ? samples : count;
     g->counted = counted_of(n);
+    g->count = count;
     g->seen = (double)n / count;
+    g->reach = 1;
     gather_prepare(g, m, p, jobs);
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
@@ -232,6 +236,11 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     *tap = (struct tap){.want = want, .samples = samples, .watch = on_value,
                         .merge = jobs == 1 ? NULL : merge, .finish = settle_gathered, .data = g};
     return g;
+}
+
+void calibration_reach(struct calibration *g, int samples)
+{
+    g->reach = samples > g->count ? (double)samples / g->count : 1;
 }
 
 void calibration_close(struct calibration *g)
@@ -262,10 +271,9 @@ static bool is_rare_vector(const struct calibration *g, int i)
     return s->rank >= 2 && (double)g->sum[i].n < FEW * g->seen * (double)s->dim[1];
 }
 
-/* Beyond what was seen, but not beyond what the operator can give. */
-static struct range wider_range(const struct value *v, const struct stats *s)
+/* A range beyond what was seen ends where what the operator can give does. */
+static struct range limited(const struct value *v, struct range r)
 {
-    struct range r = stats_range_beyond(s);
     double lo = -INFINITY, hi = INFINITY;
     if (v->def && op_table[v->def->op].role == ROLE_FIXED) { /* Sigmoid, Tanh and their kind */
         lo = -1;
@@ -276,14 +284,29 @@ static struct range wider_range(const struct value *v, const struct stats *s)
     return (struct range){(float)fmax((double)r.lo, lo), (float)fmin((double)r.hi, hi)};
 }
 
+/* The ends in proportion: an observer that cut some elements off would cut so many of more. */
+static struct range further(struct range r, const struct stats *s, double times)
+{
+    struct range seen = stats_range_reach(s, 1), reach = stats_range_reach(s, times);
+    if (seen.lo < 0)
+        r.lo *= reach.lo / seen.lo;
+    if (seen.hi > 0)
+        r.hi *= reach.hi / seen.hi;
+    return r;
+}
+
 static void find_range(void *data, int i, int worker)
 {
     (void)worker;
     struct ranging *r = data;
     const struct stats *s = &r->g->sum[i];
     const struct value *v = r->g->value[i];
-    r->to[i] = is_rare_vector(r->g, i) ? wider_range(v, s)
-                                       : r->o->range(s, &v->quant->type, r->o->parameter);
+    bool rare = is_rare_vector(r->g, i);
+    struct range range = rare ? stats_range_beyond(s)
+                              : r->o->range(s, &v->quant->type, r->o->parameter);
+    if (r->g->reach > 1)
+        range = further(range, s, r->g->reach);
+    r->to[i] = rare || r->g->reach > 1 ? limited(v, range) : range;
 }
 
 /* Ranges of an observer of the table are kept, since it may be asked for again. */

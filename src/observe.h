@@ -43,6 +43,12 @@ void stats_move_sums(struct stats *into, struct stats *from);
 /* Where little was seen, a range that further samples hardly leave: beyond the extremes of all by
  * twice as far as these are from the mean extremes of a sample. */
 struct range stats_range_beyond(const struct stats *s);
+/* How far the extremes of `times` as many samples are likely to reach. The few elements beyond a
+ * level exceed it by m on average; if the tail is exponential, the largest of `times` as many lie
+ * m ln(times) further out (return levels by peaks over a threshold: Coles, An Introduction to
+ * Statistical Modeling of Extreme Values, 2001, chapter 4). Here half as much again, since elements
+ * of one sample are alike; not further than twice what was seen; an end at 0 stays there. */
+struct range stats_range_reach(const struct stats *s, double times);
 
 struct observer {
     const char *name, *summary;

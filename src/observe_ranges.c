@@ -47,6 +47,37 @@ struct range stats_range_beyond(const struct stats *s)
     return r;
 }
 
+/* How much the elements of one tail exceed, on average, the level that a thousandth of all lies
+ * beyond; of few elements 16, or a quarter. */
+static double mean_excess(const struct stats *s, bool above)
+{
+    enum { FEW = 16 };
+    double all = (double)s->n, count = 0, sum = 0, level = 0;
+    double wanted = fmax(all / 1000, fmin(FEW, all / 4));
+    int n = stats_bins(s);
+    for (int k = 0; k < n && count < wanted; k++) {
+        int i = above ? n - 1 - k : k;
+        double lo = stats_edge(s, i), hi = stats_edge(s, i + 1);
+        count += (double)s->bin[i];
+        sum += (double)s->bin[i] * (lo + hi) / 2;
+        level = above ? lo : hi;
+    }
+    return count > 0 ? fabs(sum / count - level) : 0;
+}
+
+struct range stats_range_reach(const struct stats *s, double times)
+{
+    static const double most = 2; /* times the end that was seen */
+    static const double alike = 1.5;
+    struct range r = stats_range(s);
+    double lo = (double)r.lo, hi = (double)r.hi, steps = alike * log(times);
+    if (lo < 0)
+        r.lo = (float)fmax(fmax(lo - mean_excess(s, false) * steps, most * lo), -FLT_MAX);
+    if (hi > 0)
+        r.hi = (float)fmin(fmin(hi + mean_excess(s, true) * steps, most * hi), FLT_MAX);
+    return r;
+}
+
 static struct range observe_min_max(const struct stats *s, const struct qtype *t,
                                     double parameter)
 {

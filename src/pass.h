@@ -53,6 +53,7 @@ struct pass_ctx {
     bool only_run;                 /* the model will be executed and never written: nodes may be
                                       newer than its opset */
     const char *observer;          /* name in observer_table, or "auto" */
+    int reach;                     /* calibration_reach(): samples */
     const char *skip_nodes;        /* patterns of node names that stay float; NULL: none */
     double min_sqnr, near_sqnr;    /* settle: struct region_goal */
     double enough_sqnr;            /* dB from which on numbers are not refined; 0: always */

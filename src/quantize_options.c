@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_SAMPLES = 300, NEAR_SQNR = 5, ENOUGH_SQNR = 40 };
+enum { DEFAULT_SAMPLES = 300, NEAR_SQNR = 5, ENOUGH_SQNR = 40, REACH = 12 };
 
 static const struct option quantize_rows[] = {
     OPTION(OPT_POSITION, 0, "MODEL", struct quantize_options, model, NULL, "a float ONNX model"),
@@ -54,6 +54,10 @@ static const struct option quantize_rows[] = {
            "how ranges are read from the data: one of 'quern list observers' (percentile=99.9 with "
            "its parameter), or auto (default: the best of them, but for entropy, by the error of "
            "the outputs)", .recipe = true),
+    OPTION(OPT_INT, 0, "reach", struct quantize_options, reach, "N",
+           "where the data have fewer samples, ranges reach beyond what was seen, as far as N "
+           "samples would (0: as far as the data; default 12, but 0 with an observer that is named "
+           "and with --effort 0)", .max = 1e6, .recipe = true),
     OPTION(OPT_STRING, 0, "recurrent", struct quantize_options, recurrent, "HOW",
            "LSTM, GRU, RNN: auto (integers where the target runs them faster and the outputs stay "
            "near; default), weights (int8 with DequantizeLinear: smaller, slower), float",
@@ -108,7 +112,8 @@ static const struct option_page quantize_page = {
 
 static const struct quantize_options defaults = {
     .target = "onnxruntime", .observer = "auto", .recurrent = "auto", .min_sqnr = "auto",
-    .enough_sqnr = ENOUGH_SQNR, .effort = SEARCH_EFFORT, .data.samples = DEFAULT_SAMPLES};
+    .enough_sqnr = ENOUGH_SQNR, .effort = SEARCH_EFFORT, .reach = -1,
+    .data.samples = DEFAULT_SAMPLES};
 
 /* Passes that others build on cannot be left out: there would be no quantized model to write. */
 static int check_skipped(const char *names, struct err *err)
@@ -238,6 +243,8 @@ static int choose_min_sqnr(const struct quantize_options *o, struct quantize_cho
 /* What is not said otherwise follows from the effort. */
 static void apply_effort(struct quantize_options *o, struct arena *a)
 {
+    if (o->reach < 0)
+        o->reach = o->effort && !strcmp(o->observer, "auto") ? REACH : 0;
     if (o->effort == SEARCH_EFFORT)
         return;
     if (!strcmp(o->observer, "auto"))
@@ -298,6 +305,7 @@ void quantize_context(const struct quantize_options *o, const struct quantize_ch
 {
     ctx->target = &c->target;
     ctx->observer = o->observer;
+    ctx->reach = o->reach;
     ctx->recurrent = o->recurrent;
     ctx->setting = c->setting;
     ctx->n_setting = c->n_setting;

@@ -21,6 +21,7 @@ struct quantize_options {
     const char *target, *format, *weights, *activations, *observer, *recurrent, *min_sqnr;
     struct option_list skip_node;
     double enough_sqnr;
+    int reach;
     const char *skip, *print_after;
     int effort;
     bool verify, check_result, requantize_rest, external, elementwise, print_recipe;

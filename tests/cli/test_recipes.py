@@ -170,9 +170,10 @@ class Recipes(cli.Case):
         _, layers, _ = self.quantize(*recipe, *options, "--skip-node", "third")
         self.assertEqual([n for n, w in layers.items() if "excluded" in w], ["third"])
 
-    def check_effort(self, effort, observer, left_out, other):
+    def check_effort(self, effort, observer, reach, left_out, other):
         """An effort is what can be said at length."""
-        spelled = ("--observer", observer, "--min-sqnr", "0", "--skip", ",".join(left_out))
+        spelled = ("--observer", observer, "--reach", reach, "--min-sqnr", "0",
+                   "--skip", ",".join(left_out))
         report, _, model = self.quantize("--effort", effort)
         _, _, same = self.quantize(*spelled)
         self.assertEqual(model, same)
@@ -182,14 +183,14 @@ class Recipes(cli.Case):
 
     def test_low_effort(self):
         refining = "round-weights", "correct-bias"
-        self.check_effort("0", "min-max", ("equalize", *refining), ())
-        self.check_effort("1", "mse", ("equalize",), refining)
+        self.check_effort("0", "min-max", "0", ("equalize", *refining), ())
+        self.check_effort("1", "mse", "12", ("equalize",), refining)
 
     def test_effort_beside_options(self):
         text, _ = self.quern("quantize", "model.onnx", "--effort", "0",
                              "--observer", "percentile=99", "--min-sqnr", "30",
                              "--skip", "settle,equalize", "--print-recipe", out=None)
-        self.assertLessEqual({"effort: 0", "observer: percentile=99", "min-sqnr: 30",
+        self.assertLessEqual({"effort: 0", "observer: percentile=99", "reach: 0", "min-sqnr: 30",
                               "skip: settle,equalize,round-weights,correct-bias"},
                              set(text.splitlines()))
         self.quern("quantize", "model.onnx", "--effort", "3", "--print-recipe", code=2, out="",

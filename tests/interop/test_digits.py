@@ -133,6 +133,16 @@ class Network:
         self.assertEqual(tried, [True, False])
         self.assertGreater(error[0], error[1])
 
+    def test_one_picture(self):
+        """Ranges of one picture reach as far as those of many would."""
+        for reach, near in ("0", False), ("12", True):
+            out = quantize(self.float, self.directory / "one.onnx", "--samples", "1",
+                           "--reach", reach)
+            got, want = (np.stack([y["scores"] for y in quern.ort_run(model, SAMPLES)])
+                         for model in (out, self.float))
+            error = np.square(got - want).sum() / np.square(want).sum()
+            self.assertEqual(error < 10 ** -2.5, near)   # 25 dB
+
     def test_valid(self):
         onnx.checker.check_model(onnx.load(self.int8), full_check=True)
 

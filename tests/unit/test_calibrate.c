@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * calibrate: of vectors of which the data have few the ranges reach beyond what was seen.
+ * calibrate: of vectors of which the data have few the ranges reach beyond what was seen, and of
+ * everything where that is asked for.
  */
 #include "calibrate.h"
 
@@ -20,7 +21,7 @@ struct inputs {
     struct range picture, vector;
 };
 
-static struct inputs ranges_of(const char *text, const char *observer, int of, int seen)
+static struct inputs ranges_of(const char *text, const char *observer, int of, int seen, int reach)
 {
     struct model *m = text_model(text);
     struct arena a = {0};
@@ -35,6 +36,7 @@ static struct inputs ranges_of(const char *text, const char *observer, int of, i
     assert_int_equal(place_model(m, target_find("onnxruntime"), NULL, &a, &p, &err), 0);
     assert_int_equal(p.n_layer, 2);
     struct calibration *c = calibration_watch(m, &p, d, seen, 1, &tap);
+    calibration_reach(c, reach);
     assert_int_equal(taps_run(m, &tap, 1, d, 1, NULL, &err), 0);
     assert_true(observer_read(observer, &known));
     assert_true(calibration_read(c, &known) >= 2);
@@ -48,7 +50,7 @@ static struct inputs ranges_of(const char *text, const char *observer, int of, i
 
 static struct inputs ranges_by(const char *observer, int of, int seen)
 {
-    return ranges_of(network, observer, of, seen);
+    return ranges_of(network, observer, of, seen, 0);
 }
 
 /* Whatever the observer, but only where the values are vectors. */
@@ -81,9 +83,26 @@ static void test_bounded_vectors(void **state)
                    "<float[6,4,3,3] w1 = random(1), float[3,6,1,1] w2 = random(2),"
                    " float zero = 0, float most = 0.5>"
                    "{ a = Conv(x, w1) p = GlobalMaxPool(a) s = %s y = Conv(s, w2) }", operator[i]);
-        struct inputs r = ranges_of(text.text, "min-max", 5, 0);
+        struct inputs r = ranges_of(text.text, "min-max", 5, 0, i ? 0 : 100);
         assert_true(r.vector.lo >= 0 && r.vector.hi <= (i ? 0.5f : 1.0f));
         str_release(&text);
+    }
+}
+
+/* By what the data lack: the ranges of an observer, whichever it is. */
+static void test_reach(void **state)
+{
+    (void)state;
+    static const char *const observer[] = {"min-max", "percentile=95"};
+    for (int i = 0; i < 2; i++) {
+        struct inputs seen = ranges_of(network, observer[i], 5, 0, 0);
+        struct inputs none = ranges_of(network, observer[i], 5, 0, 5);
+        struct inputs some = ranges_of(network, observer[i], 5, 0, 10);
+        struct inputs more = ranges_of(network, observer[i], 5, 0, 100);
+        assert_true(none.picture.hi == seen.picture.hi && none.picture.lo == seen.picture.lo);
+        assert_true(some.picture.hi > seen.picture.hi && some.picture.lo < seen.picture.lo);
+        assert_true(more.picture.hi > some.picture.hi && more.picture.lo < some.picture.lo);
+        assert_true(more.vector.hi > seen.vector.hi);
     }
 }
 
@@ -93,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_few_vectors),
         cmocka_unit_test(test_many_vectors),
         cmocka_unit_test(test_bounded_vectors),
+        cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);
 }

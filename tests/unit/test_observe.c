@@ -272,6 +272,44 @@ static void beyond_what_few_samples_show(void **state)
     arena_release(&a);
 }
 
+/* A part of the data tells about how far all of them go. */
+static void reach_of_a_part(void **state)
+{
+    (void)state;
+    enum { TIMES = 10 };
+    static const enum shape_of_data shapes[] = {NORMAL, RELU, SILU, LAPLACE, UNIFORM, RELU6};
+    static float x[N];
+    struct arena a = {0};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        fill(shapes[i], x, N);
+        struct stats part = stats_of(&a, x, N / TIMES), all = stats_of(&a, x, N);
+        struct range seen = stats_range_reach(&part, 1), reach = stats_range_reach(&part, TIMES);
+        struct range whole = stats_range_reach(&all, 1);
+        assert_true(reach.lo <= seen.lo && reach.hi >= seen.hi);
+        assert_true(reach.hi >= .9F * whole.hi && reach.hi <= 1.7F * whole.hi);
+        assert_true(reach.lo <= .9F * whole.lo && reach.lo >= 1.7F * whole.lo);
+    }
+    fill(LAPLACE, x, N);
+    struct stats s = stats_of(&a, x, N);
+    struct range r = stats_range_reach(&s, exp(1)); /* the mean excess is 1 at any level */
+    assert_float_equal(r.hi - s.max, 1.5, .75);
+    assert_float_equal(s.min - r.lo, 1.5, .75);
+    r = stats_range_reach(&s, 1e9);
+    assert_true(r.hi == 2 * s.max && r.lo == 2 * s.min);
+    for (int i = 0; i < N; i++)
+        x[i] = fminf(fabsf(x[i]), 1); /* many at the very end */
+    s = stats_of(&a, x, N);
+    r = stats_range_reach(&s, 64);
+    assert_true(r.lo == 0 && r.hi < 1.01F);
+    struct stats large = stats_of(&a, (float[]){-3e38F, 3e38F}, 2);
+    r = stats_range_reach(&large, 64);
+    assert_true(isfinite(r.lo) && isfinite(r.hi));
+    struct stats none = {0};
+    r = stats_range_reach(&none, 64);
+    assert_true(r.lo == 0 && r.hi == 0);
+    arena_release(&a);
+}
+
 static void percentiles_cut_known_shares(void **state)
 {
     (void)state;
@@ -380,6 +418,7 @@ int main(void)
         cmocka_unit_test(ranges_hold_zero_and_lie_within),
         cmocka_unit_test(min_max_and_its_mean),
         cmocka_unit_test(beyond_what_few_samples_show),
+        cmocka_unit_test(reach_of_a_part),
         cmocka_unit_test(percentiles_cut_known_shares),
         cmocka_unit_test(mse_is_as_good_as_trying_all),
         cmocka_unit_test(entropy_keeps_the_bulk),
