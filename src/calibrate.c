@@ -11,6 +11,7 @@
 #include "quant.h"
 #include "threads.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -289,9 +290,9 @@ static struct range further(struct range r, const struct stats *s, double times)
 {
     struct range seen = stats_range_reach(s, 1), reach = stats_range_reach(s, times);
     if (seen.lo < 0)
-        r.lo *= reach.lo / seen.lo;
+        r.lo = fmaxf(r.lo * (reach.lo / seen.lo), -FLT_MAX);
     if (seen.hi > 0)
-        r.hi *= reach.hi / seen.hi;
+        r.hi = fminf(r.hi * (reach.hi / seen.hi), FLT_MAX);
     return r;
 }
 

@@ -11,6 +11,8 @@
 #include "text.h"
 #include "unit.h"
 
+#include <float.h>
+
 static const char network[] =
     "opset 13 g (float[N,4,8,8] x) => (float[N,3,1,1] y)"
     "<float[6,4,3,3] w1 = random(1), float[3,6,1,1] w2 = random(2)>"
@@ -106,6 +108,21 @@ static void test_reach(void **state)
     }
 }
 
+/* Twice what was seen may be more than a float holds. */
+static void test_reach_of_huge_values(void **state)
+{
+    (void)state;
+    static const char huge[] =
+        "opset 13 g (float[N,4,8,8] x) => (float[N,1,1,1] y)"
+        "<float much = 3.6e37, float[8,4,1,1] w1 = random(1), float[1,8,1,1] w2 ="
+        " {1e-30, 2e-30, 1e-30, 3e-30, 1e-30, 2e-30, 1e-30, 2e-30}>"
+        "{ a = Conv(x, w1) p = GlobalMaxPool(a) h = Mul(p, much) y = Conv(h, w2) }";
+    struct inputs seen = ranges_of(huge, "min-max", 4, 0, 0);
+    struct inputs far = ranges_of(huge, "min-max", 4, 0, 1000000);
+    assert_true(seen.vector.hi > FLT_MAX / 2 && seen.vector.hi < FLT_MAX);
+    assert_true(far.vector.hi == FLT_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_many_vectors),
         cmocka_unit_test(test_bounded_vectors),
         cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_reach_of_huge_values),
     };
     return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);
 }
