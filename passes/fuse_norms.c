@@ -130,20 +130,13 @@ static struct value *parameter(const struct norm *y, const struct node *n, enum 
     return fits(y, c) ? c : NULL;
 }
 
-/* The one node in the same graph that reads v; NULL: not one, or elsewhere. */
-static struct node *reader(const struct value *v)
-{
-    struct node *n = value_only_user(v);
-    return n && n->graph == v->graph ? n : NULL;
-}
-
 /* Takes scale and bias behind the core along; returns the last node. */
 static struct node *take_parameters(struct norm *y)
 {
-    struct node *last = y->core, *next = reader(last->out[0]);
+    struct node *last = y->core, *next = value_user_behind(last->out[0]);
     if ((y->scale = parameter(y, next, OP_Mul, last->out[0]))) {
         last = next;
-        next = reader(last->out[0]);
+        next = value_user_behind(last->out[0]);
     }
     if (y->centred && (y->bias = parameter(y, next, OP_Add, last->out[0])))
         last = next;

@@ -67,9 +67,9 @@ static bool is_idle_on(const struct node *n, const struct quant *q)
  * the rounding. NULL: v is needed as float. */
 static struct value *coded_output(struct value *v)
 {
-    struct node *n = v->quant ? NULL : value_only_user(v);
-    if (n && n->graph == v->graph && !node_is_result(n) && node_input(n, 0) == v && n->n_out
-        && n->out[0]->quant && is_idle_on(n, n->out[0]->quant))
+    struct node *n = v->quant ? NULL : value_user_behind(v);
+    if (n && !node_is_result(n) && node_input(n, 0) == v && n->n_out && n->out[0]->quant
+        && is_idle_on(n, n->out[0]->quant))
         v = n->out[0];
     return writes_codes(v) ? v : NULL;
 }

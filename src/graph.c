@@ -376,6 +376,12 @@ struct node *value_only_user(const struct value *v)
     return value_used_once(v) ? v->uses->user : NULL;
 }
 
+struct node *value_user_behind(const struct value *v)
+{
+    struct node *n = value_only_user(v);
+    return n && n->graph == v->graph ? n : NULL;
+}
+
 bool node_is_result(const struct node *n)
 {
     return n->op == OP_RESULT;

@@ -252,6 +252,9 @@ struct value *node_input(const struct node *n, int i);          /* NULL: absent 
 const struct tensor *node_constant(const struct node *n, int i); /* NULL: absent or not constant */
 struct node *value_def(const struct value *v, enum op op); /* NULL: v is NULL, or another op's */
 struct node *value_only_user(const struct value *v);       /* NULL: no use, or more than one */
+/* The same where it is in the value's own graph: what a body does with a value that it captures is
+ * not done right behind it. */
+struct node *value_user_behind(const struct value *v);
 bool value_used_once(const struct value *v);
 bool value_is_output(const struct value *v);               /* of its own graph */
 bool value_is_fed(const struct value *v);                  /* an input that has no constant */

@@ -94,3 +94,8 @@ bool op_weight(const struct node *n, struct op_weight *w)
     }
     return node_constant(n, 1)->shape.rank > w->axis;
 }
+
+int64_t op_weight_channels(const struct tensor *t, const struct op_weight *w)
+{
+    return t->shape.dim[w->axis] * (w->groups > 1 ? w->groups : 1);
+}

@@ -107,6 +107,8 @@ struct op_weight {
 };
 /* False: the node has no weight (MatMul of two activations), or its rank is not known. */
 bool op_weight(const struct node *n, struct op_weight *w);
+/* How many output channels the weight `t` has. */
+int64_t op_weight_channels(const struct tensor *t, const struct op_weight *w);
 
 /* The operator's infer, after a check that the inputs it needs are there. */
 int op_infer(struct call *c, struct err *err);

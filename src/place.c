@@ -23,8 +23,6 @@
 #include "rule.h"
 #include "vec.h"
 
-#include <string.h>
-
 struct place {
     struct model *model;
     const struct target *target;
@@ -38,89 +36,6 @@ struct place {
     const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
     VEC(struct left_float) left;
 };
-
-struct value *qlayer_weight(const struct qlayer *l)
-{
-    return node_input(l->node, l->weight_slot);
-}
-
-struct value *qlayer_bias(const struct qlayer *l)
-{
-    return l->bias_node ? node_input(l->bias_node, l->bias_slot) : NULL;
-}
-
-bool qlayer_reads_codes(const struct qlayer *l)
-{
-    return l->input->quant && !l->node->in[l->weight_slot == 0].plain;
-}
-
-/* The axis of the weight that has a row for each output channel. */
-static int row_axis(const struct qlayer *l)
-{
-    struct op_weight w;
-    return op_weight(l->node, &w) ? w.axis : qlayer_weight(l)->type.shape.rank - 1;
-}
-
-int64_t qlayer_channels(const struct qlayer *l)
-{
-    return qlayer_weight(l)->type.shape.dim[row_axis(l)];
-}
-
-int64_t qlayer_row_length(const struct qlayer *l)
-{
-    return shape_count(&qlayer_weight(l)->type.shape) / qlayer_channels(l);
-}
-
-int64_t qlayer_groups(const struct qlayer *l)
-{
-    return l->node->op == OP_Conv ? node_int(l->node, "group", 1) : 1;
-}
-
-int64_t qlayer_weight_at(const struct qlayer *l, int64_t o, int64_t k)
-{
-    const struct shape *s = &qlayer_weight(l)->type.shape;
-    int axis = row_axis(l);
-    int64_t inner = shape_span(s, axis + 1, s->rank);
-    return (k / inner * s->dim[axis] + o) * inner + k % inner;
-}
-
-struct value *constant_replace(struct value *old, const struct tensor *t)
-{
-    struct build at = {.graph = old->graph, .stem = old->name};
-    struct value *v = build_constant(&at, "replaced", t);
-    value_swap_names(v, old);
-    v->quant = old->quant;
-    old->quant = NULL;
-    value_replace(old, v);
-    return v;
-}
-
-/* The only user, where it is in the value's own graph: what a body does with a value that it
- * captures is not done right behind it. */
-static struct node *user_behind(const struct value *v)
-{
-    struct node *n = value_only_user(v);
-    return n && n->graph == v->graph ? n : NULL;
-}
-
-/* The constant vector that is added behind a MatMul with `n` output channels. */
-static struct node *add_behind(const struct node *n, int64_t channels, int *slot)
-{
-    struct node *add = user_behind(n->out[0]);
-    if (!add || add->op != OP_Add)
-        return NULL;
-    *slot = add->in[0].value == n->out[0] ? 1 : 0;
-    const struct tensor *t = node_constant(add, *slot);
-    if (!t || t->dtype != DTYPE_F32 || t->shape.rank < 1)
-        return NULL;
-    bool vector = tensor_count(t) == channels && t->shape.dim[t->shape.rank - 1] == channels;
-    return vector && t->shape.rank <= 2 ? add : NULL;
-}
-
-static int64_t weight_channels(const struct tensor *w, const struct op_weight *ow)
-{
-    return w->shape.dim[ow->axis] * (ow->groups > 1 ? ow->groups : 1);
-}
 
 /* The integer kernels of ConvTranspose take an input whose zero point is 0. */
 static const char *reason_against_transposed(const struct place *p, const struct node *n)
@@ -144,7 +59,7 @@ static const char *reason_against_transposed(const struct place *p, const struct
  * its input over the Reshape, makes it unsigned, and leaves the attribute that says int8. */
 static bool is_signed_sum(const struct place *p, const struct node *n)
 {
-    const struct node *next = user_behind(n->out[0]);
+    const struct node *next = value_user_behind(n->out[0]);
     return p->target->no_signed_sums && p->target->activation.dtype == DTYPE_I8
         && n->op == OP_MatMul && node_input(n, 0)->type.shape.rank != 2 && next
         && next->op == OP_Add && model_opset(p->model, "") >= 21;
@@ -206,7 +121,7 @@ static const char *reason_against(const struct place *p, const struct node *n)
     if (bias && (!bias->constant || bias->constant->dtype != w->dtype))
         return "its bias is not a constant";
     int64_t count = bias ? tensor_count(bias->constant) : 1;
-    if (count != 1 && count != weight_channels(w, &ow))
+    if (count != 1 && count != op_weight_channels(w, &ow))
         return "its bias is not a vector";
     return NULL;
 }
@@ -320,7 +235,7 @@ static void place_bias(struct model *m, const struct qlayer *l)
 
 struct value *value_behind_folded(const struct target *t, struct value *v)
 {
-    struct node *n = user_behind(v);
+    struct node *n = value_user_behind(v);
     if (!n || node_is_result(n) || target_rule(t, n) != TARGET_FOLDED || node_input(n, 0) != v)
         return v;
     if (n->op == OP_Clip) {
@@ -335,7 +250,7 @@ struct value *value_behind_folded(const struct target *t, struct value *v)
  * is added is no int32 bias. So it gets one. */
 static bool needs_bias(const struct place *p, const struct node *n)
 {
-    const struct node *next = user_behind(n->out[0]);
+    const struct node *next = value_user_behind(n->out[0]);
     return !takes_weight_only(p, n) && p->target->integer_bias && p->target->add_is_bias && next
         && next->op == OP_Add && node_input(n, 0)->type.shape.rank < 3
         && node_constant(n, 1)->shape.rank == 2;
@@ -349,11 +264,11 @@ static void place_layer(struct place *p, struct node *n)
         gemm_turn_weight(n);
     op_weight(n, &ow);
     struct value *w = give_own_weight(p, n, &ow);
-    int64_t channels = weight_channels(w->constant, &ow);
+    int64_t channels = op_weight_channels(w->constant, &ow);
     struct node *bias_node = n;
     int bias_slot = ow.bias;
     if (n->op == OP_MatMul)
-        bias_node = p->target->add_is_bias ? add_behind(n, channels, &bias_slot) : NULL;
+        bias_node = p->target->add_is_bias ? form_bias_behind(n, channels, &bias_slot) : NULL;
     if (!bias_node && needs_bias(p, n)) {
         bias_node = form_add_bias(n, channels);
         bias_slot = 1;
@@ -487,70 +402,4 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     return err_set(err, ERR_INPUT, "no layer can be quantized for target %s: %s: %s%s", t->name,
                    node_title(out->left[0].node), out->left[0].reason,
                    out->n_left > 1 ? "; 'quern check' tells of the others" : "");
-}
-
-/* Behind a layer: the activation that is computed before anything reads the sum. */
-static struct value *behind_activation(struct value *sum)
-{
-    struct node *n = sum->quant ? NULL : user_behind(sum);
-    return n && (n->op == OP_Relu || n->op == OP_Clip) && node_input(n, 0) == sum ? n->out[0] : sum;
-}
-
-/* Is the node a quantized layer? Then l tells of its parts. */
-static bool find_layer(struct node *n, struct qlayer *l)
-{
-    struct op_weight ow;
-    if (op_table[n->op].role != ROLE_WEIGHTED || !op_weight(n, &ow))
-        return false;
-    if (ow.groups > 1) /* a ConvTranspose whose output channels the weight does not count */
-        return false;
-    struct value *w = node_input(n, ow.slot), *x = node_input(n, 0);
-    if (!w || !w->constant || !w->quant || n->in[ow.slot].plain)
-        return false;
-    *l = (struct qlayer){.node = n, .input = x, .weight_slot = ow.slot, .sum = n->out[0]};
-    if (n->op != OP_MatMul && node_input(n, ow.bias)) {
-        l->bias_node = n;
-        l->bias_slot = ow.bias;
-    } else if (n->op == OP_MatMul && !l->sum->quant) {
-        l->bias_node = add_behind(n, weight_channels(w->constant, &ow), &l->bias_slot);
-        l->sum = l->bias_node ? l->bias_node->out[0] : l->sum;
-    }
-    l->output = behind_activation(l->sum);
-    return true;
-}
-
-void place_find_layers(const struct model *m, struct arena *a, struct placement *p)
-{
-    VEC(struct qlayer) list = {0};
-    *p = (struct placement){0};
-    int n_graphs;
-    struct graph **graph = model_graphs(m, a, &n_graphs);
-    for (int i = 0; i < n_graphs; i++)
-        graph_each(graph[i], n) {
-            struct qlayer l;
-            if (find_layer(n, &l))
-                *vec_add(&list, a) = l;
-        }
-    p->layer = list.at;
-    p->n_layer = list.n;
-}
-
-void place_drop(struct model *m, struct placement *p, const bool *drop, const char *reason)
-{
-    VEC(struct left_float) left = {0};
-    for (int i = 0; i < p->n_left; i++)
-        *vec_add(&left, m->arena) = p->left[i];
-    for (int i = 0; i < p->n_layer; i++) {
-        struct qlayer *l = &p->layer[i];
-        if (!drop[i])
-            continue;
-        l->node->in[0].plain = true;
-        l->node->in[l->weight_slot].plain = true;
-        if (l->bias_node)
-            l->bias_node->in[l->bias_slot].plain = true;
-        *vec_add(&left, m->arena) = (struct left_float){l->node, reason};
-    }
-    place_find_layers(m, m->arena, p);
-    p->left = left.at;
-    p->n_left = left.n;
 }

@@ -185,3 +185,16 @@ struct node *form_add_bias(struct node *n, int64_t channels)
     node_set_input(add, 1, build_constant(&at, "bias", zeros));
     return add;
 }
+
+struct node *form_bias_behind(const struct node *n, int64_t channels, int *slot)
+{
+    struct node *add = value_user_behind(n->out[0]);
+    if (!add || add->op != OP_Add)
+        return NULL;
+    *slot = add->in[0].value == n->out[0] ? 1 : 0;
+    const struct tensor *t = node_constant(add, *slot);
+    if (!t || t->dtype != DTYPE_F32 || t->shape.rank < 1)
+        return NULL;
+    bool vector = tensor_count(t) == channels && t->shape.dim[t->shape.rank - 1] == channels;
+    return vector && t->shape.rank <= 2 ? add : NULL;
+}

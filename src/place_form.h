@@ -27,6 +27,9 @@ bool form_takes(enum dtype t);
 const char *form_reason_against(const struct node *n, const struct op_weight *w);
 /* Does it. The node stays the layer's node. */
 void form_layer(struct form *f, struct node *n);
+/* The Add behind a MatMul whose input *slot is a constant vector, a number for each of its output
+ * channels; NULL: there is none. */
+struct node *form_bias_behind(const struct node *n, int64_t channels, int *slot);
 /* Adds a vector of zeros to what a MatMul computes; returns the Add. */
 struct node *form_add_bias(struct node *n, int64_t channels);
 
