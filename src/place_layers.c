@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place_layers: the layers of an annotated model and their parts, found from its quants.
+ * place_layers: the layers of an annotated model and their parts, found from its quants; and how
+ * some of them become float again.
  */
 #include "place.h"
 

@@ -197,6 +197,16 @@ class Recipes(cli.Case):
                    err="quern: quantize: --effort: 3 is not between 0 and 2\n"
                        "Try 'quern quantize --help'.\n")
 
+    def test_reach(self):
+        """It is for ranges that quern chooses, unless somebody asks for it."""
+        for options, reach in [((), 12), (("--effort", "1"), 12), (("--effort", "0"), 0),
+                               (("--observer", "mse"), 0), (("--reach", "0"), 0),
+                               (("--observer", "mse", "--reach", "5"), 5),
+                               (("--effort", "0", "--reach", "5"), 5)]:
+            with self.subTest(options):
+                text, _ = self.quern("quantize", "model.onnx", *options, "--print-recipe", out=None)
+                self.assertIn(f"\nreach: {reach}\n", text)
+
     def test_low_effort_and_far(self):
         """The summary says what to do, and only where that may help."""
         many = self.samples("many", x=np.random.RandomState(2).normal(0, 1, (64, 2, 4)))
