@@ -169,16 +169,22 @@ void gemm_turn_weight(struct node *n)
 {
     if (!node_int(n, "transB", 0))
         return;
+    struct arena *a = n->graph->model->arena;
     const struct tensor *w = node_constant(n, 1);
+    struct quant *q = node_input(n, 1)->quant;
     int64_t rows = w->shape.dim[0], columns = w->shape.dim[1];
-    struct tensor *t = tensor_new(n->graph->model->arena, w->dtype,
-                                  &(struct shape){2, {columns, rows}});
+    struct tensor *t = tensor_new(a, w->dtype, &(struct shape){2, {columns, rows}});
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < columns; k++)
             tensor_f32(t)[k * rows + i] = tensor_f32(w)[i * columns + k];
     struct build at = build_before(n);
     node_set_input(n, 1, build_constant(&at, "weight", t));
     node_drop_attr(n, "transB");
+    if (!q)
+        return;
+    q = arena_copy(a, q, sizeof *q);
+    q->type.axis = 1 - q->type.axis;
+    node_input(n, 1)->quant = q;
 }
 
 static void place_units_in(struct graph *g, const struct target *t, const bool *may, bool *huge)
