@@ -5,11 +5,14 @@
  *     constant w with a quant    =>  DequantizeLinear(codes of w, scale, zero point)
  *     other value v with a quant =>  DequantizeLinear(QuantizeLinear(v, s, z), s, z)
  *
+ * Layers whose input has a dynamic quant are products of codes (lower_products.h).
+ *
  * The uses that are not plain move over; a body that captures v captures its codes. Parameters per
  * tensor are scalars of rank 0; activations that share a quant share the initializers. An int32
  * bias has no zero point. Where types meet, DequantizeLinear and QuantizeLinear follow each other.
  */
 #include "lower.h"
+#include "lower_products.h"
 #include "op.h"
 #include "pass.h"
 
@@ -38,7 +41,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
     struct value **list;
-    int n = lower_collect(m, ctx->scratch, &list), changes = 0;
+    int n = lower_collect(m, ctx->scratch, &list), changes = lower_products(m, ctx->scratch);
     struct lower_parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct lower_parameters);
     for (int i = 0; i < n; i++) {
         bool wanted = lower_is_wanted(list[i]);

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "pass.h"
+#include "place_dynamic.h"
 #include "place_slow.h"
 #include "rule.h"
 
@@ -18,6 +19,22 @@ static void note_idle_rules(const struct model *m, struct pass_ctx *ctx)
             str_printf(&ctx->notes, "%s: this rule fits no node\n", r->at[i].where);
             log_info("note: %s: this rule fits no node", r->at[i].where);
         }
+}
+
+/* Layers that a rule wants with inputs quantized at run time, and the target does not run so. */
+static void note_calibrated(const struct model *m, struct pass_ctx *ctx)
+{
+    const struct placement *p = ctx->placement;
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, NULL, m, ctx->scratch);
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct node *n = p->layer[i].node;
+        const char *reason = rule[n->id].dynamic && ctx->target->inputs == INPUTS_CALIBRATED
+                                 ? dynamics_reason_against(ctx->target, &p->layer[i]) : NULL;
+        if (!reason)
+            continue;
+        str_printf(&ctx->notes, "the input of %s stays calibrated: %s\n", node_title(n), reason);
+        log_info("note: the input of %s stays calibrated: %s", node_title(n), reason);
+    }
 }
 
 /* Whoever reads "10 of 10 layers" should know that some of them run in float. */
@@ -50,6 +67,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     TRY(place_model(m, ctx->target, ctx->skip_nodes, ctx->arena, p, err));
     ctx->placement = p;
     note_volumes(p, ctx);
+    if (ctx->target->rules)
+        note_calibrated(m, ctx);
     return p->n_layer;
 }
 

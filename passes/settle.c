@@ -142,20 +142,11 @@ static int drop_all(struct settling *s)
     return n;
 }
 
-static int judge(struct pass_ctx *ctx, const struct model *m, struct err *err)
-{
-    struct figures figures;
-    TRY(measure_figures(ctx->measure, m, ctx->jobs, &figures, err));
-    ctx->sqnr = figures.sqnr;
-    ctx->noise = figures.noise;
-    return 0;
-}
-
 /* What came of it, as it is measured, in one line. */
 static int tell(struct settling *s, int n, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
-    TRY(judge(ctx, s->m, err));
+    TRY(pass_judge(ctx, s->m, err));
     double after = region_decibels(ctx->noise);
     str_printf(&ctx->notes, "%d layers float, %.1f %% of the multiply-adds: %.1f -> %.1f dB\n", n,
                s->found.off_share, s->before, after);
@@ -185,7 +176,7 @@ static int settle(struct settling *s, struct err *err)
     solve_model(s->m, ctx->placement);
     if (n)
         return tell(s, n, err);
-    TRY(judge(ctx, s->m, err));
+    TRY(pass_judge(ctx, s->m, err));
     return other;
 }
 
@@ -197,7 +188,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!s.all.n_layer || ctx->min_sqnr <= 0)
         return 0;
     if (isnan(ctx->noise))
-        TRY(judge(ctx, m, err));
+        TRY(pass_judge(ctx, m, err));
     s.before = region_decibels(ctx->noise);
     if (s.before >= ctx->min_sqnr)
         return 0;

@@ -19,14 +19,15 @@ struct rows {
     struct value *scale, *grid; /* x = scale * grid, up to rounding */
 };
 
-static struct node *quantize(struct lowering *l, struct value *v)
+static struct node *quantize(struct lowering *l, const struct qlayer *layer)
 {
+    struct value *v = qlayer_source(layer);
     struct node **q = &l->quantize[v->id];
     if (*q)
         return *q;
     struct build at = lower_cursor(v);
     *q = build_node(&at, OP_DynamicQuantizeLinear, 1, &v, 3);
-    (*q)->in[0].plain = true;
+    (*q)->in[0].plain = v == layer->input || layer->input->def->in[0].plain;
     (*q)->out[0]->type = (struct tensor){.dtype = DTYPE_U8, .shape = v->type.shape};
     return *q;
 }
@@ -44,10 +45,10 @@ static const struct tensor *along_channels(struct arena *a, const struct tensor 
     return r;
 }
 
-static struct value *factor(struct lowering *l, struct build *at, const struct qlayer *layer,
+static struct value *factor(struct lowering *l, struct build *at, const struct quant *weight,
                             struct value *scale, int spatial)
 {
-    struct value *ws = lower_scale(at, qlayer_weight(layer)->quant, NULL);
+    struct value *ws = lower_scale(at, weight, NULL);
     const struct tensor *shaped = along_channels(l->m->arena, ws->constant, spatial);
     if (shaped != ws->constant)
         ws = build_constant(at, "scale", shaped);
@@ -113,14 +114,20 @@ static void lower_rows(struct lowering *l, const struct qlayer *layer)
     lower_give_value(y->def, n->out[0]);
 }
 
-static void lower_layer(struct lowering *l, const struct qlayer *layer)
+static bool is_nothing(const struct tensor *t)
 {
-    struct node *n = layer->node, *x = quantize(l, layer->input);
-    if (n->op == OP_Gemm)
-        gemm_turn_weight(n);
+    for (int64_t i = 0; i < tensor_count(t); i++)
+        if (tensor_get(t, i) != 0)
+            return false;
+    return true;
+}
+
+/* The layer's node computes sums of codes now, and keeps its name. */
+static void become_product(struct lowering *l, const struct qlayer *layer)
+{
+    struct node *n = layer->node, *x = quantize(l, layer);
     const struct value *w = qlayer_weight(layer);
     bool conv = n->op == OP_Conv;
-    int spatial = conv ? w->constant->shape.rank - 2 : 0;
     struct build at = build_before(n);
     struct value *codes = build_constant(&at, "quantized",
                                          quant_codes(l->m->arena, w->quant, w->constant));
@@ -128,22 +135,39 @@ static void lower_layer(struct lowering *l, const struct qlayer *layer)
     struct value *zero = conv && w->quant->type.grain != GRAIN_TENSOR
                            ? NULL : lower_zero(&at, w->quant, NULL);
     struct value *in[] = {x->out[0], codes, x->out[2], zero};
-    enum op op = conv ? OP_ConvInteger : OP_MatMulInteger;
-    struct node *sum = build_node(&at, op, zero ? 4 : 3, in, 1);
-    if (conv)
-        node_copy_attrs(sum, n);
-    struct node *cast = build_node(&at, OP_Cast, 1, sum->out, 1);
-    node_set_int(cast, "to", DTYPE_F32);
-    struct value *scale = factor(l, &at, layer, x->out[1], spatial);
-    struct node *y = build_node(&at, OP_Mul, 2, (struct value *const[]){cast->out[0], scale}, 1);
-    struct value *bias = n->op == OP_MatMul ? NULL : qlayer_bias(layer);
-    if (bias) {
-        const struct tensor *b = along_channels(l->m->arena, bias->constant, spatial);
-        if (b != bias->constant)
-            bias = build_constant(&at, "bias", b);
-        y = build_node(&at, OP_Add, 2, (struct value *const[]){y->out[0], bias}, 1);
+    for (int i = 0; i < (zero ? 4 : 3); i++) {
+        node_set_input(n, i, in[i]);
+        n->in[i].plain = false;
     }
-    lower_give_value(y, n->out[0]);
+    n->op = conv ? OP_ConvInteger : OP_MatMulInteger;
+    n->type = op_table[n->op].name;
+    node_drop_attr(n, "alpha");
+    node_drop_attr(n, "beta");
+    node_drop_attr(n, "transA");
+    node_drop_attr(n, "transB"); /* of Gemm: they say what is so anyway */
+}
+
+static void lower_layer(struct lowering *l, const struct qlayer *layer)
+{
+    struct node *n = layer->node;
+    if (n->op == OP_Gemm)
+        gemm_turn_weight(n);
+    const struct value *bias = n->op == OP_MatMul ? NULL : qlayer_bias(layer);
+    const struct tensor *b = bias && !is_nothing(bias->constant) ? bias->constant : NULL;
+    const struct value *w = qlayer_weight(layer);
+    int spatial = n->op == OP_Conv ? w->constant->shape.rank - 2 : 0;
+    become_product(l, layer);
+    struct build at = build_after(n);
+    struct node *cast = build_node(&at, OP_Cast, 1, n->out, 1);
+    node_set_int(cast, "to", DTYPE_F32);
+    struct value *scale = factor(l, &at, w->quant, quantize(l, layer)->out[1], spatial);
+    struct value *y = two(&at, OP_Mul, cast->out[0], scale);
+    if (b)
+        y = two(&at, OP_Add, y, build_constant(&at, "bias", along_channels(l->m->arena, b,
+                                                                           spatial)));
+    lower_give_value(y->def, n->out[0]);
+    n->out[0]->type.dtype = DTYPE_I32;
+    node_set_input(cast, 0, n->out[0]);
 }
 
 int lower_products(struct model *m, struct arena *scratch)

@@ -10,6 +10,7 @@
 
 #include "infer.h"
 #include "log.h"
+#include "measure.h"
 #include "op.h"
 #include "outcome.h"
 #include "print.h"
@@ -195,6 +196,15 @@ static int pipeline_verify_input(const struct model *m, struct err *err)
 int64_t pass_opset(const struct pass_ctx *ctx, const struct model *m)
 {
     return ctx->only_run ? INT64_MAX : model_opset(m, "");
+}
+
+int pass_judge(struct pass_ctx *ctx, const struct model *m, struct err *err)
+{
+    struct figures figures;
+    TRY(measure_figures(ctx->measure, m, ctx->jobs, &figures, err));
+    ctx->sqnr = figures.sqnr;
+    ctx->noise = figures.noise;
+    return 0;
 }
 
 double pass_enough(const struct pass_ctx *ctx)

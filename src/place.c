@@ -14,6 +14,7 @@
 #include "place_borders.h"
 #include "place_branches.h"
 #include "place_codes.h"
+#include "place_dynamic.h"
 #include "place_exact.h"
 #include "place_form.h"
 #include "place_slow.h"
@@ -358,6 +359,20 @@ static bool has_types(const struct rules *r)
     return false;
 }
 
+/* Layers that the rules want so. */
+static void place_dynamics(const struct place *p, struct placement *out)
+{
+    bool *on = NEW_ARRAY(p->arena, out->n_layer + 1, bool), any = false;
+    for (int i = 0; i < out->n_layer; i++)
+        any |= on[i] = p->rule[out->layer[i].node->id].dynamic
+                    && !dynamics_reason_against(p->target, &out->layer[i]);
+    if (!any)
+        return;
+    struct dynamics *d = dynamics_open(p->model, out, p->target, p->arena);
+    dynamics_set(d, on);
+    dynamics_keep(d, out);
+}
+
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *out, struct err *err)
 {
@@ -392,6 +407,8 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
     place_shifts(m);
+    if (t->inputs == INPUTS_CALIBRATED)
+        place_dynamics(&p, out);
     out->left = p.left.at;
     out->n_left = p.left.n;
     if (out->n_layer || recurrent_any_dynamic(t, m))

@@ -53,6 +53,9 @@ void place_drop(struct model *m, struct placement *p, const bool *drop, const ch
 
 struct value *qlayer_weight(const struct qlayer *l);
 struct value *qlayer_bias(const struct qlayer *l); /* NULL: none */
+/* The value whose numbers the layer reads: its input, or what is in front of the Identity that
+ * stands there for the sake of another type. */
+struct value *qlayer_source(const struct qlayer *l);
 /* False: the layer reads its input in float; only its weight is rounded. */
 bool qlayer_reads_codes(const struct qlayer *l);
 

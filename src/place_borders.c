@@ -18,8 +18,11 @@ struct borders {
 
 bool place_is_border(const struct node *n)
 {
-    return n->op == OP_Identity && n->out[0]->quant && node_input(n, 0)->quant
-        && n->out[0]->quant->type.dtype != node_input(n, 0)->quant->type.dtype;
+    if (n->op != OP_Identity)
+        return false;
+    const struct quant *in = node_input(n, 0)->quant, *out = n->out[0]->quant;
+    return in && out
+        && (in->type.dtype != out->type.dtype || in->type.dynamic != out->type.dynamic);
 }
 
 static const struct qtype *wish_of(const struct borders *b, const struct node *n)
@@ -56,7 +59,8 @@ static void ask_graph(struct borders *b, const struct graph *g)
 
 static bool has_type(const struct quant *q, const struct qtype *type)
 {
-    return q->type.dtype == type->dtype && q->type.symmetric == type->symmetric;
+    return q->type.dtype == type->dtype && q->type.symmetric == type->symmetric
+        && q->type.dynamic == type->dynamic;
 }
 
 static void give_type(struct value *v, const struct qtype *type)
@@ -65,8 +69,7 @@ static void give_type(struct value *v, const struct qtype *type)
         v->quant = quant_new(v->graph->model, type, 1);
 }
 
-/* The value in another type: an Identity behind it, or the one that is there. */
-static struct value *converted(struct value *v, const struct qtype *type, bool plain)
+struct value *place_converted(struct value *v, const struct qtype *type, bool plain)
 {
     value_each_use(v, u)
         if (u->user->op == OP_Identity && place_is_border(u->user)
@@ -105,7 +108,7 @@ static void convert_inputs(struct borders *b, struct node *n)
     for (int i = 0; i < n->n_in; i++) {
         struct value *v = node_input(n, i);
         if (is_rounded(&n->in[i]) && !has_type(v->quant, wish)) {
-            node_set_input(n, i, converted(v, wish, v->id >= b->n_values || !b->made[v->id]));
+            node_set_input(n, i, place_converted(v, wish, v->id >= b->n_values || !b->made[v->id]));
             n->in[i].plain = false;
         } else if (v && v->constant && v->quant && unit && !n->in[i].plain
                    && has_type(v->quant, &b->target->activation)

@@ -15,6 +15,9 @@
  * codes are only moved they keep their type. `p`: the layers. */
 void place_borders(struct model *m, const struct target *t, const struct node_rule *rule,
                    int n_rules, const struct placement *p);
+/* The value in another type: an Identity behind it, or the one that is there. plain: that reads it
+ * in float. */
+struct value *place_converted(struct value *v, const struct qtype *type, bool plain);
 /* Is the node such an Identity? */
 bool place_is_border(const struct node *n);
 

@@ -6,6 +6,7 @@
 #include "place.h"
 
 #include "op.h"
+#include "place_borders.h"
 #include "place_form.h"
 #include "vec.h"
 
@@ -17,6 +18,12 @@ struct value *qlayer_weight(const struct qlayer *l)
 struct value *qlayer_bias(const struct qlayer *l)
 {
     return l->bias_node ? node_input(l->bias_node, l->bias_slot) : NULL;
+}
+
+struct value *qlayer_source(const struct qlayer *l)
+{
+    const struct node *n = l->input->def;
+    return n && place_is_border(n) ? node_input(n, 0) : l->input;
 }
 
 bool qlayer_reads_codes(const struct qlayer *l)

@@ -21,6 +21,14 @@ static const struct quant *quant_seen(const struct node *n, int i)
     return v && !n->in[i].plain ? v->quant : NULL;
 }
 
+static bool is_rounded(const struct value *v)
+{
+    value_each_use(v, u)
+        if (!u->plain)
+            return v->quant;
+    return false;
+}
+
 static const char *explain_layer(const struct target *t, const struct qlayer *l, struct arena *a)
 {
     const struct value *bias = qlayer_bias(l);
@@ -32,7 +40,7 @@ static const char *explain_layer(const struct target *t, const struct qlayer *l,
                             x->type.dynamic ? "rounded at run time" : type_text(a, &x->type));
     else if (place_is_slow_volume(t, l->node))
         text = arena_printf(a, "%s, input float: " SLOW_VOLUME, text);
-    if (l->output->quant)
+    if (is_rounded(l->output))
         text = arena_printf(a, "%s, output %s", text, type_text(a, &l->output->quant->type));
     if (bias)
         text = arena_printf(a, "%s, bias %s", text, bias->quant ? "int32" : "float");

@@ -35,6 +35,11 @@ static const double per_node = COST_PER_NODE, per_conv = 6, per_product = 0.15, 
 static const double per_unblocked = 6e-3;
 /* Of an element, amid a network, where the next kernel does not find it in the cache. */
 static const double per_written = 1e-4, per_padded = 2.2e-4;
+/* ConvInteger: of a group; of an element of the filter for each output, and of an output. */
+static const double dynamic_rate = 16e3, per_group = 1.4, dynamic_copy = 1.1e-3,
+                    dynamic_written = 2.6e-3;
+/* Of an element whose range is found at run time. */
+static const double per_found = 1e-4;
 /* Of a position and element of the filter, to copy it, or where it lies. */
 static const double float_copy = 1.5e-4, float_volume_copy = 3.5e-4, volume_pointer = 7.5e-3,
                     volume_copy = 11e-3;
@@ -205,6 +210,26 @@ static bool product_cost(const struct node *n, struct layer_cost *c)
     return true;
 }
 
+/* ConvInteger: copies in and out, and a kernel for few channels. */
+static double dynamic_conv(const struct conv_size *s, const struct node *n)
+{
+    double filter = s->positions * s->taps * s->groups * s->in, x = cost_size(node_input(n, 0), 0);
+    return per_conv + s->groups * per_group + filter * s->out / dynamic_rate
+         + (s->taps > 1 ? filter : x) * dynamic_copy + cost_size(n->out[0], 0) * dynamic_written;
+}
+
+double cost_of_dynamic(const struct node *n)
+{
+    enum { AROUND = 3 }; /* Cast, Mul, Add; matrix products take them in */
+    struct conv_size s;
+    if (n->op != OP_Conv)
+        return per_found * cost_size(node_input(n, 0), 0);
+    if (!conv_size(n, &s) || s.rank > 4) /* no formula */
+        return INFINITY;
+    return dynamic_conv(&s, n) - per_conv - integer_conv(&s)
+         + AROUND * (per_node + per_written * cost_size(n->out[0], 0));
+}
+
 static bool recurrent_cost(const struct node *n, struct layer_cost *c)
 {
     const struct value *x = node_input(n, 0);
@@ -224,11 +249,11 @@ bool cost_of_layer(const struct node *n, struct layer_cost *c)
     struct conv_size s;
     if (n->op == OP_LSTM || n->op == OP_GRU || n->op == OP_RNN || n->op == OP_DynamicQuantizeLSTM)
         return recurrent_cost(n, c);
-    if (n->op == OP_Gemm || n->op == OP_MatMul)
+    if (n->op == OP_Gemm || n->op == OP_MatMul || n->op == OP_MatMulInteger)
         return product_cost(n, c);
-    if (n->op != OP_Conv || !conv_size(n, &s))
+    if ((n->op != OP_Conv && n->op != OP_ConvInteger) || !conv_size(n, &s))
         return false;
-    c->integer = per_conv + integer_conv(&s);
+    c->integer = n->op == OP_Conv ? per_conv + integer_conv(&s) : dynamic_conv(&s, n);
     s.in -= (double)channels_padded(n);
     double rest = per_conv + per_written * cost_size(n->out[0], 0);
     c->real = rest + float_conv(&s);

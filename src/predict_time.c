@@ -8,6 +8,7 @@
 #include "ops/control.h"
 #include "predict_cost.h"
 #include "predict_layer.h"
+#include "predict_products.h"
 
 #include <math.h>
 
@@ -312,9 +313,29 @@ static double cost_now(const struct count *c, const struct node *n, double movin
     return moving;
 }
 
+static void count_at_run_time(struct count *c, const struct node *n)
+{
+    double cost = COST_PER_NODE + COST_PER_CONVERTED * cost_size(n->out[0], 0);
+    c->time->now += cost;
+    c->time->conversions += cost;
+}
+
+/* The float model has none of that; of matrix products they are one kernel. */
+static void count_around(struct count *c, const struct node *product, double moving)
+{
+    double cost = product->op == OP_ConvInteger ? moving : 0;
+    c->time->now += cost;
+    c->time->conversions += cost;
+}
+
 static void count_other(struct count *c, const struct node *n)
 {
     double moving = cost_of_moving(n);
+    const struct node *product = product_around(n);
+    if (product) {
+        count_around(c, product, moving);
+        return;
+    }
     double real = real_cost(n, moving), now = cost_now(c, n, moving);
     if (is_factor(n) || gate_end(n))
         c->time->gates += fmax(now - real, 0);
@@ -370,7 +391,9 @@ static void count_graph(struct count *c, const struct graph *g)
     for (const struct node *n = g->first; n; n = n->next) {
         if (!n->n_out || !n->out[0] || node_is_result(n))
             continue;
-        if ((node_is_dequantize(n) && !codes_read(n).constant) || node_is_quantize(n))
+        if (n->op == OP_DynamicQuantizeLinear)
+            count_at_run_time(c, n);
+        else if ((node_is_dequantize(n) && !codes_read(n).constant) || node_is_quantize(n))
             count_conversion(c, n);
         else if (predict_macs(n) >= 0)
             count_layer(c, n);

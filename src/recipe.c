@@ -177,15 +177,13 @@ static int add_targets(struct recipe *r, const struct yaml *list, struct err *er
 
 static int set_extent(struct rule *rule, const struct yaml *y, struct err *err)
 {
-    static const char *const words[] = {
-        [RULE_ALL] = "all", [RULE_WEIGHTS] = "weights", [RULE_NONE] = "none"};
     TRY(want(y, YAML_TEXT, err));
     for (enum rule_extent e = RULE_ALL; e <= RULE_NONE; e++)
-        if (!strcmp(words[e], y->text)) {
+        if (!strcmp(rule_extents[e], y->text)) {
             rule->extent = e;
             return 0;
         }
-    return yaml_error(y, err, "quantize: '%s' is none of: all, weights, none", y->text);
+    return yaml_error(y, err, "quantize: '%s' is none of: all, weights, dynamic, none", y->text);
 }
 
 static int check_operators(const struct yaml *y, const char *list, struct err *err)

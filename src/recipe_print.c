@@ -65,8 +65,6 @@ static void print_target(struct printer *p, const struct target *t)
 
 static void print_rule(struct printer *p, const struct rule *r)
 {
-    static const char *const extents[] = {
-        [RULE_ALL] = "all", [RULE_WEIGHTS] = "weights", [RULE_NONE] = "none"};
     yaml_out_begin(p->out, NULL, YAML_MAP);
     if (r->nodes)
         print_words(p, "nodes", r->nodes, ',');
@@ -77,7 +75,7 @@ static void print_rule(struct printer *p, const struct rule *r)
     if (r->to)
         print_words(p, "to", r->to, ',');
     if (r->extent != RULE_OPEN)
-        yaml_out_text(p->out, "quantize", extents[r->extent]);
+        yaml_out_text(p->out, "quantize", rule_extents[r->extent]);
     if (r->weights)
         yaml_out_text(p->out, "weights", r->weights);
     if (r->activations)

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+const char *const rule_extents[] = {[RULE_ALL] = "all", [RULE_WEIGHTS] = "weights",
+                                    [RULE_DYNAMIC] = "dynamic", [RULE_NONE] = "none"};
+
 const char *node_name(const struct node *n)
 {
     return *n->name || !n->n_out || !n->out[0] ? n->name : n->out[0]->name;
@@ -127,6 +130,7 @@ static void apply(const struct rule *r, const char *why, struct node_rule *to)
         to->why_float = r->extent == RULE_NONE ? why : NULL;
         to->weights_only = r->extent == RULE_WEIGHTS;
         to->all = r->extent == RULE_ALL;
+        to->dynamic = r->extent == RULE_DYNAMIC;
     }
     if (r->weights)
         to->weight = &r->weight;

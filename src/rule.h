@@ -12,7 +12,8 @@
 #include "graph.h"
 #include "quant.h"
 
-enum rule_extent { RULE_OPEN, RULE_ALL, RULE_WEIGHTS, RULE_NONE };
+enum rule_extent { RULE_OPEN, RULE_ALL, RULE_WEIGHTS, RULE_DYNAMIC, RULE_NONE };
+extern const char *const rule_extents[]; /* the words for them, behind RULE_OPEN */
 
 struct rule {
     const char *where;     /* "FILE:LINE": for reasons */
@@ -31,7 +32,7 @@ struct rules {
 /* What holds for one node. */
 struct node_rule {
     const char *why_float; /* NULL: it may be quantized */
-    bool weights_only, all; /* RULE_WEIGHTS, RULE_ALL */
+    bool weights_only, all, dynamic; /* RULE_WEIGHTS, RULE_ALL, RULE_DYNAMIC */
     const struct qtype *weight, *activation; /* NULL: the target's */
 };
 

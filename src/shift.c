@@ -26,7 +26,7 @@ static struct mean *means_new(struct arena *a, const struct model *m, const stru
     struct mean *mean = NEW_ARRAY(a, m->n_values, struct mean);
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
-        struct mean *k = &mean[l->input->id];
+        struct mean *k = &mean[qlayer_source(l)->id];
         bool conv = l->node->op == OP_Conv;
         if (!conv && (l->node->op == OP_ConvTranspose || node_int(l->node, "transA", 0)))
             continue;
@@ -169,7 +169,7 @@ void shift_biases(struct model *m, const struct placement *p, const struct means
     struct arena scratch = {0};
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
-        struct tensor *t = bias_shifted(l, &means->total[l->input->id], m->arena, &scratch);
+        struct tensor *t = bias_shifted(l, &means->total[qlayer_source(l)->id], m->arena, &scratch);
         if (t)
             constant_replace(qlayer_bias(l), t);
     }

@@ -65,6 +65,7 @@ const struct target target_table[N_TARGETS] = {
         .integer = LAYERS " LSTM",
         .outputs = "Conv",
         .per_channel = LAYERS,
+        .dynamic = LAYERS,
         .codes = MOVERS,
         .folded = "Relu Clip",
         .units = "Add Mul Concat AveragePool GlobalAveragePool LeakyRelu Sigmoid Softmax",
@@ -91,6 +92,7 @@ const struct target target_table[N_TARGETS] = {
         .integer = LAYERS " ConvTranspose",
         .outputs = "",
         .per_channel = LAYERS " ConvTranspose",
+        .dynamic = "",
         .codes = MOVERS,
         .folded = "",
         .units = "",
@@ -115,6 +117,7 @@ const struct target target_table[N_TARGETS] = {
         .integer = LAYERS " ConvTranspose",
         .outputs = "",
         .per_channel = LAYERS " ConvTranspose",
+        .dynamic = "",
         .codes = "", /* quantizers move through such operators by themselves */
         .folded = "",
         .readers = "MatMul AveragePool GlobalAveragePool",
@@ -139,6 +142,7 @@ const struct target target_table[N_TARGETS] = {
         .integer = LAYERS,
         .outputs = LAYERS,
         .per_channel = "Conv",
+        .dynamic = "",
         .codes = MOVERS,
         .folded = "Relu Clip",
         .readers = "",
@@ -170,6 +174,7 @@ const struct target target_table[N_TARGETS] = {
         .integer = LAYERS,
         .outputs = LAYERS,
         .per_channel = LAYERS,
+        .dynamic = "",
         .codes = MOVERS,
         .folded = "Relu Clip",
         .readers = "",
@@ -223,6 +228,11 @@ bool target_wants_output(const struct target *t, const struct node *n)
 bool target_takes_channels(const struct target *t, const struct node *n)
 {
     return names_node(t->per_channel, n);
+}
+
+bool target_is_dynamic(const struct target *t, const struct node *n)
+{
+    return names_node(t->dynamic, n);
 }
 
 bool target_is_reader(const struct target *t, const struct node *n)
@@ -304,6 +314,9 @@ static void keep_layers_only(struct target *t)
 static int settle_rule(struct target *t, enum format f, struct rule *r, struct err *err)
 {
     bool only = r->extent == RULE_WEIGHTS || t->inputs == INPUTS_FLOAT;
+    if (r->extent == RULE_DYNAMIC && t->inputs != INPUTS_DYNAMIC && !*t->dynamic)
+        return err_set(err, ERR_USAGE, "quantize: dynamic: target %s has no layers in format %s "
+                       "whose input is quantized at run time", t->name, format_table[f].name);
     r->weight = t->weight;
     r->activation = t->activation;
     TRY(qtype_read("weights", r->weights, true, &r->weight, err));
@@ -342,6 +355,8 @@ static int settle_rules(struct target *t, enum format f, struct err *err)
 int target_settle(struct target *t, enum format f, struct err *err)
 {
     t->inputs = format_table[f].inputs;
+    if (f != FORMAT_QDQ)
+        t->dynamic = "";
     const char *weights = t->inputs == INPUTS_FLOAT ? t->weights_only : t->weights;
     TRY(check_type(t, f, "weights", &t->weight, weights, err));
     if (t->activation.rows && t->inputs != INPUTS_DYNAMIC)

@@ -83,6 +83,7 @@ struct target {
     const char *outputs;      /* layers whose output is quantized even if nothing needs it */
     const char *per_channel;  /* layers whose weight may have a scale a channel */
     const char *codes;
+    const char *dynamic;     /* layers that run with inputs quantized at run time amid others */
     const char *folded;
     const char *units;
     const char *readers; /* no layers, but their inputs are quantized; the output is not */
@@ -102,6 +103,8 @@ enum target_op target_rule(const struct target *t, const struct node *n);
 bool target_writes(const struct target *t, enum op op);
 /* Is the output of this layer quantized even if nothing needs it? */
 bool target_wants_output(const struct target *t, const struct node *n);
+/* Does the layer run with an input that is quantized at run time, amid calibrated ones? */
+bool target_is_dynamic(const struct target *t, const struct node *n);
 /* May this layer's weight have a scale a channel? */
 bool target_takes_channels(const struct target *t, const struct node *n);
 /* Does the node compute on codes as no layer does? A MatMul of two activations is a unit, too. */

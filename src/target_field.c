@@ -43,6 +43,7 @@ const struct target_field target_field_table[] = {
     FIELD("layers", FIELD_OPERATORS, integer),
     FIELD("outputs", FIELD_OPERATORS, outputs),
     FIELD("per-channel", FIELD_OPERATORS, per_channel),
+    FIELD("dynamic", FIELD_OPERATORS, dynamic),
     FIELD("move-codes", FIELD_OPERATORS, codes),
     FIELD("folded", FIELD_OPERATORS, folded),
     FIELD("on-codes", FIELD_OPERATORS, units),

@@ -133,7 +133,7 @@ class Recipes(cli.Case):
 
     def test_weights_only(self):
         """The input of that layer is no longer quantized; what others read still is."""
-        self.quantize(*self.recipe("rules: [{nodes: second, quantize: weights}]"))
+        self.quantize(*self.recipe("reach: 0\nrules: [{nodes: second, quantize: weights}]"))
         nodes = {n.name: n for n in onnx.load(self.directory / "o.onnx").graph.node}
         made = {name: n.op_type for n in nodes.values() for name in n.output}
         inputs = {name: [made.get(i) for i in nodes[name].input[:2]]
@@ -191,7 +191,7 @@ class Recipes(cli.Case):
                              "--observer", "percentile=99", "--min-sqnr", "30",
                              "--skip", "settle,equalize", "--print-recipe", out=None)
         self.assertLessEqual({"effort: 0", "observer: percentile=99", "reach: 0", "min-sqnr: 30",
-                              "skip: settle,equalize,round-weights,correct-bias"},
+                              "skip: settle,equalize,turn-dynamic,round-weights,correct-bias"},
                              set(text.splitlines()))
         self.quern("quantize", "model.onnx", "--effort", "3", "--print-recipe", code=2, out="",
                    err="quern: quantize: --effort: 3 is not between 0 and 2\n"
@@ -305,12 +305,15 @@ It can be quantized: quern quantize model.onnx --data PATH -o OUT --recipe recip
                 ("rules:\n- {quantize: none}", 2, "a rule needs nodes, operators, from or to"),
                 ("rules:\n- {nodes: x}", 2, "a rule needs quantize, weights or activations"),
                 ("rules:\n- {nodes: x, quantize: some}", 2,
-                 "quantize: 'some' is none of: all, weights, none"),
+                 "quantize: 'some' is none of: all, weights, dynamic, none"),
                 ("rules:\n- {nodes: x, activations: uint16}", 2,
                  "target onnxruntime takes no uint16 activations: its integer kernels are for 8 "
                  "bits; anything else runs in float (it takes uint8,int8)"),
                 ("target: qnn\nrules:\n- {nodes: x, quantize: weights}", 3,
                  "target qnn runs no layer whose input is float"),
+                ("target: qnn\nrules:\n- {nodes: x, quantize: dynamic}", 3,
+                 "quantize: dynamic: target qnn has no layers in format qdq whose input is "
+                 "quantized at run time"),
                 ("format: dynamic\nrules:\n- {nodes: x, activations: int8}", 3,
                  "format dynamic has no calibrated activations"),
                 ("passes: {equalise: {gain: 1}}", 1,

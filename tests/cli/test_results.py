@@ -289,7 +289,8 @@ bias int32
 
     def test_target_of_a_quantized_model(self):
         self.samples(x=X)
-        self.quern("quantize", "model.onnx", "--data", "data", "-o", "q.onnx", out=None, err=None)
+        self.quern("quantize", "model.onnx", "--data", "data", "-o", "q.onnx", "--reach", "0",
+                   out=None, err=None)
         out, _ = self.quern("show", "q.onnx", "--target", "onnxruntime", "--node", "Gemm",
                             out=None)
         self.assertIn("# integer\n", out)
@@ -348,7 +349,7 @@ It can be quantized: quern quantize model.onnx --data PATH -o OUT
 """)
         self.samples(x=[np.eye(3, dtype=np.float32)[i:i + 1] for i in range(3)])
         said, _ = self.quern("quantize", "model.onnx", "--data", "data", "-o", "out.onnx",
-                             out=None, err=None)
+                             "--reach", "0", out=None, err=None)
         self.assertIn("1 of 2 quantized", said)
         kinds = [node.op_type for node in cli.onnx.load(self.directory / "out.onnx").graph.node]
         self.assertEqual((kinds.count("Frob"), kinds.count("Gemm")), (1, 2))

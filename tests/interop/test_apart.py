@@ -24,7 +24,7 @@ class Apart(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             directory = pathlib.Path(directory)
             model, out = net.save(directory / "model.onnx"), directory / "int8.onnx"
-            samples = net.samples(6)
+            samples = net.samples(12)
             data = quern.write_samples(directory / "data", samples)
             for form in "qdq", "qoperator":
                 quern.run("quantize", model, "--data", data, "-o", out, "--format", form,

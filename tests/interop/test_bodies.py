@@ -187,7 +187,7 @@ class Bodies(Case):
         onnx.save(model, path)
         samples = [{i.name: self.random.normal(0, 1, [d.dim_value for d in
                                                       i.type.tensor_type.shape.dim])
-                    .astype(np.float32) for i in model.graph.input} for _ in range(8)]
+                    .astype(np.float32) for i in model.graph.input} for _ in range(12)]
         return path, samples
 
     def quantize(self, path, samples, *options):

@@ -314,7 +314,7 @@ class Report(unittest.TestCase):
             path, out, report = (pathlib.Path(name) / n for n in ("f.onnx", "q.onnx", "r.json"))
             residual_net(path)
             for target in RUNTIMES:
-                quern.run("quantize", path, "--data", "random", "--samples", 4, "-o", out, "-r",
+                quern.run("quantize", path, "--data", "random", "--samples", 12, "-o", out, "-r",
                           report, "--target", target)
                 told = json.loads(report.read_text())
                 rows, checked = predict(out, target)

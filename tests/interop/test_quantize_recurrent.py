@@ -41,7 +41,7 @@ class QuantizeRecurrent(unittest.TestCase):
 
     def quantize(self, *options, opset=17, calibrate=True):
         path = self.net.save(self.directory / "float.onnx", opset)
-        samples = self.net.samples(6)
+        samples = self.net.samples(12)
         data = quern.write_samples(self.directory / "data", samples)
         out, report = self.directory / "int8.onnx", self.directory / "report.json"
         given = ["--data", data] if calibrate else []

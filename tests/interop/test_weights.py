@@ -281,7 +281,7 @@ class Weights(unittest.TestCase):
         function, integer, reason, opset = CASES[name]
         net = Net(zlib.crc32(name.encode()))
         function(net)
-        return net.save(self.directory / "float.onnx", opset), net.samples(8), integer, reason
+        return net.save(self.directory / "float.onnx", opset), net.samples(12), integer, reason
 
     def check(self, name):
         path, samples, integer, reason = self.save(name)

@@ -158,3 +158,115 @@ expect <float[2] a_bias = {1,2},
                       c_zero_point)
   float[1,2,4,4]  y = Add(a, c_DequantizeLinear_out)
 }
+
+# onnxruntime: of two layers that read a value one quantizes it at run time; its bias is float
+run place calibrate solve lower-qdq
+target onnxruntime dynamic "a" data 4
+g (float[1,2] x) => (float y)
+<float[2,2] w = {1, 0.5, -1, 0.25}, float[2] b = {1, 2}>
+{ a = Gemm(x, w, b) <transB = 1> c = Gemm(x, w, b) <transB = 1> y = Add(a, c) }
+expect <float[2] a_bias = {1,2},
+        int8[2,2] a_quantized = {127,-127,64,32},
+        int8[2] a_zero_point = {0,0},
+        float[2] a_scale = {0.007874016,0.007874016},
+        float x_scale = {0.02335546},
+        uint8 x_zero_point = {99},
+        int8[2,2] w_quantized = {127,64,-127,32},
+        float[2] w_scale = {0.007874016,0.007874016},
+        int8[2] w_zero_point = {0,0},
+        int32[2] b_quantized = {5438,10875},
+        float[2] b_scale = {0.0001839013,0.0001839013}>
+{
+  float[2]    b_DequantizeLinear_out = DequantizeLinear(b_quantized, b_scale) <axis = 0>
+  float[2,2]  w_DequantizeLinear_out = DequantizeLinear(w_quantized, w_scale, w_zero_point)
+                  <axis = 0>
+  uint8[1,2]  x_QuantizeLinear_out = QuantizeLinear(x, x_scale, x_zero_point)
+  float[1,2]  x_DequantizeLinear_out = DequantizeLinear(x_QuantizeLinear_out, x_scale, x_zero_point)
+  uint8[1,2]  x_DynamicQuantizeLinear_out, x_DynamicQuantizeLinear_out_1,
+                  x_DynamicQuantizeLinear_out_2 = DynamicQuantizeLinear(x)
+  ?           a_MatMulInteger_out = MatMulInteger(x_DynamicQuantizeLinear_out, a_quantized,
+                  x_DynamicQuantizeLinear_out_2, a_zero_point)
+  ?           a_Cast_out = Cast(a_MatMulInteger_out) <to = 1>
+  ?           a_Mul_out = Mul(x_DynamicQuantizeLinear_out_1, a_scale)
+  ?           a_Mul_1_out = Mul(a_Cast_out, a_Mul_out)
+  float[1,2]  [a_Add] a = Add(a_Mul_1_out, a_bias)
+  float[1,2]  c = Gemm(x_DequantizeLinear_out, w_DequantizeLinear_out, b_DequantizeLinear_out)
+                  <transB = 1>
+  float[1,2]  y = Add(a, c)
+}
+
+# onnxruntime: behind a convolution, whose output stays rounded, and in front of one, for which the
+# own output is rounded
+run place calibrate solve lower-qdq
+target onnxruntime dynamic "b" data 4
+g (float[1,2,4,4] x) => (float y)
+<float[2,2,1,1] u = random(1), float[2,2,1,1] v = random(2), float[2,2,1,1] w = random(3)>
+{ a = Conv(x, u) p = MaxPool(a) <kernel_shape = [2,2]> b = Conv(p, v) r = Relu(b) c = Conv(r, w)
+  y = Abs(c) }
+expect <int8[2,2,1,1] b_quantized = {127,94,-98,-127},
+        float[2,1,1] b_scale_1 = {0.005689569,0.006211059},
+        float x_scale = {0.01792273},
+        uint8 x_zero_point = {123},
+        int8[2,2,1,1] u_quantized = {127,124,-41,127},
+        float[2] u_scale = {0.002240132,0.003846151},
+        int8[2] u_zero_point = {0,0},
+        int8[2,2,1,1] w_quantized = {-127,120,127,-9},
+        float[2] w_scale = {0.006609024,0.007362708},
+        int8[2] w_zero_point = {0,0},
+        int32[2] a_bias_quantized = {0,0},
+        float[2] a_bias_scale = {4.014929e-05,6.893354e-05},
+        int32[2] c_bias_quantized = {0,0},
+        float[2] c_bias_scale = {2.62498e-05,2.924329e-05},
+        float a_scale = {0.007898299},
+        uint8 a_zero_point = {140},
+        float r_scale = {0.003971812},
+        uint8 r_zero_point = {0},
+        float c_scale = {0.007047623},
+        uint8 c_zero_point = {121}>
+{
+  float[2]        c_bias_DequantizeLinear_out = DequantizeLinear(c_bias_quantized, c_bias_scale)
+                      <axis = 0>
+  float[2]        a_bias_DequantizeLinear_out = DequantizeLinear(a_bias_quantized, a_bias_scale)
+                      <axis = 0>
+  float[2,2,1,1]  w_DequantizeLinear_out = DequantizeLinear(w_quantized, w_scale, w_zero_point)
+                      <axis = 0>
+  float[2,2,1,1]  u_DequantizeLinear_out = DequantizeLinear(u_quantized, u_scale, u_zero_point)
+                      <axis = 0>
+  uint8[1,2,4,4]  x_QuantizeLinear_out = QuantizeLinear(x, x_scale, x_zero_point)
+  float[1,2,4,4]  x_DequantizeLinear_out = DequantizeLinear(x_QuantizeLinear_out, x_scale,
+                      x_zero_point)
+  float[1,2,4,4]  a = Conv(x_DequantizeLinear_out, u_DequantizeLinear_out,
+                      a_bias_DequantizeLinear_out)
+  uint8[1,2,4,4]  a_QuantizeLinear_out = QuantizeLinear(a, a_scale, a_zero_point)
+  float[1,2,4,4]  a_DequantizeLinear_out = DequantizeLinear(a_QuantizeLinear_out, a_scale,
+                      a_zero_point)
+  float[1,2,3,3]  p = MaxPool(a_DequantizeLinear_out) <kernel_shape = [2,2]>
+  uint8[1,2,3,3]  p_QuantizeLinear_out = QuantizeLinear(p, a_scale, a_zero_point)
+  float[1,2,3,3]  p_DequantizeLinear_out = DequantizeLinear(p_QuantizeLinear_out, a_scale,
+                      a_zero_point)
+  uint8[1,2,3,3]  p_DynamicQuantizeLinear_out, p_DynamicQuantizeLinear_out_1,
+                      p_DynamicQuantizeLinear_out_2 = DynamicQuantizeLinear(p_DequantizeLinear_out)
+  ?               b_ConvInteger_out = ConvInteger(p_DynamicQuantizeLinear_out, b_quantized,
+                      p_DynamicQuantizeLinear_out_2)
+  ?               b_Cast_out = Cast(b_ConvInteger_out) <to = 1>
+  ?               b_Mul_out = Mul(p_DynamicQuantizeLinear_out_1, b_scale_1)
+  float[1,2,3,3]  [b_Mul_1] b = Mul(b_Cast_out, b_Mul_out)
+  float[1,2,3,3]  r = Relu(b)
+  uint8[1,2,3,3]  r_QuantizeLinear_out = QuantizeLinear(r, r_scale, r_zero_point)
+  float[1,2,3,3]  r_DequantizeLinear_out = DequantizeLinear(r_QuantizeLinear_out, r_scale,
+                      r_zero_point)
+  float[1,2,3,3]  c = Conv(r_DequantizeLinear_out, w_DequantizeLinear_out,
+                      c_bias_DequantizeLinear_out)
+  uint8[1,2,3,3]  c_QuantizeLinear_out = QuantizeLinear(c, c_scale, c_zero_point)
+  float[1,2,3,3]  c_DequantizeLinear_out = DequantizeLinear(c_QuantizeLinear_out, c_scale,
+                      c_zero_point)
+  float[1,2,3,3]  y = Abs(c_DequantizeLinear_out)
+}
+
+# onnxruntime: where the weight alone is rounded there are no codes to make at run time
+run place
+target onnxruntime dynamic "b" data 4
+g (float[1,1,8,8,8] x) => (float y)
+<float[1,1,3,3,3] w = random(1)>
+{ b = Conv(x, w) y = Abs(b) }
+expect note "the input of node 'b' (Conv) stays calibrated: only its weight is rounded"

@@ -14,7 +14,8 @@
  * `elementwise`: units compute on codes where their inputs are; `block 2`: int4 weights in blocks;
  * `token`: activations have a scale a row;
  * `wide "NAMES"`: nodes with these names, or outputs, have uint16 activations; `weights "NAMES"`:
- * of these only the weight is rounded; `as FORMAT`. Or `wants 21`: a target of that opset. Then
+ * of these only the weight is rounded; `dynamic "NAMES"`: these have inputs quantized at run time;
+ * `as FORMAT`. Or `wants 21`: a target of that opset. Then
  * `data 8`: so many random samples to measure with; and `keeps 20`: dB that the outputs must keep.
  * Then the model, see text.h. Then any number of
  *
@@ -80,7 +81,7 @@ static void read_rule(struct file *f, struct target *t, struct rule how)
     struct err err = {0};
     if (!t->rules) {
         t->rules = NEW(&f->arena, struct rules);
-        t->rules->at = NEW_ARRAY(&f->arena, 2, struct rule);
+        t->rules->at = NEW_ARRAY(&f->arena, 3, struct rule);
     }
     how.where = "a rule";
     how.nodes = scan_string(&f->at, &f->arena);
@@ -120,6 +121,8 @@ static void read_passes(struct file *f, struct test_case *c)
             read_rule(f, t, (struct rule){.activations = "uint16"});
         if (scan_take(&f->at, "weights"))
             read_rule(f, t, (struct rule){.extent = RULE_WEIGHTS});
+        if (scan_take(&f->at, "dynamic"))
+            read_rule(f, t, (struct rule){.extent = RULE_DYNAMIC});
         struct err err = {0};
         if (scan_take(&f->at, "as")
             && target_settle(t, format_find(scan_name(&f->at, &f->arena)), &err) < 0)

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * turn-dynamic: layers whose inputs one range does not serve have them quantized at run time.
+ *
+ * Recurrent networks above all: what they carry is quiet at times and loud at others. Where the
+ * outputs are far from float a clone tells, by their error: all layers at once that cost little
+ * more so, as far as they fit into a part of the float model's time; then those that gain nothing
+ * are given back, the dearest first. (Networks of convolutions are not looked at: hardly any
+ * gains.)
+ *
+ * Where the data are so few that ranges reach beyond them (calibrate.h), their error says little.
+ * Then matrix products, which cost next to nothing so, are turned unseen.
+ */
+#include "effort.h"
+#include "log.h"
+#include "measure.h"
+#include "pass.h"
+#include "place_dynamic.h"
+#include "predict.h"
+#include "predict_cost.h"
+#include "region.h"
+#include "rule.h"
+#include "shift.h"
+#include "solve.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { LOOKS = 16 };                 /* at most so many to give back */
+static const double FAR = 30;        /* dB below which it is looked at */
+static const double GAIN = 3;        /* dB that all together must win */
+static const double KEPT = 0.25;      /* dB of that which may be given back */
+static const double BUDGET = 0.15;   /* of the float model's time */
+static const double PRODUCTS = 0.25; /* of the layers, or it is a network of convolutions */
+
+struct candidate {
+    int layer;
+    double cost; /* microseconds more */
+};
+
+struct turning {
+    struct pass_ctx *ctx;
+    struct model *clone;
+    struct placement p; /* of the clone; its layers are those of ctx->placement */
+    struct dynamics *dynamics;
+    struct candidate *candidate;
+    int n, looks;
+    bool *on; /* by layer */
+};
+
+static int compare_costs(const void *a, const void *b)
+{
+    const struct candidate *p = a, *q = b;
+    return p->cost != q->cost ? (p->cost < q->cost ? -1 : 1) : p->layer - q->layer;
+}
+
+/* How many of the cheapest fit into a time. */
+static int count_fitting(const struct turning *t, double time)
+{
+    int fit = 0;
+    while (fit < t->n && t->candidate[fit].cost <= time)
+        time -= t->candidate[fit++].cost;
+    return fit;
+}
+
+static int find_candidates(struct turning *t, const struct model *m, struct err *err)
+{
+    struct pass_ctx *ctx = t->ctx;
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, NULL, m, ctx->scratch);
+    struct prediction prediction = {0};
+    TRY(predict_model(m, "onnxruntime", ctx->scratch, &prediction, err));
+    t->candidate = NEW_ARRAY(ctx->scratch, t->p.n_layer, struct candidate);
+    for (int i = 0; i < t->p.n_layer; i++) {
+        const struct qlayer *l = &ctx->placement->layer[i];
+        const struct node_rule *r = &rule[l->node->id];
+        if (!r->all && !r->activation && !dynamics_reason_against(ctx->target, l)
+            && !l->input->quant->type.dynamic)
+            t->candidate[t->n++] = (struct candidate){i, fmax(cost_of_dynamic(l->node), 0)};
+    }
+    if (t->n)
+        qsort(t->candidate, (size_t)t->n, sizeof *t->candidate, compare_costs);
+    t->n = count_fitting(t, prediction.time.real * BUDGET);
+    return 0;
+}
+
+static int figures_now(struct turning *t, struct figures *now, struct err *err)
+{
+    dynamics_set(t->dynamics, t->on);
+    return measure_figures(t->ctx->measure, t->clone, t->ctx->jobs, now, err);
+}
+
+static void set(struct turning *t, int from, int to, bool on)
+{
+    for (int i = from; i < to; i++)
+        t->on[t->candidate[i].layer] = on;
+}
+
+/* By the worst output and by all of them. */
+static bool are_near(const struct figures *now, const struct figures *all)
+{
+    return region_decibels(now->noise) >= region_decibels(all->noise) - KEPT
+        && now->sqnr >= all->sqnr - KEPT;
+}
+
+/* Candidates from..to-1 are calibrated again, or parts of them, if the outputs bear it. */
+static int give_back(struct turning *t, int from, int to, const struct figures *all,
+                     struct err *err)
+{
+    struct figures now;
+    if (from == to || !t->looks)
+        return 0;
+    t->looks--;
+    set(t, from, to, false);
+    TRY(figures_now(t, &now, err));
+    if (are_near(&now, all))
+        return 0;
+    set(t, from, to, true);
+    int middle = (from + to + 1) / 2;
+    if (to - from == 1)
+        return 0;
+    TRY(give_back(t, middle, to, all, err));
+    return give_back(t, from, middle, all, err);
+}
+
+static bool is_product(const struct turning *t, int layer)
+{
+    return t->p.layer[layer].node->op != OP_Conv;
+}
+
+static bool is_worth_a_look(const struct turning *t)
+{
+    int products = 0;
+    for (int i = 0; i < t->n; i++)
+        products += is_product(t, t->candidate[i].layer);
+    return products > 0 && products >= PRODUCTS * t->p.n_layer;
+}
+
+/* By measurement, on the clone. */
+static int choose(struct turning *t, struct err *err)
+{
+    struct figures before, all;
+    solve_finer(&t->p);
+    shift_biases(t->clone, &t->p, t->ctx->means);
+    t->dynamics = dynamics_open(t->clone, &t->p, t->ctx->target, t->ctx->scratch);
+    t->looks = LOOKS;
+    TRY(figures_now(t, &before, err));
+    set(t, 0, t->n, true);
+    TRY(figures_now(t, &all, err));
+    if (region_decibels(all.noise) >= region_decibels(before.noise) + GAIN)
+        return give_back(t, 0, t->n, &all, err);
+    set(t, 0, t->n, false);
+    return 0;
+}
+
+/* Which layers, in t->on; how many. far, few: the outputs are far, the data few. */
+static int look(struct turning *t, const struct model *m, bool far, bool few, struct err *err)
+{
+    struct pass_ctx *ctx = t->ctx;
+    place_find_layers(t->clone, ctx->scratch, &t->p);
+    t->on = NEW_ARRAY(ctx->scratch, t->p.n_layer, bool);
+    TRY(find_candidates(t, m, err));
+    if (far && is_worth_a_look(t))
+        TRY(choose(t, err));
+    int n = 0;
+    for (int i = 0; i < t->n; i++) {
+        int layer = t->candidate[i].layer;
+        t->on[layer] |= few && is_product(t, layer);
+        n += t->on[layer];
+    }
+    return n;
+}
+
+static int turn(struct turning *t, struct model *m, int n, struct err *err)
+{
+    struct pass_ctx *ctx = t->ctx;
+    double before = region_decibels(ctx->noise);
+    struct dynamics *d = dynamics_open(m, ctx->placement, ctx->target, ctx->scratch);
+    dynamics_set(d, t->on);
+    dynamics_keep(d, ctx->placement);
+    solve_model(m, ctx->placement);
+    TRY(pass_judge(ctx, m, err));
+    str_printf(&ctx->notes, "%d layers with inputs quantized at run time: %.1f -> %.1f dB\n", n,
+               before, region_decibels(ctx->noise));
+    return n;
+}
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    if (!ctx->measure || !ctx->means || !ctx->target || !*ctx->target->dynamic
+        || !ctx->placement->n_layer)
+        return 0;
+    bool fits = false;
+    for (int i = 0; i < ctx->placement->n_layer; i++)
+        fits |= !dynamics_reason_against(ctx->target, &ctx->placement->layer[i]);
+    if (!fits)
+        return 0;
+    if (isnan(ctx->noise))
+        TRY(pass_judge(ctx, m, err));
+    bool far = region_decibels(ctx->noise) < fmin(FAR, pass_enough(ctx));
+    bool few = dataset_count(ctx->data) < ctx->reach;
+    if (!far && !few)
+        return 0;
+    struct turning t = {.ctx = ctx, .clone = model_clone(m)};
+    int n = look(&t, m, far, few, err);
+    model_close(t.clone);
+    return n > 0 ? turn(&t, m, n, err) : n;
+}
+
+const struct pass pass_turn_dynamic = {
+    .name = "turn-dynamic",
+    .summary = "layers whose inputs one range does not serve have them quantized at run time",
+    .needs = FACT_SOLVED,
+    .flags = PASS_REFINES | PASS_TRIES,
+    .run = run,
+};
