@@ -26,7 +26,7 @@ TARGETS = ("ort", "ov", "ov-fq")
 PERCENT = 95     # integer multiply-adds of a convolutional network
 POINTS, DECIBEL = 1, 20     # of accuracy, or of the outputs, against float
 SLOWER = 1.05
-WIDTHS = (-24, -6, 7, 8, 8, 8, 6, 6, 7, 6, 13)
+WIDTHS = (-24, -6, 7, 8, 8, 8, 6, 6, 7, 6, 21)
 
 
 def line(*columns):
@@ -53,7 +53,8 @@ def measured(name, target, directory, args):
 
 
 def best_peers(file):
-    """By model and runtime the best metric of the peers, which of them has it, and its unit."""
+    """By model and runtime the best metric of the peers, which of them has it, its unit, and how many
+    of how many layers that model runs in integers."""
     found = {}
     if not file or not file.exists():
         return found
@@ -67,7 +68,8 @@ def best_peers(file):
                     continue
                 best = found.get((row["task"], runtime))
                 if not best or (value < best[0] if lower else value > best[0]):
-                    found[row["task"], runtime] = (value, row["peer"], row["unit"])
+                    found[row["task"], runtime] = (value, row["peer"], row["unit"],
+                                                   row.get(f"int_nodes_{runtime}") or "")
     return found
 
 
@@ -91,7 +93,7 @@ def show(name, targets, peers):
              number(row.get("integer_percent"), 1), number(row.get("float")),
              number(row.get("int8")) + held, number(row.get("db"), 1), number(row.get("time")),
              number(row.get("seconds")), number(row.get("peak_mb"), 0),
-             f"{peer[0]:.2f} {peer[1]}" if peer else "-")
+             f"{peer[0]:.2f} {peer[1]} {peer[3]}" if peer else "-")
         if "reason" in row:
             print(f"{'':<24} {row['reason']}"[:100])
     sys.stdout.flush()
