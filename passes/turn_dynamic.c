@@ -170,7 +170,19 @@ static int look(struct turning *t, const struct model *m, bool far, bool few, st
     return n;
 }
 
-static int turn(struct turning *t, struct model *m, int n, struct err *err)
+static void tell(struct pass_ctx *ctx, int n, double before, bool few)
+{
+    const char *text = arena_printf(ctx->scratch, "%d layer%s quantized at run time%s", n,
+                                    n == 1 ? " has its input" : "s have their inputs",
+                                    few ? ", since there are few samples" : "");
+    if (!few)
+        text = arena_printf(ctx->scratch, "%s: %.1f -> %.1f dB", text, before,
+                            region_decibels(ctx->noise));
+    str_printf(&ctx->notes, "%s\n", text);
+    log_info("turn-dynamic: %s", text);
+}
+
+static int turn(struct turning *t, struct model *m, int n, bool few, struct err *err)
 {
     struct pass_ctx *ctx = t->ctx;
     double before = region_decibels(ctx->noise);
@@ -179,8 +191,7 @@ static int turn(struct turning *t, struct model *m, int n, struct err *err)
     dynamics_keep(d, ctx->placement);
     solve_model(m, ctx->placement);
     TRY(pass_judge(ctx, m, err));
-    str_printf(&ctx->notes, "%d layers with inputs quantized at run time: %.1f -> %.1f dB\n", n,
-               before, region_decibels(ctx->noise));
+    tell(ctx, n, before, few);
     return n;
 }
 
@@ -203,7 +214,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct turning t = {.ctx = ctx, .clone = model_clone(m)};
     int n = look(&t, m, far, few, err);
     model_close(t.clone);
-    return n > 0 ? turn(&t, m, n, err) : n;
+    return n > 0 ? turn(&t, m, n, few, err) : n;
 }
 
 const struct pass pass_turn_dynamic = {

@@ -8,7 +8,7 @@ g (float[1,4,8] x) => (float y)
 <float[4,4,1] u = random(1), float[8,8] w = random(2), float loud = 40>
 { c = Conv(x, u) m = ReduceMean(c) <axes = [1,2]> k = Mul(m, loud) e = Exp(k) s = Mul(c, e)
   p = MatMul(s, w) y = Div(p, e) }
-expect note "layers with inputs quantized at run time"
+expect note "1 layer has its input quantized at run time: "
 expect <int8[8,8] p_quantized,
         int8[8] p_zero_point = {0,0,0,0,0,0,0,0},
         float[8] p_scale = {0.007045379,0.006922593,0.006894224,0.006624986,0.007784739,0.006724329,0.007578184,0.00714756},

@@ -53,8 +53,8 @@ def measured(name, target, directory, args):
 
 
 def best_peers(file):
-    """By model and runtime the best metric of the peers, which of them has it, its unit, and how many
-    of how many layers that model runs in integers."""
+    """By model and runtime the best metric of the peers, which of them has it, its unit, and how
+    many of how many layers that model runs in integers."""
     found = {}
     if not file or not file.exists():
         return found
