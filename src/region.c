@@ -5,13 +5,12 @@
 #include "region.h"
 
 #include "effort.h"
-#include "fork.h"
 #include "mask.h"
+#include "region_trial.h"
 #include "samples.h"
 #include "solve.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* At most so many regions at first, samples for each, and sample runs for all together; these are
@@ -24,38 +23,11 @@ static const double gain = 2;          /* dB: what a model that serves must win,
 static const double overhead = 0.5;    /* percent: what a float layer costs beside its work */
 static const double small = 1;         /* percent: not worth a look at its parts, or to give back */
 
-struct trial {
-    struct region_look look;
-    struct model *clone;
-    struct placement p;
-    struct mask *mask;
-    const struct measure *whole, *few; /* all samples that are looked at; those of the search */
-    struct arena *a;
-    struct value **own, **shifted; /* biases by layer, in float and with a rounded weight */
-    bool *off;     /* by layer */
-    double now;    /* noise of the whole with the regions that are off */
-    int *order, n_order; /* regions that may be taken back, those first that add most */
-    bool *given;   /* by region: it came back */
-    double spend;  /* percent of the multiply-adds that may become float */
-    struct regions *out;
-};
-
-/* Weights and inputs by the mask; the biases go with the weights. */
-static void set_layers(struct trial *t)
-{
-    for (int i = 0; i < t->p.n_layer; i++) {
-        const struct qlayer *l = &t->p.layer[i];
-        if (t->own[i] != t->shifted[i])
-            node_set_input(l->bias_node, l->bias_slot, t->off[i] ? t->own[i] : t->shifted[i]);
-    }
-    mask_set(t->mask, t->off);
-}
-
 /* Noise to signal of the clone's outputs with the layers that are off now. */
 static int noise_now(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
     struct figures figures;
-    set_layers(t);
+    region_set_layers(t);
     TRY(measure_figures(s, t->clone, t->look.jobs, &figures, err));
     *noise = figures.noise;
     return 0;
@@ -71,16 +43,10 @@ double region_alone(const struct region *r)
     return region_decibels(r->noise);
 }
 
-static void set_region(struct trial *t, const struct region *r, bool off)
-{
-    for (int i = 0; i < r->n; i++)
-        t->off[r->first + i] = off;
-}
-
 static int noise_of_choice(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
     for (int i = 0; i < t->out->n; i++)
-        set_region(t, &t->out->region[i], t->out->region[i].off);
+        region_set(t, &t->out->region[i], t->out->region[i].off);
     return noise_now(t, s, noise, err);
 }
 
@@ -117,93 +83,18 @@ static int samples_for_regions(const struct trial *t)
     return runs < 1 ? 1 : runs < most ? runs : most;
 }
 
-static bool is_sequence(const struct trial *t)
-{
-    const struct dataset_carry *carry;
-    return dataset_carries(t->look.data, &carry) > 0;
-}
-
 /* Few samples for regions alone and for the search, whose outcome is then seen on all. All steps of
  * a sequence up to the last wanted one must run: an early part serves. */
 static int open_few(struct trial *t, struct err *err)
 {
     int count = dataset_count(t->look.data), n = samples_for_regions(t), *index;
-    if (!is_sequence(t)) {
+    if (!region_is_sequence(t)) {
         t->few = measure_part(t->whole, n, t->a);
         return 0;
     }
     n = samples_spread(t->a, count < STEPS ? count : STEPS, n, &index);
     t->few = measure_open_at(t->look.model, t->look.data, index, n, t->look.jobs, t->a, err);
     return t->few ? 0 : -1;
-}
-
-/* Only the region is on, then none again. */
-static int measure_alone(struct trial *t, struct fork *f, struct region *r,
-                         struct fork_point point, struct err *err)
-{
-    struct figures figures = {0};
-    set_region(t, r, false);
-    set_layers(t);
-    int result = !f           ? measure_figures(t->few, t->clone, t->look.jobs, &figures, err)
-               : point.node ? fork_figures(f, t->clone, point, &figures, err)
-                            : 0;
-    r->noise = figures.noise;
-    set_region(t, r, true);
-    return result;
-}
-
-struct lonely { /* a region to be measured alone */
-    struct region *region;
-    struct fork_point point; /* where it begins */
-};
-
-static int compare_positions(const void *a, const void *b)
-{
-    const struct lonely *p = a, *q = b;
-    return p->point.position - q->point.position;
-}
-
-/* Where each begins, in the order of the graph. */
-static void find_points(struct trial *t, struct lonely *l, int n)
-{
-    for (int i = 0; i < n; i++) {
-        set_region(t, l[i].region, false);
-        set_layers(t);
-        l[i].point = fork_point(t->clone->graph);
-        set_region(t, l[i].region, true);
-    }
-    qsort(l, (size_t)n, sizeof *l, compare_positions);
-}
-
-static struct fork *open_fork(struct trial *t, const struct lonely *l, int n, struct err *err)
-{
-    struct fork_point *point = NEW_ARRAY(t->a, n, struct fork_point);
-    for (int i = 0; i < n; i++)
-        point[i] = l[i].point;
-    return fork_open(t->look.model, t->look.data, t->few, point, n, t->look.jobs, err);
-}
-
-/* Those that are on only where all of them are to be measured. */
-static int measure_regions(struct trial *t, bool all, struct err *err)
-{
-    struct lonely *l = NEW_ARRAY(t->a, t->out->n, struct lonely);
-    struct fork *fork = NULL;
-    int n = 0, result = 0;
-    for (int i = 0; i < t->p.n_layer; i++)
-        t->off[i] = true;
-    for (int i = 0; i < t->out->n; i++)
-        if (all || t->out->region[i].off)
-            l[n++].region = &t->out->region[i];
-    find_points(t, l, n);
-    if (n && !is_sequence(t)) {
-        fork = open_fork(t, l, n, err);
-        result = fork ? 0 : -1;
-    }
-    for (int i = 0; i < n && result >= 0; i++)
-        result = measure_alone(t, fork, l[i].region, l[i].point, err);
-    if (fork)
-        fork_close(fork);
-    return result;
 }
 
 static double predicted(const struct trial *t)
@@ -317,13 +208,13 @@ static int look(struct trial *t, double limit, struct err *err)
     else
         find_regions(t, effort_samples(t->look.effort.ops, REGIONS, LEAST_REGIONS));
     TRY(open_few(t, err));
-    TRY(measure_regions(t, !again, err));
+    TRY(region_measure_alone(t, !again, err));
     t->given = NEW_ARRAY(t->a, t->p.n_layer, bool);
     if (!again && out->n < t->p.n_layer) {
         find_order(t);
         choose(t, foresee(t, limit / t->now));
         split(t);
-        TRY(measure_regions(t, false, err));
+        TRY(region_measure_alone(t, false, err));
     }
     for (int i = 0; i < out->n; i++)
         out->region[i].off = false;
@@ -427,7 +318,7 @@ static bool serves(const struct trial *t, const struct region_goal *goal)
     double least = goal->db - goal->near;
     if (goal->near > 0 && gives_scores(t->look.model) && least > SCORES_DB)
         least = SCORES_DB;
-    return t->out->before >= least && !is_sequence(t);
+    return t->out->before >= least && !region_is_sequence(t);
 }
 
 static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
