@@ -11,8 +11,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
     struct value **list;
-    int n = lower_collect(m, ctx->scratch, &list);
-    int changes = lower_products(m, ctx->scratch);
+    int changes = lower_products(m, ctx->scratch), n = lower_collect(m, ctx->scratch, &list);
     for (int i = 0; i < n; i++) {
         if (list[i]->constant && lower_is_wanted(list[i]))
             lower_constant(list[i]);

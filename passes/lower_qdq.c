@@ -41,7 +41,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
     struct value **list;
-    int n = lower_collect(m, ctx->scratch, &list), changes = lower_products(m, ctx->scratch);
+    int changes = lower_products(m, ctx->scratch), n = lower_collect(m, ctx->scratch, &list);
     struct lower_parameters *known = NEW_ARRAY(ctx->scratch, n + 1, struct lower_parameters);
     for (int i = 0; i < n; i++) {
         bool wanted = lower_is_wanted(list[i]);

@@ -28,8 +28,10 @@ static void note_calibrated(const struct model *m, struct pass_ctx *ctx)
     const struct node_rule *rule = rules_resolve(ctx->target->rules, NULL, m, ctx->scratch);
     for (int i = 0; i < p->n_layer; i++) {
         const struct node *n = p->layer[i].node;
-        const char *reason = rule[n->id].dynamic && ctx->target->inputs == INPUTS_CALIBRATED
-                                 ? dynamics_reason_against(ctx->target, &p->layer[i]) : NULL;
+        if (!rule[n->id].dynamic || ctx->target->inputs != INPUTS_CALIBRATED)
+            continue;
+        const char *reason = dynamics_reason_against(
+            ctx->target, &p->layer[i], rule[n->id].rows ? DYNAMIC_ROWS : DYNAMIC_WHOLE);
         if (!reason)
             continue;
         str_printf(&ctx->notes, "the input of %s stays calibrated: %s\n", node_title(n), reason);

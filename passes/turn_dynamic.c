@@ -5,13 +5,12 @@
  * Recurrent networks above all: what they carry is quiet at times and loud at others. Where the
  * outputs are far from float a clone tells, by their error: all layers at once that cost little
  * more so, as far as they fit into a part of the float model's time; then those that gain nothing
- * are given back, the dearest first. (Networks of convolutions are not looked at: hardly any
- * gains.)
+ * are given back, the dearest first; then the same with a scale for each row. (Networks of
+ * convolutions are not looked at: hardly any gains.)
  *
  * Where the data are so few that ranges reach beyond them (calibrate.h), their error says little.
  * Then matrix products, which cost next to nothing so, are turned unseen.
  */
-#include "effort.h"
 #include "log.h"
 #include "measure.h"
 #include "pass.h"
@@ -29,7 +28,7 @@
 enum { LOOKS = 16 };                 /* at most so many to give back */
 static const double FAR = 30;        /* dB below which it is looked at */
 static const double GAIN = 3;        /* dB that all together must win */
-static const double KEPT = 0.25;      /* dB of that which may be given back */
+static const double KEPT = 0.25;     /* dB of that which may be given back */
 static const double BUDGET = 0.15;   /* of the float model's time */
 static const double PRODUCTS = 0.25; /* of the layers, or it is a network of convolutions */
 
@@ -40,12 +39,14 @@ struct candidate {
 
 struct turning {
     struct pass_ctx *ctx;
+    const struct model *model;
     struct model *clone;
     struct placement p; /* of the clone; its layers are those of ctx->placement */
     struct dynamics *dynamics;
+    double budget; /* microseconds */
     struct candidate *candidate;
     int n, looks;
-    bool *on; /* by layer */
+    enum dynamic *how, *before; /* by layer: as it is tried, and as it would be without */
 };
 
 static int compare_costs(const void *a, const void *b)
@@ -54,45 +55,49 @@ static int compare_costs(const void *a, const void *b)
     return p->cost != q->cost ? (p->cost < q->cost ? -1 : 1) : p->layer - q->layer;
 }
 
-/* How many of the cheapest fit into a time. */
-static int count_fitting(const struct turning *t, double time)
+static bool is_product(const struct turning *t, int layer)
 {
-    int fit = 0;
-    while (fit < t->n && t->candidate[fit].cost <= time)
-        time -= t->candidate[fit++].cost;
-    return fit;
+    return t->p.layer[layer].node->op != OP_Conv;
 }
 
-static int find_candidates(struct turning *t, const struct model *m, struct err *err)
+/* The cheapest layers, as many as fit into the budget. */
+static void find_candidates(struct turning *t, enum dynamic how)
 {
     struct pass_ctx *ctx = t->ctx;
-    const struct node_rule *rule = rules_resolve(ctx->target->rules, NULL, m, ctx->scratch);
-    struct prediction prediction = {0};
-    TRY(predict_model(m, "onnxruntime", ctx->scratch, &prediction, err));
-    t->candidate = NEW_ARRAY(ctx->scratch, t->p.n_layer, struct candidate);
+    const struct node_rule *rule = rules_resolve(ctx->target->rules, NULL, t->model, ctx->scratch);
+    t->candidate = NEW_ARRAY(ctx->scratch, t->p.n_layer + 1, struct candidate);
+    t->n = 0;
     for (int i = 0; i < t->p.n_layer; i++) {
         const struct qlayer *l = &ctx->placement->layer[i];
         const struct node_rule *r = &rule[l->node->id];
-        if (!r->all && !r->activation && !dynamics_reason_against(ctx->target, l)
+        double cost = how == DYNAMIC_ROWS ? cost_of_rows(l->node) : cost_of_dynamic(l->node);
+        if (!r->all && !r->activation && !dynamics_reason_against(ctx->target, l, how)
             && !l->input->quant->type.dynamic)
-            t->candidate[t->n++] = (struct candidate){i, fmax(cost_of_dynamic(l->node), 0)};
+            t->candidate[t->n++] = (struct candidate){i, fmax(cost, 0)};
     }
-    if (t->n)
-        qsort(t->candidate, (size_t)t->n, sizeof *t->candidate, compare_costs);
-    t->n = count_fitting(t, prediction.time.real * BUDGET);
-    return 0;
+    qsort(t->candidate, (size_t)t->n, sizeof *t->candidate, compare_costs);
+    int fit = 0;
+    for (double left = t->budget; fit < t->n && t->candidate[fit].cost <= left; fit++)
+        left -= t->candidate[fit].cost;
+    t->n = fit;
 }
 
 static int figures_now(struct turning *t, struct figures *now, struct err *err)
 {
-    dynamics_set(t->dynamics, t->on);
+    dynamics_set(t->dynamics, t->how);
     return measure_figures(t->ctx->measure, t->clone, t->ctx->jobs, now, err);
 }
 
-static void set(struct turning *t, int from, int to, bool on)
+static void set(struct turning *t, int from, int to, enum dynamic how)
 {
     for (int i = from; i < to; i++)
-        t->on[t->candidate[i].layer] = on;
+        t->how[t->candidate[i].layer] = how;
+}
+
+static void set_back(struct turning *t, int from, int to)
+{
+    for (int i = from; i < to; i++)
+        t->how[t->candidate[i].layer] = t->before[t->candidate[i].layer];
 }
 
 /* By the worst output and by all of them. */
@@ -102,29 +107,24 @@ static bool are_near(const struct figures *now, const struct figures *all)
         && now->sqnr >= all->sqnr - KEPT;
 }
 
-/* Candidates from..to-1 are calibrated again, or parts of them, if the outputs bear it. */
-static int give_back(struct turning *t, int from, int to, const struct figures *all,
-                     struct err *err)
+/* Candidates from..to-1 are again as before, or parts of them, if the outputs bear it. */
+static int give_back(struct turning *t, int from, int to, enum dynamic how,
+                     const struct figures *all, struct err *err)
 {
     struct figures now;
     if (from == to || !t->looks)
         return 0;
     t->looks--;
-    set(t, from, to, false);
+    set_back(t, from, to);
     TRY(figures_now(t, &now, err));
     if (are_near(&now, all))
         return 0;
-    set(t, from, to, true);
+    set(t, from, to, how);
     int middle = (from + to + 1) / 2;
     if (to - from == 1)
         return 0;
-    TRY(give_back(t, middle, to, all, err));
-    return give_back(t, from, middle, all, err);
-}
-
-static bool is_product(const struct turning *t, int layer)
-{
-    return t->p.layer[layer].node->op != OP_Conv;
+    TRY(give_back(t, middle, to, how, all, err));
+    return give_back(t, from, middle, how, all, err);
 }
 
 static bool is_worth_a_look(const struct turning *t)
@@ -135,38 +135,67 @@ static bool is_worth_a_look(const struct turning *t)
     return products > 0 && products >= PRODUCTS * t->p.n_layer;
 }
 
-/* By measurement, on the clone. */
+/* All candidates so, if that wins enough over the best there was. */
+static int attempt(struct turning *t, enum dynamic how, struct figures *best, struct err *err)
+{
+    struct figures all;
+    find_candidates(t, how);
+    if (!is_worth_a_look(t))
+        return 0;
+    for (int i = 0; i < t->p.n_layer; i++)
+        t->before[i] = t->how[i];
+    set(t, 0, t->n, how);
+    TRY(figures_now(t, &all, err));
+    if (region_decibels(all.noise) < region_decibels(best->noise) + GAIN) {
+        set_back(t, 0, t->n);
+        return 0;
+    }
+    *best = all;
+    t->looks = LOOKS;
+    return give_back(t, 0, t->n, how, &all, err);
+}
+
+/* By measurement, on the clone. A scale for each row costs more: it is tried last. */
 static int choose(struct turning *t, struct err *err)
 {
-    struct figures before, all;
+    struct figures best;
     solve_finer(&t->p);
     shift_biases(t->clone, &t->p, t->ctx->means);
     t->dynamics = dynamics_open(t->clone, &t->p, t->ctx->target, t->ctx->scratch);
-    t->looks = LOOKS;
-    TRY(figures_now(t, &before, err));
-    set(t, 0, t->n, true);
-    TRY(figures_now(t, &all, err));
-    if (region_decibels(all.noise) >= region_decibels(before.noise) + GAIN)
-        return give_back(t, 0, t->n, &all, err);
-    set(t, 0, t->n, false);
-    return 0;
+    TRY(figures_now(t, &best, err));
+    TRY(attempt(t, DYNAMIC_WHOLE, &best, err));
+    return region_decibels(best.noise) < FAR ? attempt(t, DYNAMIC_ROWS, &best, err) : 0;
 }
 
-/* Which layers, in t->on; how many. far, few: the outputs are far, the data few. */
-static int look(struct turning *t, const struct model *m, bool far, bool few, struct err *err)
+/* Unseen. */
+static void turn_products(struct turning *t)
 {
-    struct pass_ctx *ctx = t->ctx;
-    place_find_layers(t->clone, ctx->scratch, &t->p);
-    t->on = NEW_ARRAY(ctx->scratch, t->p.n_layer, bool);
-    TRY(find_candidates(t, m, err));
-    if (far && is_worth_a_look(t))
-        TRY(choose(t, err));
-    int n = 0;
+    find_candidates(t, DYNAMIC_WHOLE);
     for (int i = 0; i < t->n; i++) {
         int layer = t->candidate[i].layer;
-        t->on[layer] |= few && is_product(t, layer);
-        n += t->on[layer];
+        if (is_product(t, layer) && t->how[layer] == DYNAMIC_NOT)
+            t->how[layer] = DYNAMIC_WHOLE;
     }
+}
+
+/* Which layers, in t->how; how many. far, few: the outputs are far, the data few. */
+static int look(struct turning *t, bool far, bool few, struct err *err)
+{
+    struct pass_ctx *ctx = t->ctx;
+    struct prediction prediction = {0};
+    place_find_layers(t->clone, ctx->scratch, &t->p);
+    TRY(predict_model(t->model, "onnxruntime", ctx->scratch, &prediction, err));
+    t->budget = BUDGET * prediction.time.real;
+    t->how = NEW_ARRAY(ctx->scratch, t->p.n_layer, enum dynamic);
+    t->before = NEW_ARRAY(ctx->scratch, t->p.n_layer, enum dynamic);
+    find_candidates(t, DYNAMIC_WHOLE);
+    if (far && is_worth_a_look(t))
+        TRY(choose(t, err));
+    if (few)
+        turn_products(t);
+    int n = 0;
+    for (int i = 0; i < t->p.n_layer; i++)
+        n += t->how[i] != DYNAMIC_NOT;
     return n;
 }
 
@@ -187,7 +216,7 @@ static int turn(struct turning *t, struct model *m, int n, bool few, struct err 
     struct pass_ctx *ctx = t->ctx;
     double before = region_decibels(ctx->noise);
     struct dynamics *d = dynamics_open(m, ctx->placement, ctx->target, ctx->scratch);
-    dynamics_set(d, t->on);
+    dynamics_set(d, t->how);
     dynamics_keep(d, ctx->placement);
     solve_model(m, ctx->placement);
     TRY(pass_judge(ctx, m, err));
@@ -202,7 +231,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return 0;
     bool fits = false;
     for (int i = 0; i < ctx->placement->n_layer; i++)
-        fits |= !dynamics_reason_against(ctx->target, &ctx->placement->layer[i]);
+        fits |= !dynamics_reason_against(ctx->target, &ctx->placement->layer[i],
+                                         DYNAMIC_WHOLE);
     if (!fits)
         return 0;
     if (isnan(ctx->noise))
@@ -211,8 +241,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     bool few = dataset_count(ctx->data) < ctx->reach;
     if (!far && !few)
         return 0;
-    struct turning t = {.ctx = ctx, .clone = model_clone(m)};
-    int n = look(&t, m, far, few, err);
+    struct turning t = {.ctx = ctx, .model = m, .clone = model_clone(m)};
+    int n = look(&t, far, few, err);
     model_close(t.clone);
     return n > 0 ? turn(&t, m, n, few, err) : n;
 }

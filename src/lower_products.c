@@ -19,6 +19,12 @@ struct rows {
     struct value *scale, *grid; /* x = scale * grid, up to rounding */
 };
 
+/* False: what it reads is the output of a calibrated layer, and rounded. */
+static bool reads_float(const struct qlayer *layer)
+{
+    return qlayer_source(layer) == layer->input || layer->input->def->in[0].plain;
+}
+
 static struct node *quantize(struct lowering *l, const struct qlayer *layer)
 {
     struct value *v = qlayer_source(layer);
@@ -27,7 +33,7 @@ static struct node *quantize(struct lowering *l, const struct qlayer *layer)
         return *q;
     struct build at = lower_cursor(v);
     *q = build_node(&at, OP_DynamicQuantizeLinear, 1, &v, 3);
-    (*q)->in[0].plain = v == layer->input || layer->input->def->in[0].plain;
+    (*q)->in[0].plain = reads_float(layer);
     (*q)->out[0]->type = (struct tensor){.dtype = DTYPE_U8, .shape = v->type.shape};
     return *q;
 }
@@ -68,15 +74,17 @@ static struct value *two(struct build *at, enum op op, struct value *a, struct v
 }
 
 /* The rows of v between -127 and 127, rounded there: a grid that is the same for every row. */
-static const struct rows *round_rows(struct lowering *l, struct value *v)
+static const struct rows *round_rows(struct lowering *l, const struct qlayer *layer)
 {
+    struct value *v = qlayer_source(layer);
+    bool plain = reads_float(layer);
     struct rows *r = &l->rows[v->id];
     if (r->grid)
         return r;
     struct build at = lower_cursor(v);
     struct arena *a = l->m->arena;
     struct node *abs = build_node(&at, OP_Abs, 1, &v, 1), *max;
-    abs->in[0].plain = true;
+    abs->in[0].plain = plain;
     if (model_opset(l->m, "") < 18) {
         max = build_node(&at, OP_ReduceMax, 1, abs->out, 1);
         node_set_ints(max, "axes", (const int64_t[]){-1}, 1);
@@ -90,7 +98,7 @@ static const struct rows *round_rows(struct lowering *l, struct value *v)
     r->scale = two(&at, OP_Max, two(&at, OP_Mul, max->out[0], unit),
                    scalar(&at, "least", QUANT_ROW_LEAST));
     struct value *x = two(&at, OP_Div, v, r->scale), *one = scalar(&at, "one", 1);
-    x->def->in[0].plain = true;
+    x->def->in[0].plain = plain;
     struct tensor *zero = tensor_new(a, DTYPE_U8, &(struct shape){0});
     *(uint8_t *)zero->data = QUANT_ROW_MIDDLE;
     struct value *middle = build_constant(&at, "zero_point", zero);
@@ -101,19 +109,6 @@ static const struct rows *round_rows(struct lowering *l, struct value *v)
     return r;
 }
 
-static void lower_rows(struct lowering *l, const struct qlayer *layer)
-{
-    struct node *n = layer->node;
-    const struct rows *x = round_rows(l, layer->input);
-    struct build at = build_before(n);
-    struct value *sum = two(&at, OP_MatMul, x->grid, qlayer_weight(layer));
-    struct value *y = two(&at, OP_Mul, sum, x->scale);
-    struct value *bias = n->op == OP_MatMul ? NULL : qlayer_bias(layer);
-    if (bias)
-        y = two(&at, OP_Add, y, bias);
-    lower_give_value(y->def, n->out[0]);
-}
-
 static bool is_nothing(const struct tensor *t)
 {
     for (int64_t i = 0; i < tensor_count(t); i++)
@@ -122,7 +117,51 @@ static bool is_nothing(const struct tensor *t)
     return true;
 }
 
-/* The layer's node computes sums of codes now, and keeps its name. */
+/* The layer's node is another now, and keeps its name. Gemm's attributes say what is so anyway. */
+static void retype(struct node *n, enum op op)
+{
+    n->op = op;
+    n->type = op_table[op].name;
+    node_drop_attr(n, "alpha");
+    node_drop_attr(n, "beta");
+    node_drop_attr(n, "transA");
+    node_drop_attr(n, "transB");
+}
+
+/* y = n(...) has become the last of the nodes behind n, of which the first reads n. */
+static void give_result(struct node *n, struct node *first, struct value *last, enum dtype sums)
+{
+    lower_give_value(last->def, n->out[0]);
+    n->out[0]->type.dtype = sums;
+    node_set_input(first, 0, n->out[0]);
+}
+
+static struct value *own_bias(const struct qlayer *layer)
+{
+    struct value *bias = layer->node->op == OP_MatMul ? NULL : qlayer_bias(layer);
+    return bias && !is_nothing(bias->constant) ? bias : NULL;
+}
+
+static void lower_rows(struct lowering *l, const struct qlayer *layer)
+{
+    struct node *n = layer->node;
+    const struct rows *x = round_rows(l, layer);
+    struct value *bias = own_bias(layer);
+    if (n->op == OP_Gemm) {
+        gemm_turn_weight(n);
+        node_set_input(n, 2, NULL);
+        n->n_in = 2;
+    }
+    retype(n, OP_MatMul);
+    node_set_input(n, 0, x->grid);
+    struct build at = build_after(n);
+    struct value *y = two(&at, OP_Mul, n->out[0], x->scale), *first = y;
+    if (bias)
+        y = two(&at, OP_Add, y, bias);
+    give_result(n, first->def, y, DTYPE_F32);
+}
+
+/* To sums of codes. */
 static void become_product(struct lowering *l, const struct qlayer *layer)
 {
     struct node *n = layer->node, *x = quantize(l, layer);
@@ -139,21 +178,15 @@ static void become_product(struct lowering *l, const struct qlayer *layer)
         node_set_input(n, i, in[i]);
         n->in[i].plain = false;
     }
-    n->op = conv ? OP_ConvInteger : OP_MatMulInteger;
-    n->type = op_table[n->op].name;
-    node_drop_attr(n, "alpha");
-    node_drop_attr(n, "beta");
-    node_drop_attr(n, "transA");
-    node_drop_attr(n, "transB"); /* of Gemm: they say what is so anyway */
+    retype(n, conv ? OP_ConvInteger : OP_MatMulInteger);
 }
 
 static void lower_layer(struct lowering *l, const struct qlayer *layer)
 {
     struct node *n = layer->node;
+    const struct value *bias = own_bias(layer);
     if (n->op == OP_Gemm)
         gemm_turn_weight(n);
-    const struct value *bias = n->op == OP_MatMul ? NULL : qlayer_bias(layer);
-    const struct tensor *b = bias && !is_nothing(bias->constant) ? bias->constant : NULL;
     const struct value *w = qlayer_weight(layer);
     int spatial = n->op == OP_Conv ? w->constant->shape.rank - 2 : 0;
     become_product(l, layer);
@@ -162,12 +195,10 @@ static void lower_layer(struct lowering *l, const struct qlayer *layer)
     node_set_int(cast, "to", DTYPE_F32);
     struct value *scale = factor(l, &at, w->quant, quantize(l, layer)->out[1], spatial);
     struct value *y = two(&at, OP_Mul, cast->out[0], scale);
-    if (b)
-        y = two(&at, OP_Add, y, build_constant(&at, "bias", along_channels(l->m->arena, b,
-                                                                           spatial)));
-    lower_give_value(y->def, n->out[0]);
-    n->out[0]->type.dtype = DTYPE_I32;
-    node_set_input(cast, 0, n->out[0]);
+    if (bias)
+        y = two(&at, OP_Add, y, build_constant(&at, "bias", along_channels(
+            l->m->arena, bias->constant, spatial)));
+    give_result(n, cast, y, DTYPE_I32);
 }
 
 int lower_products(struct model *m, struct arena *scratch)

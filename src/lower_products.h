@@ -20,8 +20,8 @@
 
 #include "graph.h"
 
-/* Returns how many layers there were. The weights of those with a scale a row keep their quant:
- * whoever calls writes them. */
+/* Returns how many layers there were. The weights of those with a scale a row have a quant that
+ * whoever calls writes. */
 int lower_products(struct model *m, struct arena *scratch);
 
 #endif

@@ -261,7 +261,7 @@ static void place_layer(struct place *p, struct node *n)
 {
     struct op_weight ow;
     form_layer(&p->form, n);
-    if (n->op == OP_Gemm && p->target->inputs != INPUTS_CALIBRATED)
+    if (n->op == OP_Gemm && p->target->inputs == INPUTS_FLOAT)
         gemm_turn_weight(n);
     op_weight(n, &ow);
     struct value *w = give_own_weight(p, n, &ow);
@@ -362,14 +362,19 @@ static bool has_types(const struct rules *r)
 /* Layers that the rules want so. */
 static void place_dynamics(const struct place *p, struct placement *out)
 {
-    bool *on = NEW_ARRAY(p->arena, out->n_layer + 1, bool), any = false;
-    for (int i = 0; i < out->n_layer; i++)
-        any |= on[i] = p->rule[out->layer[i].node->id].dynamic
-                    && !dynamics_reason_against(p->target, &out->layer[i]);
+    enum dynamic *how = NEW_ARRAY(p->arena, out->n_layer + 1, enum dynamic);
+    bool any = false;
+    for (int i = 0; i < out->n_layer; i++) {
+        const struct node_rule *rule = &p->rule[out->layer[i].node->id];
+        enum dynamic wish = rule->rows ? DYNAMIC_ROWS : DYNAMIC_WHOLE;
+        if (rule->dynamic && !dynamics_reason_against(p->target, &out->layer[i], wish))
+            how[i] = wish;
+        any |= how[i] != DYNAMIC_NOT;
+    }
     if (!any)
         return;
     struct dynamics *d = dynamics_open(p->model, out, p->target, p->arena);
-    dynamics_set(d, on);
+    dynamics_set(d, how);
     dynamics_keep(d, out);
 }
 

@@ -60,7 +60,7 @@ static void ask_graph(struct borders *b, const struct graph *g)
 static bool has_type(const struct quant *q, const struct qtype *type)
 {
     return q->type.dtype == type->dtype && q->type.symmetric == type->symmetric
-        && q->type.dynamic == type->dynamic;
+        && q->type.dynamic == type->dynamic && q->type.rows == type->rows;
 }
 
 static void give_type(struct value *v, const struct qtype *type)

@@ -13,10 +13,12 @@ struct dynamics {
     struct mask *mask;
     const struct qlayer *layer;
     int n;
-    bool *on;
+    enum dynamic *how;
+    bool *off; /* in the mask */
 };
 
-const char *dynamics_reason_against(const struct target *t, const struct qlayer *l)
+const char *dynamics_reason_against(const struct target *t, const struct qlayer *l,
+                                    enum dynamic how)
 {
     const struct qtype *w = &qlayer_weight(l)->quant->type;
     if (!target_is_dynamic(t, l->node))
@@ -25,6 +27,8 @@ const char *dynamics_reason_against(const struct target *t, const struct qlayer 
         return "only its weight is rounded";
     if (w->grain == GRAIN_BLOCK || (w->dtype != DTYPE_I8 && w->dtype != DTYPE_U8))
         return "its weight has neither 8-bit integers with a scale a tensor nor a channel";
+    if (l->node->op == OP_Conv && how == DYNAMIC_ROWS)
+        return "the input of a convolution has no rows";
     if (l->node->op == OP_Conv && w->grain != GRAIN_TENSOR
         && !(w->dtype == DTYPE_I8 && w->symmetric))
         return "its weight has a zero point for each channel, and ConvInteger takes one";
@@ -36,6 +40,7 @@ struct dynamics *dynamics_open(struct model *m, const struct placement *p, const
 {
     struct dynamics *d = NEW(a, struct dynamics);
     *d = (struct dynamics){m, mask_open(m, p, t, a), p->layer, p->n_layer,
+                           NEW_ARRAY(a, p->n_layer, enum dynamic),
                            NEW_ARRAY(a, p->n_layer, bool)};
     return d;
 }
@@ -47,26 +52,30 @@ static void turn_back(const struct qlayer *l)
     border->in[0].plain = true;
 }
 
-static void turn(const struct qlayer *l)
+static void turn(const struct qlayer *l, enum dynamic how)
 {
-    static const struct qtype type = {.dtype = DTYPE_U8, .dynamic = true};
-    struct value *x = place_converted(l->input, &type, l->node->in[0].plain);
+    static const struct qtype type[] = {
+        [DYNAMIC_WHOLE] = {.dtype = DTYPE_U8, .dynamic = true},
+        [DYNAMIC_ROWS] = {.dtype = DTYPE_U8, .dynamic = true, .rows = true, .symmetric = true}};
+    struct value *x = place_converted(l->input, &type[how], l->node->in[0].plain);
     x->def->in[0].plain = l->node->in[0].plain; /* as it is for a layer in float */
     node_set_input(l->node, 0, x);
     l->node->in[0].plain = false;
     l->node->in[l->weight_slot].plain = false;
 }
 
-void dynamics_set(struct dynamics *d, const bool *on)
+void dynamics_set(struct dynamics *d, const enum dynamic *how)
 {
-    for (int i = 0; i < d->n; i++)
-        if (d->on[i])
-            turn_back(&d->layer[i]);
-    mask_set(d->mask, on);
     for (int i = 0; i < d->n; i++) {
-        d->on[i] = on[i];
-        if (on[i])
-            turn(&d->layer[i]);
+        if (d->how[i] != DYNAMIC_NOT)
+            turn_back(&d->layer[i]);
+        d->off[i] = how[i] != DYNAMIC_NOT;
+    }
+    mask_set(d->mask, d->off);
+    for (int i = 0; i < d->n; i++) {
+        d->how[i] = how[i];
+        if (d->off[i])
+            turn(&d->layer[i], how[i]);
     }
 }
 
@@ -74,7 +83,7 @@ void dynamics_keep(struct dynamics *d, struct placement *p)
 {
     struct placement old = *p;
     for (int i = 0; i < d->n; i++)
-        if (d->on[i] && qlayer_bias(&d->layer[i]))
+        if (d->off[i] && qlayer_bias(&d->layer[i]))
             qlayer_bias(&d->layer[i])->quant = NULL;
     place_find_layers(d->model, d->model->arena, p);
     p->left = old.left;

@@ -38,8 +38,8 @@ static const double per_written = 1e-4, per_padded = 2.2e-4;
 /* ConvInteger: of a group; of an element of the filter for each output, and of an output. */
 static const double dynamic_rate = 16e3, per_group = 1.4, dynamic_copy = 1.1e-3,
                     dynamic_written = 2.6e-3;
-/* Of an element whose range is found at run time. */
-static const double per_found = 1e-4;
+/* Of an element whose range is found at run time; of one that is read or written for that. */
+static const double per_found = 1e-4, per_moved = 1.2e-4;
 /* Of a position and element of the filter, to copy it, or where it lies. */
 static const double float_copy = 1.5e-4, float_volume_copy = 3.5e-4, volume_pointer = 7.5e-3,
                     volume_copy = 11e-3;
@@ -228,6 +228,13 @@ double cost_of_dynamic(const struct node *n)
         return INFINITY;
     return dynamic_conv(&s, n) - per_conv - integer_conv(&s)
          + AROUND * (per_node + per_written * cost_size(n->out[0], 0));
+}
+
+double cost_of_rows(const struct node *n)
+{
+    enum { NODES = 6, READ = 5, WRITTEN = 2 }; /* Abs, ReduceMax, Mul, Max, Div; Mul behind */
+    return NODES * per_node + per_moved * (READ * cost_size(node_input(n, 0), 0)
+                                           + WRITTEN * cost_size(n->out[0], 0));
 }
 
 static bool recurrent_cost(const struct node *n, struct layer_cost *c)

@@ -17,6 +17,8 @@ bool cost_of_layer(const struct node *n, struct layer_cost *c);
 /* What it takes more if its input is quantized at run time and not by calibrated ranges; INFINITY:
  * not known. */
 double cost_of_dynamic(const struct node *n);
+/* The same with a scale for each row, of a matrix product. */
+double cost_of_rows(const struct node *n);
 /* Would a convolution in integers be faster with zeros around that make so many input channels? */
 bool cost_pays_to_pad(const struct node *n, double channels);
 /* Product of dims from..rank-1, those that are not known as above; 0: the rank is not known. */

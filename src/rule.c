@@ -134,7 +134,9 @@ static void apply(const struct rule *r, const char *why, struct node_rule *to)
     }
     if (r->weights)
         to->weight = &r->weight;
-    if (r->activations)
+    if (r->activations && r->extent == RULE_DYNAMIC)
+        to->rows = r->activation.rows;
+    else if (r->activations)
         to->activation = &r->activation;
 }
 

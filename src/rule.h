@@ -33,6 +33,7 @@ struct rules {
 struct node_rule {
     const char *why_float; /* NULL: it may be quantized */
     bool weights_only, all, dynamic; /* RULE_WEIGHTS, RULE_ALL, RULE_DYNAMIC */
+    bool rows; /* with dynamic: a scale a row */
     const struct qtype *weight, *activation; /* NULL: the target's */
 };
 

@@ -330,6 +330,12 @@ static int settle_rule(struct target *t, enum format f, struct rule *r, struct e
         TRY(check_type(t, f, "weights", &r->weight, only ? t->weights_only : t->weights, err));
     if (!r->activations)
         return 0;
+    if (r->extent == RULE_DYNAMIC && r->activation.dtype == DTYPE_U8)
+        return 0;
+    if (r->extent == RULE_DYNAMIC)
+        return err_set(err, ERR_USAGE, "quantize: dynamic: activations are uint8 or uint8,token");
+    if (r->activation.rows)
+        return err_set(err, ERR_USAGE, "a scale a token is made at run time: quantize: dynamic");
     if (t->inputs != INPUTS_CALIBRATED)
         return err_set(err, ERR_USAGE, "format %s has no calibrated activations",
                        format_table[f].name);

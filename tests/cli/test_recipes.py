@@ -314,6 +314,10 @@ It can be quantized: quern quantize model.onnx --data PATH -o OUT --recipe recip
                 ("target: qnn\nrules:\n- {nodes: x, quantize: dynamic}", 3,
                  "quantize: dynamic: target qnn has no layers in format qdq whose input is "
                  "quantized at run time"),
+                ("rules:\n- {nodes: x, quantize: dynamic, activations: int8}", 2,
+                 "quantize: dynamic: activations are uint8 or uint8,token"),
+                ("rules:\n- {nodes: x, activations: 'uint8,token'}", 2,
+                 "a scale a token is made at run time: quantize: dynamic"),
                 ("format: dynamic\nrules:\n- {nodes: x, activations: int8}", 3,
                  "format dynamic has no calibrated activations"),
                 ("passes: {equalise: {gain: 1}}", 1,

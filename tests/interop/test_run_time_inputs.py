@@ -39,9 +39,10 @@ class RunTimeInputs(unittest.TestCase):
         notes = [p["notes"] for p in self.report["passes"] if p["name"] == "turn-dynamic"]
         return notes[0] if notes else None
 
-    def recipe(self, *nodes):
+    def recipe(self, *nodes, token=False):
         path = self.directory / "recipe.yaml"
-        path.write_text(f"rules: [{{nodes: [{', '.join(nodes)}], quantize: dynamic}}]\n")
+        more = ", activations: 'uint8,token'" if token else ""
+        path.write_text(f"rules: [{{nodes: [{', '.join(nodes)}], quantize: dynamic{more}}}]\n")
         return "--recipe", path
 
     def check(self, samples):
@@ -97,6 +98,21 @@ class RunTimeInputs(unittest.TestCase):
         self.assertEqual(found["QGemm"] + found["MatMulIntegerToFloat"], 1)
         self.check(net.samples(3))
 
+    def test_rows(self):
+        """A scale for each row: a Gemm behind a calibrated one, and a MatMul of three axes."""
+        net = self.net
+        x = net.node("Gemm", net.input(6, 16), net.weight(24, 16), net.bias(24), transB=1)
+        x = net.node("Gemm", net.node("Tanh", x), net.weight(24, 24), net.bias(24), transB=1)
+        gemm = net.nodes[-1].name
+        x = net.node("Reshape", x, net.constant([2, 3, 24], np.int64))
+        x = net.node("MatMul", net.node("Sigmoid", x), net.weight(24, 8))
+        net.output(net.node("Add", x, net.bias(8)))
+        product = net.nodes[-2].name
+        found = self.quantize(net.samples(16), *self.recipe(gemm, product, token=True))
+        self.assertEqual(found["MatMulIntegerToFloat"] + found["QGemm"], 3)
+        self.assertEqual(found["ReduceMax"], 2)
+        self.check(net.samples(3))
+
     def foreseen(self, *options):
         """The time that `quern check` predicts, float's being 1."""
         self.quantize(self.net.samples(16), *options)
@@ -150,6 +166,20 @@ class RunTimeInputs(unittest.TestCase):
         self.quantize(samples)
         self.assertRegex(self.notes()[0], "^1 layer has its input quantized at run time: [-0-9.]+")
         self.check(others)
+
+    def test_measured_rows(self):
+        """Some rows are a thousand times louder: one range for all of a sample does not serve."""
+        net = self.net
+        x = net.input(128, 256)
+        loudness = net.node("Exp", net.node("Mul", net.node("ReduceMean", x, axes=[1]),
+                                            net.constant(100, np.float32)))
+        loud = net.node("Mul", net.node("Tanh", x), loudness)
+        y = net.node("MatMul", loud, net.weight(256, 1024))
+        net.output(net.node("Div", y, loudness))
+        found = self.quantize(net.samples(16))
+        self.assertEqual((found["MatMulIntegerToFloat"], found["ReduceMax"]), (1, 1))
+        self.assertRegex(self.notes()[0], "^1 layer has its input quantized at run time: [-0-9.]+")
+        self.check(net.samples(2))
 
     def test_rule_wins(self):
         """What a rule wants as the target has it is not turned."""

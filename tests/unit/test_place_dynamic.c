@@ -50,7 +50,9 @@ static int teardown(void **state)
 
 static void set(struct net *n, bool first, bool second, bool third)
 {
-    dynamics_set(n->d, (bool[]){first, second, third});
+    dynamics_set(n->d, (enum dynamic[]){first ? DYNAMIC_WHOLE : DYNAMIC_NOT,
+                                        second ? DYNAMIC_WHOLE : DYNAMIC_NOT,
+                                        third ? DYNAMIC_WHOLE : DYNAMIC_NOT});
 }
 
 static struct node *layer(const struct net *n, int i)
@@ -149,14 +151,15 @@ static void test_reasons(void **state)
     const struct target *ort = target_find("onnxruntime");
     struct qlayer *l = &n->p.layer[FIRST];
     struct qtype *w = &qlayer_weight(l)->quant->type;
-    assert_null(dynamics_reason_against(ort, l));
-    assert_non_null(dynamics_reason_against(target_find("openvino"), l));
+    assert_null(dynamics_reason_against(ort, l, DYNAMIC_WHOLE));
+    assert_non_null(dynamics_reason_against(target_find("openvino"), l, DYNAMIC_WHOLE));
+    assert_non_null(dynamics_reason_against(ort, l, DYNAMIC_ROWS)); /* a convolution */
     w->dtype = DTYPE_U8;
-    assert_non_null(dynamics_reason_against(ort, l));
+    assert_non_null(dynamics_reason_against(ort, l, DYNAMIC_WHOLE));
     w->grain = GRAIN_TENSOR;
-    assert_null(dynamics_reason_against(ort, l));
+    assert_null(dynamics_reason_against(ort, l, DYNAMIC_WHOLE));
     w->dtype = DTYPE_I4;
-    assert_non_null(dynamics_reason_against(ort, l));
+    assert_non_null(dynamics_reason_against(ort, l, DYNAMIC_WHOLE));
 }
 
 int main(void)
