@@ -184,6 +184,7 @@ static int look(struct turning *t, bool far, bool few, struct err *err)
     struct pass_ctx *ctx = t->ctx;
     struct prediction prediction = {0};
     place_find_layers(t->clone, ctx->scratch, &t->p);
+    /* There are formulas for no other runtime. */
     TRY(predict_model(t->model, "onnxruntime", ctx->scratch, &prediction, err));
     t->budget = BUDGET * prediction.time.real;
     t->how = NEW_ARRAY(ctx->scratch, t->p.n_layer, enum dynamic);
@@ -226,9 +227,8 @@ static int turn(struct turning *t, struct model *m, int n, bool few, struct err 
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
-    if (!ctx->measure || !ctx->means || !ctx->target || !*ctx->target->dynamic
-        || !ctx->placement->n_layer)
-        return 0;
+    if (!ctx->measure)
+        return err_set(err, ERR_USAGE, "pass turn-dynamic needs pass calibrate before it");
     bool fits = false;
     for (int i = 0; i < ctx->placement->n_layer; i++)
         fits |= !dynamics_reason_against(ctx->target, &ctx->placement->layer[i],
@@ -237,7 +237,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return 0;
     if (isnan(ctx->noise))
         TRY(pass_judge(ctx, m, err));
-    bool far = region_decibels(ctx->noise) < fmin(FAR, pass_enough(ctx));
+    bool far = ctx->means && region_decibels(ctx->noise) < fmin(FAR, pass_enough(ctx));
     bool few = dataset_count(ctx->data) < ctx->reach;
     if (!far && !few)
         return 0;

@@ -15,9 +15,9 @@
 struct dynamics;
 
 enum dynamic { /* what the input of a layer has */
-    DYNAMIC_NOT,  /* calibrated ranges */
+    DYNAMIC_NOT,   /* calibrated ranges */
     DYNAMIC_WHOLE, /* one scale and zero point, made of it at run time */
-    DYNAMIC_ROWS, /* a scale for each row of its last axis (qtype.rows) */
+    DYNAMIC_ROWS,  /* a scale for each row of its last axis (qtype.rows) */
 };
 
 /* Why the target does not compute this layer so; NULL: it does. */
