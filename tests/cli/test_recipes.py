@@ -183,8 +183,9 @@ class Recipes(cli.Case):
 
     def test_low_effort(self):
         refining = "round-weights", "correct-bias"
-        self.check_effort("0", "min-max", "0", ("equalize", *refining), ())
-        self.check_effort("1", "mse", "12", ("equalize",), refining)
+        searches = "equalize", "turn-dynamic"
+        self.check_effort("0", "min-max", "0", (*searches, *refining), ())
+        self.check_effort("1", "mse", "12", searches, refining)
 
     def test_effort_beside_options(self):
         text, _ = self.quern("quantize", "model.onnx", "--effort", "0",
