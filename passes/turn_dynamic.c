@@ -9,7 +9,8 @@
  * convolutions are not looked at: hardly any gains.)
  *
  * Where the data are so few that ranges reach beyond them (calibrate.h), their error says little.
- * Then matrix products, which cost next to nothing so, are turned unseen.
+ * Then what costs next to nothing so is turned unseen: matrix products, and convolutions as far as
+ * a smaller part of the time goes, those of vectors of channels first.
  */
 #include "log.h"
 #include "measure.h"
@@ -29,7 +30,8 @@ enum { LOOKS = 16 };                 /* at most so many to give back */
 static const double FAR = 30;        /* dB below which it is looked at */
 static const double GAIN = 3;        /* dB that all together must win */
 static const double KEPT = 0.25;     /* dB of that which may be given back */
-static const double BUDGET = 0.15;   /* of the float model's time */
+static const double BUDGET = 0.15;   /* of the float model's time ... */
+static const double UNSEEN = 0.03;   /* ... and what may be spent of it without a look */
 static const double PRODUCTS = 0.25; /* of the layers, or it is a network of convolutions */
 
 struct candidate {
@@ -167,13 +169,14 @@ static int choose(struct turning *t, struct err *err)
     return region_decibels(best.noise) < FAR ? attempt(t, DYNAMIC_ROWS, &best, err) : 0;
 }
 
-/* Unseen. */
-static void turn_products(struct turning *t)
+static void turn_unseen(struct turning *t)
 {
     find_candidates(t, DYNAMIC_WHOLE);
+    double left = t->budget * (UNSEEN / BUDGET);
     for (int i = 0; i < t->n; i++) {
         int layer = t->candidate[i].layer;
-        if (is_product(t, layer) && t->how[layer] == DYNAMIC_NOT)
+        left -= t->candidate[i].cost;
+        if ((is_product(t, layer) || left >= 0) && t->how[layer] == DYNAMIC_NOT)
             t->how[layer] = DYNAMIC_WHOLE;
     }
 }
@@ -193,7 +196,7 @@ static int look(struct turning *t, bool far, bool few, struct err *err)
     if (far && is_worth_a_look(t))
         TRY(choose(t, err));
     if (few)
-        turn_products(t);
+        turn_unseen(t);
     int n = 0;
     for (int i = 0; i < t->p.n_layer; i++)
         n += t->how[i] != DYNAMIC_NOT;

@@ -56,9 +56,9 @@ static const struct option quantize_rows[] = {
            "the outputs)", .recipe = true),
     OPTION(OPT_INT, 0, "reach", struct quantize_options, reach, "N",
            "where the data have fewer samples, ranges reach beyond what was seen, as far as N "
-           "samples would, and matrix products find theirs at run time where the target can (0: as "
-           "far as the data; default 12, but 0 with an observer that is named and with --effort "
-           "0)", .max = 1e6, .recipe = true),
+           "samples would, and layers that cost no more so find theirs at run time, where the "
+           "target can (0: as far as the data; default 12, but 0 with an observer that is named "
+           "and with --effort 0)", .max = 1e6, .recipe = true),
     OPTION(OPT_STRING, 0, "recurrent", struct quantize_options, recurrent, "HOW",
            "LSTM, GRU, RNN: auto (integers where the target runs them faster and the outputs stay "
            "near; default), weights (int8 with DequantizeLinear: smaller, slower), float",
