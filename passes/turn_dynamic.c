@@ -62,6 +62,16 @@ static bool is_product(const struct turning *t, int layer)
     return t->p.layer[layer].node->op != OP_Conv;
 }
 
+/* What is left of the budget: rows are for products, and leave convolutions as they are. */
+static double budget_left(const struct turning *t, enum dynamic how)
+{
+    double left = t->budget;
+    for (int i = 0; i < t->p.n_layer; i++)
+        if (how == DYNAMIC_ROWS && t->how[i] != DYNAMIC_NOT && !is_product(t, i))
+            left -= fmax(cost_of_dynamic(t->ctx->placement->layer[i].node), 0);
+    return left;
+}
+
 /* The cheapest layers, as many as fit into the budget. */
 static void find_candidates(struct turning *t, enum dynamic how)
 {
@@ -79,7 +89,7 @@ static void find_candidates(struct turning *t, enum dynamic how)
     }
     qsort(t->candidate, (size_t)t->n, sizeof *t->candidate, compare_costs);
     int fit = 0;
-    for (double left = t->budget; fit < t->n && t->candidate[fit].cost <= left; fit++)
+    for (double left = budget_left(t, how); fit < t->n && t->candidate[fit].cost <= left; fit++)
         left -= t->candidate[fit].cost;
     t->n = fit;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * place_dynamic: the mask lets go of what belongs to calibrated layers; then the weight is rounded
- * again, and the input is another.
+ * again, and the input is another. Whenever the mask is asked the inputs are those that it knows.
  */
 #include "place_dynamic.h"
 
