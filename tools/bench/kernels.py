@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which kernel a runtime has for each layer of a model, and what the layer multiplies.
 
-The layers of a copy of the model are renamed to `layer<number>_`. Both runtimes keep names: ONNX
-Runtime gives a fused node the name of the operator it stands for, with something before or behind,
-OpenVINO lists the names of all operators in a kernel. So a layer's kernel is found by its name. A
-layer that has no kernel of that name (it was folded, or joined into one that took another's name)
-is not in the answers.
+The layers of a copy of the model, and their results, are renamed to `layer<number>_`. Both runtimes
+keep names: ONNX Runtime gives a fused node the name of the operator it stands for, or of its
+result, with something before or behind, OpenVINO lists the names of all operators in a kernel. So a
+layer's kernel is found by its name. A layer that has no kernel of that name (it was folded, or
+joined into one that took another's name) is not in the answers.
 """
 import collections
 import json
@@ -57,10 +57,10 @@ def rename(source, target):
             if node.op_type in COMPUTE:
                 node.name = f"layer{len(kinds)}_"
                 kinds[node.name] = node.op_type
-    results = {node.output[0]: node.name for node in model.graph.node if node.name in kinds}
-    for output in model.graph.output:   # OpenVINO calls their nodes like the outputs
-        if output.name in results:
-            rename_value(model.graph, output.name, results[output.name])
+    for graph in bodies(model.graph):
+        for node in graph.node:
+            if node.name in kinds:
+                rename_value(model.graph, node.output[0], node.name)
     onnx.save(model, target)
     return kinds
 
@@ -69,7 +69,8 @@ def in_ort(dump, kinds=()):
     """Of the graph that ONNX Runtime saved after its optimization: layers to "integer", "float" or
     "dequantizes" (its weight, at each run).
 
-    Where layers of `kinds` and kernels are left over, as many and all alike, they belong together.
+    Where layers of `kinds` and kernels are left over, as many and all alike, they belong together,
+    as they do where more are left that all are float: the runtime makes such of other operators.
     """
     optimized = onnx.load(dump, load_external_data=False)
     found, left = {}, []
@@ -92,7 +93,8 @@ def in_ort(dump, kinds=()):
 def with_left(found, left, kinds):
     """`found`, and the layers of `kinds` that belong to the kernels without a name."""
     nameless = [name for name in kinds if name not in found]
-    if len(nameless) == len(left) and len(set(left)) == 1:
+    fit = len(nameless) == len(left) or len(nameless) < len(left) and left[0] == "float"
+    if fit and len(set(left)) == 1:
         found.update((name, left[0]) for name in nameless)
     return found
 
