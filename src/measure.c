@@ -54,8 +54,8 @@ static const struct value *measured_value(const struct value *v)
 {
     while (v->def) {
         enum op op = v->def->op;
-        bool squashes = op == OP_Softmax || op == OP_LogSoftmax || op == OP_Sigmoid
-                     || op == OP_ArgMax || op == OP_ArgMin || op == OP_Cast || op == OP_Identity;
+        bool squashes = op == OP_Softmax || op == OP_LogSoftmax || op == OP_ArgMax
+                     || op == OP_ArgMin || op == OP_Cast || op == OP_Identity;
         const struct value *in = node_input(v->def, 0);
         if (!(squashes || !may_be_float(v)) || !in || in->constant)
             break;

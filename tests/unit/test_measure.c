@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * measure: what is measured of outputs that are squashed.
+ */
+#include "measure.h"
+
+#include "calibrate.h"
+#include "infer.h"
+#include "solve.h"
+#include "text.h"
+#include "unit.h"
+
+/* dB of a Conv whose outputs are far from 0, by what stands behind it. */
+static double decibels_of(const char *squash)
+{
+    double db;
+    struct arena a = {0};
+    struct err err = {0};
+    struct str text = {0};
+    struct tap tap[2];
+    struct placement p;
+    struct dataset_options o = {.path = "random", .samples = 4};
+    str_printf(&text, "opset 13 g (float[1,2,4,4] x) => (float y)"
+               "<float[2,2,1,1] w = {9, 7, -5, 8}, float[2] b = {40, 38}>"
+               "{ c = Conv(x, w, b) y = %s }", squash);
+    struct model *m = text_model(text.text);
+    struct dataset *d = dataset_open(m->graph, &o, &err);
+    assert_int_equal(graph_infer(m->graph, &err), 0);
+    assert_int_equal(place_model(m, target_find("openvino"), NULL, &a, &p, &err), 0);
+    struct calibration *c = calibration_watch(m, &p, d, 0, 1, &tap[0]);
+    struct measure *measure = measure_watch(m, d, 4, &a, &tap[1]);
+    assert_int_equal(taps_run(m, tap, 2, d, 1, NULL, &err), 0);
+    calibration_read(c, observer_find("min-max"));
+    solve_model(m, &p);
+    assert_int_equal(measure_sqnr(measure, m, 1, &db, &err), 0);
+    calibration_close(c);
+    dataset_close(d);
+    model_close(m);
+    str_release(&text);
+    arena_release(&a);
+    return db;
+}
+
+/* Scores are judged in front of what makes probabilities or a choice of them. */
+static void test_scores_are_judged_in_front(void **state)
+{
+    (void)state;
+    double plain = decibels_of("Identity(c)");
+    assert_true(plain > 20 && plain < 60);
+    assert_true(decibels_of("Softmax(c) <axis = 1>") == plain);
+    assert_true(decibels_of("ArgMax(c) <axis = 1>") == plain);
+}
+
+/* A probability of its own is what users read: here all are 1. */
+static void test_sigmoid_is_judged_itself(void **state)
+{
+    (void)state;
+    assert_true(decibels_of("Sigmoid(c)") > 90);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scores_are_judged_in_front),
+        cmocka_unit_test(test_sigmoid_is_judged_itself),
+    };
+    return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
+}
