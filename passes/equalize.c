@@ -26,7 +26,9 @@
 
 #include <math.h>
 
-/* dB. A gate that comes apart is three operators in a runtime that has one for it whole. */
+/* dB. A gate that comes apart is three operators in a runtime that has one for it whole. Where layers
+ * give floats these cost little, and less than layers that would have to stay float: there outputs
+ * that are too far from float need not win so much. */
 static const double gate_gain = 3;
 /* Samples for peaks for each of a trial; an odd number, so that those of the trial are among
  * them. */
@@ -71,9 +73,10 @@ static void contest_rank(struct contest *c, enum way way, struct model *clone, i
                          double db)
 {
     double lead = c->best ? c->db : c->without;
-    double gain = way == WITH_GATES ? fmax(gate_gain, c->options.gain)
-                : c->best           ? 0
-                                    : c->options.gain;
+    bool cheap = !*c->ctx->target->outputs && lead - TRIAL_FINER < c->ctx->min_sqnr;
+    double gain = way == WITH_GATES && !cheap ? fmax(gate_gain, c->options.gain)
+                : c->best                     ? 0
+                                              : c->options.gain;
     str_printf(&c->ctx->notes, "%s: %d layers, %.1f dB instead of %.1f dB\n", way_name[way],
                changes, db, c->without);
     if (db < lead + gain || (c->best && db <= c->db)) {

@@ -71,15 +71,21 @@ static int count_nodes(const struct graph *g)
     return count;
 }
 
+static int give_types(struct model *m, const struct pass *p, struct err *err)
+{
+    if (!(p->needs & ~m->facts & FACT_TYPES))
+        return 0;
+    TRY(graph_infer(m->graph, err));
+    m->facts |= FACT_TYPES;
+    return 0;
+}
+
 /* Types are computed on demand. Any other fact is another pass's: without --skip a missing one
  * means that passes.def is in the wrong order. */
 static int pipeline_give_facts(struct pipeline *g, const struct pass *p, struct err *err)
 {
     struct model *m = g->model;
-    if (p->needs & ~m->facts & FACT_TYPES) {
-        TRY(graph_infer(m->graph, err));
-        m->facts |= FACT_TYPES;
-    }
+    TRY(give_types(m, p, err));
     if (!(p->needs & ~m->facts))
         return 0;
     if (!g->options->skip)
@@ -148,10 +154,34 @@ static int run_and_sweep(struct model *m, const struct pass *p, struct pass_ctx 
     struct sweep before = sweep_note(m, &a);
     int changes = p->run(m, ctx, err);
     arena_reset(ctx->scratch);
-    if (changes > 0)
+    if (changes > 0) {
         sweep_up(m, &before);
+        m->facts &= ~p->breaks;
+    }
+    m->facts |= changes >= 0 ? p->gives : 0;
     arena_release(&a);
     return changes;
+}
+
+int pass_anticipate(struct model *clone, const struct pass_ctx *ctx, struct err *err)
+{
+    struct arena scratch = {0};
+    struct pass_ctx own = *ctx;
+    int r = 0;
+    own.scratch = &scratch;
+    own.notes = (struct str){0};
+    for (int i = 0; i < ctx->n_later && r >= 0; i++) {
+        const struct pass *p = ctx->later[i];
+        if (p->gives & FACT_PLACED)
+            break;
+        if (!(p->flags & PASS_SAME_RESULT) || p->flags & PASS_TRIES)
+            continue;
+        r = give_types(clone, p, err);
+        r = r < 0 ? r : run_and_sweep(clone, p, &own, err);
+    }
+    str_release(&own.notes);
+    arena_release(&scratch);
+    return r < 0 ? -1 : 0;
 }
 
 static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *err)
@@ -164,9 +194,6 @@ static int pipeline_run(struct pipeline *g, const struct pass *p, struct err *er
     double start = log_clock();
     int changes = run_and_sweep(m, p, g->ctx, err);
     TRY(changes);
-    if (changes)
-        m->facts &= ~p->breaks;
-    m->facts |= p->gives;
     double seconds = log_clock() - start;
     const char *new_notes = g->ctx->notes.n > notes ? g->ctx->notes.text + notes : "";
     log_debug("%-20s %5d changes %9.1f ms   %d -> %d nodes", p->name, changes, seconds * 1e3, nodes,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trial: place, calibrate, solve and measure on a clone that is thrown away.
+ * trial: place, calibrate, solve and measure on a clone that is thrown away, behind the passes that
+ * will still fuse and merge its nodes: what is rounded between layers hangs on that.
  *
  * Rounding weights by second moments takes back about 6 dB of what rounding weights to nearest
  * costs, and nothing of what activations cost. A trial that rounded weights plainly would choose
@@ -15,6 +16,8 @@
 #include "shift.h"
 #include "solve.h"
 
+#include <string.h>
+
 int trial_samples(const struct pass_ctx *ctx)
 {
     enum { MOST = 8, LEAST = 1 };
@@ -26,10 +29,16 @@ static int trial_run(struct model *clone, const struct measure *reference, const
                      int n, struct pass_ctx *ctx, struct arena *a, double *db, struct err *err)
 {
     struct placement p;
+    int known = clone->n_values;
+    TRY(pass_anticipate(clone, ctx, err));
     TRY(place_model(clone, ctx->target, ctx->skip_nodes, a, &p, err));
     struct tap *all = NEW_ARRAY(a, n + 2, struct tap);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        bool *want = NEW_ARRAY(a, clone->n_values, bool);
+        memcpy(want, tap[i].want, (size_t)known * sizeof *want);
         all[i] = tap[i];
+        all[i].want = want;
+    }
     int samples = measure_samples(reference);
     struct means *means = means_watch(clone, &p, samples, ctx->jobs, a, &all[n++]);
     struct calibration *c = calibration_watch(clone, &p, ctx->data, samples, ctx->jobs, &all[n++]);

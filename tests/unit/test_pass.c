@@ -53,12 +53,31 @@ static int run_expect_types(struct model *m, struct pass_ctx *ctx, struct err *e
     return 0;
 }
 
+/* To a clone happens what later passes will do, and neither what tries nor what stands behind
+ * place; nobody hears of it. */
+static int run_anticipate(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    struct model *clone = model_clone(m);
+    int nodes = 0;
+    assert_int_equal(pass_anticipate(clone, ctx, err), 0);
+    graph_each(clone->graph, n)
+        nodes++;
+    assert_int_equal(nodes, 2 + 2); /* grow, twice */
+    model_close(clone);
+    return 0;
+}
+
 static const struct pass nothing = {.name = "nothing", .run = run_nothing, .gives = FACT_PLACED};
 static const struct pass needy = {.name = "needy", .run = run_nothing, .needs = FACT_PLACED};
 static const struct pass wrong = {.name = "wrong", .run = run_double, .flags = PASS_SAME_RESULT};
 static const struct pass honest = {.name = "honest", .run = run_double};
 static const struct pass grow = {
     .name = "grow", .run = run_grow, .breaks = FACT_TYPES, .flags = PASS_SAME_RESULT};
+static const struct pass tries = {
+    .name = "tries", .run = run_grow, .flags = PASS_SAME_RESULT | PASS_TRIES};
+static const struct pass anticipates = {.name = "anticipates", .run = run_anticipate};
+static const struct pass typed_same = {.name = "typed-same", .run = run_expect_types,
+                                       .needs = FACT_TYPES, .flags = PASS_SAME_RESULT};
 static const struct pass typed = {.name = "typed", .run = run_expect_types, .needs = FACT_TYPES};
 
 struct run_of {
@@ -117,6 +136,18 @@ static void types_are_inferred_when_needed(void **state)
     struct run_of r;
     run_passes(&r, (const struct pass *[]){&typed, &grow, &typed}, 3, &(struct pass_options){0});
     assert_int_equal(r.result, 0);
+    run_end(&r);
+}
+
+static void a_pass_looks_ahead(void **state)
+{
+    (void)state;
+    struct run_of r;
+    const struct pass *list[] = {&anticipates, &grow, &tries, &honest, &typed_same, &grow,
+                                 &typed_same, &nothing, &grow};
+    run_passes(&r, list, 9, &(struct pass_options){0});
+    assert_int_equal(r.result, 0);
+    assert_string_equal(r.ctx.notes.text, "w: doubled\n");
     run_end(&r);
 }
 
@@ -201,6 +232,7 @@ int main(void)
         cmocka_unit_test(facts_are_given_and_needed),
         cmocka_unit_test(skipping_what_is_needed_is_wrong_usage),
         cmocka_unit_test(types_are_inferred_when_needed),
+        cmocka_unit_test(a_pass_looks_ahead),
         cmocka_unit_test(changed_results_are_found),
         cmocka_unit_test(unsound_input_is_an_error),
         cmocka_unit_test(table_is_in_order),
