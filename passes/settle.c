@@ -31,15 +31,17 @@ struct settling {
     struct regions found;
     struct effort effort;
     struct str names; /* of the first layers that become float */
-    double before;    /* dB, of the model as it came */
+    double noise, before; /* of the model as it came; the same in dB */
 };
 
 static int find(struct settling *s, struct regions *r, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
     struct region_goal goal = {ctx->min_sqnr, ctx->near_sqnr};
-    struct region_look look = {s->m, ctx->target, ctx->data, ctx->measure, ctx->means, s->effort,
-                               ctx->jobs};
+    if (ctx->grams)
+        TRY(rounding_find(s->m, ctx, err));
+    struct region_look look = {s->m, ctx->target, ctx->data, ctx->measure, ctx->means,
+                               ctx->rounding, s->noise, s->effort, ctx->jobs};
     return regions_settle(&look, &goal, ctx->scratch, r, err);
 }
 
@@ -189,6 +191,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return 0;
     if (isnan(ctx->noise))
         TRY(pass_judge(ctx, m, err));
+    s.noise = ctx->noise;
     s.before = region_decibels(ctx->noise);
     if (s.before >= ctx->min_sqnr)
         return 0;

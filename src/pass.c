@@ -14,6 +14,7 @@
 #include "op.h"
 #include "outcome.h"
 #include "print.h"
+#include "rounding.h"
 #include "sweep.h"
 #include "verify.h"
 
@@ -269,8 +270,10 @@ int pass_run_all(const struct pass *const *passes, int n, struct model *m, struc
         status = pipeline_run(&g, list[i], err);
     }
     grams_close(ctx->grams); /* of a pass that did not come to fetch them */
+    rounding_close(ctx->rounding);
     calibration_close(ctx->calibration);
     ctx->grams = NULL;
+    ctx->rounding = NULL;
     ctx->calibration = NULL;
     ctx->n_later = 0;
     arena_release(&arena);

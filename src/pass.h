@@ -36,6 +36,7 @@ struct placement; /* place.h */
 struct measure;   /* measure.h */
 struct calibration; /* calibrate.h */
 struct grams;     /* gram.h */
+struct rounding;  /* rounding.h */
 struct targets;   /* correct.h */
 struct means;     /* shift.h */
 struct tap;       /* tap.h */
@@ -64,7 +65,8 @@ struct pass_ctx {
     const char *ranges_by;         /* calibrate: the observer that was chosen; NULL: none */
     struct measure *measure;       /* calibrate: float outputs to compare with; NULL before it */
     struct calibration *calibration; /* calibrate: its statistics, until the last pass has run */
-    struct grams *grams;           /* what round-weights watched; NULL: nothing. It closes them */
+    struct grams *grams;           /* what round-weights watched; NULL: nothing */
+    struct rounding *rounding;     /* rounding_find(); NULL: nobody needed it yet */
     struct targets *targets;       /* what correct-bias watched; NULL: nothing */
     struct means *means;           /* calibrate: of layers' inputs; NULL: nobody needs them */
     const struct pass *const *later; /* the passes that come behind the one that runs */

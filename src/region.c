@@ -287,17 +287,50 @@ int region_mean_samples(double ops)
     return effort_samples(ops, MEAN_SAMPLES, 2);
 }
 
-/* Biases as they are with rounded weights, beside the layers' own. */
-static void shift(struct trial *t)
+/* What layers have in float. */
+static void note_own(struct trial *t)
 {
     int n = t->p.n_layer;
     t->own = NEW_ARRAY(t->a, n, struct value *);
     t->shifted = NEW_ARRAY(t->a, n, struct value *);
-    for (int i = 0; i < n; i++)
+    t->weight = NEW_ARRAY(t->a, n, const struct tensor *);
+    t->rounded = NEW_ARRAY(t->a, n, const struct tensor *);
+    for (int i = 0; i < n; i++) {
         t->own[i] = qlayer_bias(&t->p.layer[i]);
+        t->weight[i] = qlayer_weight(&t->p.layer[i])->constant;
+    }
+}
+
+/* Codes and biases of rounded weights beside what layers have in float; NULL: to nearest. */
+static void round_layers(struct trial *t, const struct rounding *rounding)
+{
+    static const struct rounded nearest;
+    for (int i = 0; i < t->p.n_layer; i++) {
+        const struct qlayer *l = &t->p.layer[i];
+        const struct rounded *r = rounding ? &rounding->of_node[l->node->id] : &nearest;
+        t->rounded[i] = r->weight ? r->weight : t->weight[i];
+        qlayer_weight(l)->constant = t->rounded[i];
+        if (r->bias)
+            constant_replace(t->own[i], r->bias);
+        else if (t->own[i])
+            node_set_input(l->bias_node, l->bias_slot, t->own[i]);
+    }
     shift_biases(t->clone, &t->p, t->look.means);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < t->p.n_layer; i++)
         t->shifted[i] = qlayer_bias(&t->p.layer[i]);
+}
+
+/* The codes that are known are taken if they serve better than those to nearest. */
+static int shift(struct trial *t, struct err *err)
+{
+    note_own(t);
+    solve_finer(&t->p);
+    round_layers(t, t->look.rounding);
+    TRY(noise_now(t, t->whole, &t->now, err));
+    if (!t->look.rounding || t->now <= t->look.noise)
+        return 0;
+    round_layers(t, NULL);
+    return noise_now(t, t->whole, &t->now, err);
 }
 
 /* One output, a row of class scores for each sample: behind a Softmax, or as many as regressions
@@ -324,9 +357,7 @@ static bool serves(const struct trial *t, const struct region_goal *goal)
 static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
 {
     double limit = pow(10, -goal->db / 10);
-    solve_finer(&t->p);
-    shift(t);
-    TRY(noise_now(t, t->whole, &t->now, err));
+    TRY(shift(t, err));
     t->out->before = t->out->after = region_decibels(t->now);
     if (t->now <= limit) {
         *t->out = (struct regions){.before = t->out->before, .after = t->out->after};

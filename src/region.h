@@ -9,9 +9,9 @@
  * would be taken back together and are much of the work are looked at one by one.
  *
  * The noise of a model is the mean over its outputs of noise to signal, so the worst output counts
- * most; in dB, -10 log10 of that. Weights are rounded with one bit more than they will have: that
- * is about what passes behind it, which choose their codes, gain; what rounding does to the means
- * goes into the biases.
+ * most; in dB, -10 log10 of that. Weights have the codes that they will have, where these are known
+ * and serve; others one bit more than they will have, which is about what choosing their codes will
+ * gain. What rounding does to the means goes into the biases.
  */
 #ifndef REGION_H
 #define REGION_H
@@ -21,6 +21,7 @@
 #include "err.h"
 #include "measure.h"
 #include "place.h"
+#include "rounding.h"
 #include "shift.h"
 
 struct region {
@@ -56,6 +57,8 @@ struct region_look {
     const struct dataset *data;
     const struct measure *measure; /* of its float outputs */
     const struct means *means;     /* of its layers' inputs */
+    const struct rounding *rounding; /* of its weights; NULL: not known */
+    double noise;                  /* of the model as it is, struct figures */
     struct effort effort;
     int jobs;
 };

@@ -16,6 +16,7 @@ void region_set_layers(struct trial *t)
         const struct qlayer *l = &t->p.layer[i];
         if (t->own[i] != t->shifted[i])
             node_set_input(l->bias_node, l->bias_slot, t->off[i] ? t->own[i] : t->shifted[i]);
+        qlayer_weight(l)->constant = t->off[i] ? t->weight[i] : t->rounded[i];
     }
     mask_set(t->mask, t->off);
 }

@@ -17,6 +17,7 @@ struct trial {
     const struct measure *whole, *few; /* all samples that are looked at; those of the search */
     struct arena *a;
     struct value **own, **shifted; /* biases by layer, in float and with a rounded weight */
+    const struct tensor **weight, **rounded; /* by layer, in float and to be rounded to nearest */
     bool *off;     /* by layer */
     double now;    /* noise of the whole with the regions that are off */
     int *order, n_order; /* regions that may be taken back, those first that add most */

@@ -4,11 +4,8 @@
  */
 #include "race.h"
 
-#include "infer.h"
-#include "solve.h"
 #include "str.h"
-#include "text.h"
-#include "unit.h"
+#include "watched.h"
 
 #include <math.h>
 
@@ -24,48 +21,14 @@ static void lopsided_network(struct str *text)
     str_add(text, "}, float[1] b = {0}> { a = Exp(x) y = Conv(a, w, b) }");
 }
 
-struct raced {
-    struct model *m;
-    struct arena a;
-    struct placement p;
-    struct means *means;
-    struct calibration *c;
-    struct measure *measure;
-    struct dataset *data;
-};
-
-static void raced_open(struct raced *r, const char *text)
-{
-    enum { SAMPLES = 16 };
-    struct err err = {0};
-    struct tap tap[3];
-    struct dataset_options o = {.path = "random", .samples = SAMPLES};
-    *r = (struct raced){.m = text_model(text)};
-    r->data = dataset_open(r->m->graph, &o, &err);
-    assert_int_equal(graph_infer(r->m->graph, &err), 0);
-    assert_int_equal(place_model(r->m, target_find("onnxruntime"), NULL, &r->a, &r->p, &err), 0);
-    r->c = calibration_watch(r->m, &r->p, r->data, 0, 1, &tap[0]);
-    r->means = means_watch(r->m, &r->p, SAMPLES, 1, &r->a, &tap[1]);
-    r->measure = measure_watch(r->m, r->data, SAMPLES, &r->a, &tap[2]);
-    assert_int_equal(taps_run(r->m, tap, 3, r->data, 1, NULL, &err), 0);
-}
-
-static void raced_close(struct raced *r)
-{
-    calibration_close(r->c);
-    dataset_close(r->data);
-    model_close(r->m);
-    arena_release(&r->a);
-}
-
 /* Which observer wins, and what its ranges come to once biases are shifted. */
 static const char *winner(const char *text, bool with_means, double *shifted)
 {
-    struct raced r;
+    struct watched r = {0};
     struct err err = {0};
     struct ranges ranges;
     double plain;
-    raced_open(&r, text);
+    watched_open(&r, text, 16, NULL);
     const struct tensor *bias = qlayer_bias(&r.p.layer[0])->constant;
     struct race race = {r.m, &r.p, r.c, r.measure, with_means ? r.means : NULL, INFINITY, 1};
     assert_int_equal(race_run(&race, &ranges, &err), 0);
@@ -76,7 +39,7 @@ static const char *winner(const char *text, bool with_means, double *shifted)
     shift_biases(r.m, &r.p, r.means);
     assert_int_equal(measure_sqnr(r.measure, r.m, 1, shifted, &err), 0);
     assert_true(*shifted > plain + 1);
-    raced_close(&r);
+    watched_close(&r);
     return ranges.observer;
 }
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * region: layers are judged with the codes that they will have.
+ */
+#include "region.h"
+
+#include "str.h"
+#include "watched.h"
+
+enum { COPIES = 24, SAMPLES = 8 };
+
+/* A layer that reads the same value many times, with weights a quarter of the step of their scale:
+ * to nearest, and with a bit more, all but the first are 0; what is lost is a fifteenth of the
+ * result. Codes by second moments lose nothing: some are 1. */
+static void copies_network(struct str *text)
+{
+    str_printf(text, "opset 13 g (float[1,1,8,8] x) => (float y) <float[1,%d,1,1] w = {12.7",
+               COPIES);
+    for (int i = 1; i < COPIES; i++)
+        str_add(text, ", 0.024");
+    str_add(text, "}, float[1] b = {0}> { a = Concat(x");
+    for (int i = 1; i < COPIES; i++)
+        str_add(text, ", x");
+    str_add(text, ") <axis = 1> c = Conv(a, w, b) y = Abs(c) }");
+}
+
+struct looked {
+    struct watched w; /* first: more() gets its address */
+    struct pass_ctx ctx;
+};
+
+static void more(struct watched *w, struct tap *tap)
+{
+    struct looked *l = (struct looked *)w;
+    l->ctx = (struct pass_ctx){.jobs = 1, .data = w->data, .placement = &w->p, .scratch = &w->a};
+    assert_true(rounding_watch(w->m, &l->ctx, tap));
+}
+
+/* How many regions must be float for 33 dB. */
+static int count_off(struct looked *l, const struct rounding *rounding, double noise)
+{
+    struct err err = {0};
+    struct regions found = {0};
+    struct region_goal goal = {33, 0};
+    struct watched *w = &l->w;
+    struct region_look look = {w->m, target_find("onnxruntime"), w->data, w->measure, w->means,
+                               rounding, noise, {0, NULL}, 1};
+    int off = 0;
+    assert_int_equal(effort_measure(w->m, w->data, &w->a, &look.effort, &err), 0);
+    assert_int_equal(regions_settle(&look, &goal, &w->a, &found, &err), 0);
+    for (int i = 0; i < found.n; i++)
+        off += found.region[i].off;
+    return off;
+}
+
+static void test_known_codes_are_judged(void **state)
+{
+    (void)state;
+    struct looked l = {0};
+    struct str text = {0};
+    struct err err = {0};
+    copies_network(&text);
+    watched_open(&l.w, text.text, SAMPLES, more);
+    calibration_read(l.w.c, observer_find("min-max"));
+    solve_model(l.w.m, &l.w.p);
+    const struct tensor *weight = qlayer_weight(&l.w.p.layer[0])->constant;
+    assert_int_equal(rounding_find(l.w.m, &l.ctx, &err), 0);
+    assert_int_equal(count_off(&l, NULL, 1), 1);
+    assert_int_equal(count_off(&l, l.ctx.rounding, 1), 0);
+    assert_int_equal(count_off(&l, l.ctx.rounding, 0), 1); /* worse than to nearest: not taken */
+    assert_ptr_equal(qlayer_weight(&l.w.p.layer[0])->constant, weight);
+    rounding_close(l.ctx.rounding);
+    watched_close(&l.w);
+    str_release(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known_codes_are_judged),
+    };
+    return cmocka_run_group_tests_name("region", tests, NULL, NULL);
+}
