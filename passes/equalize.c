@@ -26,9 +26,9 @@
 
 #include <math.h>
 
-/* dB. A gate that comes apart is three operators in a runtime that has one for it whole. Where layers
- * give floats these cost little, and less than layers that would have to stay float: there outputs
- * that are too far from float need not win so much. */
+/* dB. A gate that comes apart is three operators in a runtime that has one for it whole. Where
+ * layers give floats these cost little, and less than layers that would have to stay float: there
+ * outputs that are too far from float need not win so much. */
 static const double gate_gain = 3;
 /* Samples for peaks for each of a trial; an odd number, so that those of the trial are among
  * them. */

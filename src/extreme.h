@@ -7,7 +7,7 @@
  * whole ones become whole, minima anything. (Wrong by 16 to 25 dB, and by all.) A GlobalMaxPool is
  * a ReduceMax there. It moves quantizers in front of a Concat, too. Where a Flatten, an Expand or
  * the like stands between they are not joined. Sums and products are wrong in the same way, but in
- * some orders of memory only, which cannot be told beforehand.
+ * some orders of memory only (those for AMX among them), which cannot be told beforehand.
  */
 #ifndef EXTREME_H
 #define EXTREME_H

@@ -3,10 +3,10 @@
  * measure: how far a quantized model's outputs are from the float model's, on calibration samples.
  *
  * The figure is the signal-to-quantization-noise ratio in dB, 10 log10(sum y^2 / sum (y - yq)^2),
- * pooled over samples, averaged over outputs, 100 at most. Scores behind Softmax, ArgMax and the like
- * are measured in front of them, where errors show before they are squashed; what Sigmoid gives is
- * measured itself, since users read it element by element. Where a node cannot be executed, what it
- * reads is measured instead of what depends on it.
+ * pooled over samples, averaged over outputs, 100 at most. Scores behind Softmax, ArgMax and the
+ * like are measured in front of them, where errors show before they are squashed; what Sigmoid
+ * gives is measured itself, since users read it element by element. Where a node cannot be
+ * executed, what it reads is measured instead of what depends on it.
  */
 #ifndef MEASURE_H
 #define MEASURE_H

@@ -19,8 +19,9 @@ int trial_rounds_activations(const struct model *m, struct pass_ctx *ctx, bool *
 /* Quantizes a clone of `m` for the target in ctx on a few samples (ranges by min-max, weights as
  * finely as refining passes will make them) and measures its outputs against `reference`: those of
  * the float model, by measure_watch() on trial_samples(); the trial takes the same samples. The n
- * taps watch the run of the float clone, whose values have the ids of m's (those that later passes fuse
- * away are not seen); the reference may be one of them. ctx->data and ctx->target must be set. */
+ * taps watch the run of the float clone, whose values have the ids of m's (those that later passes
+ * fuse away are not seen); the reference may be one of them. ctx->data and ctx->target must be
+ * set. */
 int trial_sqnr(const struct model *m, const struct measure *reference, const struct tap *tap, int n,
                struct pass_ctx *ctx, double *db, struct err *err);
 

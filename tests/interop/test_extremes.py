@@ -61,12 +61,16 @@ class Extremes(unittest.TestCase):
                          [None, WRONG if CASES[case][1] else None])
 
     def test_the_rule_is_needed(self):
-        """Without it OpenVINO computes something else. (Where this fails it no longer does.)"""
+        """Without it OpenVINO computes something else. (Where this fails it no longer does.) Of
+        sums and products it does so in the orders of memory that it takes for AMX."""
+        with_amx = "amx_int8" in pathlib.Path("/proc/cpuinfo").read_text()
         recipe = self.directory / "recipe.yaml"
         recipe.write_text("target: trusting\ntargets:\n  trusting:\n    base: openvino\n"
                           "    wrong-extremes: false\n")
         for case in "max", "min", "max_kept", "pool", "turned", "joined", "sum", "product":
             with self.subTest(case):
+                if case in ("sum", "product") and not with_amx:
+                    self.skipTest("this processor has no AMX")
                 apart, layers = self.quantize(case, "--recipe", recipe)
                 self.assertEqual([layer.get("reason") for layer in layers], [None, None])
                 self.assertGreater(apart, 0.04)
