@@ -101,8 +101,8 @@ void pass_take_settings(const struct pass *p, const struct pass_ctx *ctx, void *
 /* 0: the setting is right; an error otherwise. */
 int pass_check_setting(const struct pass *p, const struct pass_setting *s, struct err *err);
 
-/* For trials: does to a clone of the float model what the passes behind the one that runs will do to
- * the model itself without measuring. Values that stay keep their ids. */
+/* For trials: does to a clone of the float model what the passes behind the one that runs will do
+ * to the model itself without measuring. Values that stay keep their ids. */
 int pass_anticipate(struct model *clone, const struct pass_ctx *ctx, struct err *err);
 
 /* Measures the model as it is: ctx->sqnr and ctx->noise. */

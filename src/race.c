@@ -9,9 +9,13 @@
 #include "sweep.h"
 
 #include <math.h>
+#include <string.h>
 
 /* dB that an observer may be behind the leading one and still see all samples. */
 static const double MARGIN = 0.5;
+/* dB by which others must be ahead of the prior one: what is less is chance with a few samples. */
+static const double AHEAD = 1;
+static const char prior[] = "mse";
 /* dB below which biases are shifted, and what that must gain. */
 static const double FAR_SQNR = 30, SHIFT_GAIN = 1;
 
@@ -66,33 +70,41 @@ static int start(const struct race *r, const struct tensor **own, struct arena *
     return 0;
 }
 
+/* What an observer races with, in dB. */
+static double score_of(const struct race *r, int observer, const struct tally *tally)
+{
+    bool is_prior = !strcmp(observer_table[observer].name, prior);
+    return tally_figures(r->measure, tally).sqnr - (is_prior ? 0 : AHEAD);
+}
+
 /* `first` has had its first turn. */
 static int compete(const struct race *r, struct tally *first, struct arena *a,
                    struct ranges *result, struct err *err)
 {
     int best = -1;
     struct tally *tally[N_OBSERVERS] = {first};
-    double db[N_OBSERVERS] = {tally_figures(r->measure, first).sqnr}, lead = db[0];
+    double score[N_OBSERVERS] = {score_of(r, 0, first)}, lead = score[0], top = -INFINITY;
     int n = 1; /* how many have had their first turn */
-    for (; n < N_OBSERVERS && lead < r->enough; n++) {
+    for (; n < N_OBSERVERS && lead < r->enough - AHEAD; n++) {
         tally[n] = tally_new(r->measure, a);
-        db[n] = -INFINITY;
+        score[n] = -INFINITY;
         if (observer_table[n].only_by_name)
             continue;
         TRY(try_observer(r, n, 0, tally[n], err));
-        db[n] = tally_figures(r->measure, tally[n]).sqnr;
-        lead = fmax(lead, db[n]);
+        score[n] = score_of(r, n, tally[n]);
+        lead = fmax(lead, score[n]);
     }
     for (int i = 0; i < n; i++) {
-        if (db[i] < lead - MARGIN)
+        if (score[i] < lead - MARGIN)
             continue;
         TRY(try_observer(r, i, 1, tally[i], err));
-        struct figures all = tally_figures(r->measure, tally[i]);
-        if (best < 0 || all.sqnr > result->figures.sqnr) {
+        score[i] = score_of(r, i, tally[i]);
+        if (best < 0 || score[i] > top) {
+            top = score[i];
             best = i;
-            result->figures = all;
         }
     }
+    result->figures = tally_figures(r->measure, tally[best]);
     calibration_read(r->calibration, &observer_table[best]);
     result->observer = observer_table[best].name;
     return 0;

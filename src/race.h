@@ -2,7 +2,8 @@
  *
  * race: which observer serves a network best. Most of them take turns for the whole of it, since
  * ranges of neighbours belong together, and the one is kept whose simulated outputs are nearest to
- * the float ones.
+ * the float ones; but the one with the least squared error of each tensor (mse) only gives way to
+ * one that is a decibel ahead.
  *
  * Where the network is far from float, what rounding weights does to the means may hide what ranges
  * do: if biases that make up for it (shift.h) help the first, as they will when later passes choose

@@ -56,10 +56,36 @@ static void test_race_with_means(void **state)
     str_release(&text);
 }
 
+/* Any range that holds most numbers serves about as well, and another one than mse best. */
+static void test_near_ties_are_mse(void **state)
+{
+    (void)state;
+    struct watched w = {0};
+    struct err err = {0};
+    struct ranges ranges;
+    watched_open(&w, "opset 13 g (float[1,2,8,8] x) => (float y)"
+                 "<float[2,2,1,1] w = {1, 0.05, -0.07, 0.3}>"
+                 "{ q = Exp(x) c = Conv(q, w) y = Abs(c) }", 16, NULL);
+    struct race race = {w.m, &w.p, w.c, w.measure, NULL, INFINITY, 1};
+    assert_int_equal(race_run(&race, &ranges, &err), 0);
+    assert_string_equal(ranges.observer, "mse");
+    double mse = ranges.figures.sqnr, best = 0;
+    for (int i = 0; i < N_OBSERVERS; i++) {
+        double db;
+        calibration_read(w.c, &observer_table[i]);
+        solve_model(w.m, &w.p);
+        assert_int_equal(measure_sqnr(w.measure, w.m, 1, &db, &err), 0);
+        best = fmax(best, db);
+    }
+    assert_true(best > mse && best < mse + 1);
+    watched_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_race_with_means),
+        cmocka_unit_test(test_near_ties_are_mse),
     };
     return cmocka_run_group_tests_name("race", tests, NULL, NULL);
 }
