@@ -51,6 +51,7 @@ struct contest {
     struct model *best;
     const char *name;
     int changes;
+    bool gates;      /* there are some */
     int nodes_whole; /* of the clone whose gates stayed whole */
     double without, db;
 };
@@ -127,7 +128,7 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     if (ctx->target->weight.grain == GRAIN_TENSOR)
         TRY(contest_try(c, m, FOR_WEIGHTS, NULL, err));
     TRY(contest_try(c, m, FOR_ACTIVATIONS, peaks, err));
-    return contest_try(c, m, WITH_GATES, peaks, err);
+    return c->gates ? contest_try(c, m, WITH_GATES, peaks, err) : 0;
 }
 
 /* Channels are followed through the main graph only. */
@@ -158,7 +159,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         str_add(&ctx->notes, "no activation is rounded\n");
         return 0;
     }
-    struct contest c = {.ctx = ctx, .options = {0.5}};
+    struct contest c = {.ctx = ctx, .options = {0.5},
+                        .gates = equalize_finds_gates(m, ctx->scratch)};
     pass_take_settings(&pass_equalize, ctx, &c.options);
     if (contest_run(&c, m, err) < 0) {
         model_close(c.best);

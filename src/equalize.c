@@ -246,6 +246,12 @@ static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
     return k;
 }
 
+bool equalize_finds_gates(struct model *m, struct arena *scratch)
+{
+    struct scaling s = scaling_open(m, (struct ties_options){.gates = true}, scratch);
+    return scaling_has_gates(&s);
+}
+
 int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
                          struct arena *scratch)
 {

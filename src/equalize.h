@@ -15,5 +15,7 @@ int equalize_weights(struct model *m, struct arena *scratch);
  * gates: gates such as x * Sigmoid(x) may come apart, into x * Sigmoid(s x). */
 int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
                          struct arena *scratch);
+/* Are there such gates? */
+bool equalize_finds_gates(struct model *m, struct arena *scratch);
 
 #endif

@@ -190,6 +190,19 @@ static void rename_scaled(const struct scaling *c, struct value *v)
         }
 }
 
+static bool is_whole_gate(const struct scaling *c, const struct node *n)
+{
+    return n->op == OP_HardSwish && c->ties.options.gates;
+}
+
+bool scaling_has_gates(const struct scaling *c)
+{
+    graph_each(c->graph, n)
+        if (is_whole_gate(c, n) || ties_is_gate(&c->ties, n))
+            return true;
+    return false;
+}
+
 int scaling_apply(struct scaling *c)
 {
     int changes = 0;
@@ -202,7 +215,7 @@ int scaling_apply(struct scaling *c)
                 rename_scaled(c, n->out[i]);
         if (ties_is_gate(&c->ties, n))
             gate_apply(c, n);
-        else if (n->op == OP_HardSwish && c->ties.options.gates)
+        else if (is_whole_gate(c, n))
             hardswish_apply(c, n);
         else
             numbers_apply(c, n);

@@ -44,6 +44,8 @@ static inline double scaling_factor(const struct scaling *c, int64_t class)
 }
 /* May any of these n classes be scaled? */
 bool scaling_is_free(const struct scaling *c, const int64_t *class, int64_t n);
+/* Are there gates that may come apart? */
+bool scaling_has_gates(const struct scaling *c);
 /* Rewrites the graph. Returns how many layers got other weights; 0 also where a number would not
  * fit the dtype of its weight: then nothing has changed. */
 int scaling_apply(struct scaling *c);
