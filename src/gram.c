@@ -36,7 +36,7 @@ struct grams {
 
 int64_t gram_length(const struct qlayer *l)
 {
-    enum { LONGEST = 1536, SHORTEST = 256 };
+    enum { LONGEST = 768, SHORTEST = 256 };
     const struct shape *s = &qlayer_weight(l)->type.shape;
     int64_t row = qlayer_row_length(l), channels = l->node->op == OP_Conv ? s->dim[1] : row;
     int64_t parts = 1;

@@ -86,7 +86,7 @@ static void test_matrix(void **state)
     float *column = NEW_ARRAY(&s.a, SAMPLES * ROWS * K, float);
     for (int i = 0; i < SAMPLES; i++)
         memcpy(column + i * ROWS * K, sample(&s, i), ROWS * K * sizeof *column);
-    check_gram(&s, column, SAMPLES * ROWS, 4, K / 4);
+    check_gram(&s, column, SAMPLES * ROWS, 5, K / 5);
     setting_close(&s);
 }
 
@@ -108,7 +108,7 @@ static void test_convolution(void **state)
                     *to++ = inside ? x[c * PLACES + row * SIZE + at] : 0;
                 }
     }
-    check_gram(&s, column, SAMPLES * PLACES, 2, CHANNELS * TAPS / 2);
+    check_gram(&s, column, SAMPLES * PLACES, 4, CHANNELS * TAPS / 4);
     setting_close(&s);
 }
 
