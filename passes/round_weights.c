@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * round-weights: gives weights the codes that src/rounding.h finds. They are kept if the simulated
- * outputs are as near to the float model's.
+ * outputs are as near to the float model's, but for what is chance.
  */
 #include "rounding.h"
 
@@ -14,9 +14,12 @@
 
 #include <math.h>
 
+/* dB that trials may promise too much: a run for moments alone costs more than moments. */
+static const double PROMISED = 6;
+
 static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
 {
-    return ctx->foreseen < pass_enough(ctx) && rounding_watch(m, ctx, tap);
+    return ctx->foreseen < pass_enough(ctx) + PROMISED && rounding_watch(m, ctx, tap);
 }
 
 /* Puts the new constants in; `rounded` then holds the old ones. */
@@ -47,7 +50,7 @@ static int keep_better(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!changes)
         return 0;
     int measured = measure_sqnr(ctx->measure, m, ctx->jobs, &after, err);
-    if (measured >= 0 && after >= ctx->sqnr) {
+    if (measured >= 0 && rounding_serves(ctx->sqnr, after)) {
         str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);
         ctx->sqnr = after;
         arena_join(m->arena, &ctx->rounding->arena);

@@ -327,7 +327,8 @@ static int shift(struct trial *t, struct err *err)
     solve_finer(&t->p);
     round_layers(t, t->look.rounding);
     TRY(noise_now(t, t->whole, &t->now, err));
-    if (!t->look.rounding || t->now <= t->look.noise)
+    if (!t->look.rounding
+        || rounding_serves(region_decibels(t->look.noise), region_decibels(t->now)))
         return 0;
     round_layers(t, NULL);
     return noise_now(t, t->whole, &t->now, err);

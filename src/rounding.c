@@ -293,6 +293,12 @@ int rounding_find(const struct model *m, struct pass_ctx *ctx, struct err *err)
     return r;
 }
 
+bool rounding_serves(double before, double after)
+{
+    static const double chance = 0.5;
+    return after >= before - chance;
+}
+
 void rounding_close(struct rounding *r)
 {
     if (!r)

@@ -24,6 +24,9 @@ bool rounding_watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap
 /* ctx->rounding, if it is not there yet: from ctx->grams, which end here, and further runs for the
  * layers whose moments did not fit. The model is not changed. */
 int rounding_find(const struct model *m, struct pass_ctx *ctx, struct err *err);
+/* Do the outputs serve as well with the new constants as with the old? In dB on the samples that
+ * are looked at; less than half a decibel is chance. */
+bool rounding_serves(double before, double after);
 void rounding_close(struct rounding *r); /* NULL: nothing happens */
 
 #endif
