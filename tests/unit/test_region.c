@@ -74,10 +74,18 @@ static void test_known_codes_are_judged(void **state)
     str_release(&text);
 }
 
+static void test_half_a_decibel_is_chance(void **state)
+{
+    (void)state;
+    assert_true(rounding_serves(20, 25) && rounding_serves(20, 19.6));
+    assert_false(rounding_serves(20, 19.4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_codes_are_judged),
+        cmocka_unit_test(test_half_a_decibel_is_chance),
     };
     return cmocka_run_group_tests_name("region", tests, NULL, NULL);
 }
