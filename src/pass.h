@@ -4,8 +4,9 @@
  *
  * passes/passes.def lists all passes in their order. The manager wraps each from outside: facts,
  * verification, timing, one log line, --print-after, --skip, --check-result. A pass keeps no state
- * between runs, has no globals, calls no other pass, and adds no private field to a value: it uses
- * side arrays by id. A refining pass measures and takes back what did not help.
+ * between runs, has no globals, calls no other pass (a trial asks the manager what others will do:
+ * pass_anticipate), and adds no private field to a value: it uses side arrays by id. A refining
+ * pass measures and takes back what did not help.
  */
 #ifndef PASS_H
 #define PASS_H

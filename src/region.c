@@ -320,8 +320,8 @@ static void round_layers(struct trial *t, const struct rounding *rounding)
         t->shifted[i] = qlayer_bias(&t->p.layer[i]);
 }
 
-/* The codes that are known are taken if they serve better than those to nearest. */
-static int shift(struct trial *t, struct err *err)
+/* The codes that are known are taken if they serve as well as those to nearest. */
+static int take_codes(struct trial *t, struct err *err)
 {
     note_own(t);
     solve_finer(&t->p);
@@ -358,7 +358,7 @@ static bool serves(const struct trial *t, const struct region_goal *goal)
 static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
 {
     double limit = pow(10, -goal->db / 10);
-    TRY(shift(t, err));
+    TRY(take_codes(t, err));
     t->out->before = t->out->after = region_decibels(t->now);
     if (t->now <= limit) {
         *t->out = (struct regions){.before = t->out->before, .after = t->out->after};
