@@ -314,7 +314,8 @@ class Material(Case):
 
     def test_silero_vad_v6(self):
         state = np.zeros((2, 1, 128), np.float32)
-        self.check_real("silero_vad_v6", frames("silero_vad_v6", state=state), (8, 14), 15)
+        # by mse; by min-max, which is as near on both outputs together, 18 dB on this one
+        self.check_real("silero_vad_v6", frames("silero_vad_v6", state=state), (8, 14), 10)
 
     def test_silero_vad_16k_op15(self):
         state = np.zeros((2, 1, 128), np.float32)
