@@ -41,7 +41,7 @@ static int find(struct settling *s, struct regions *r, struct err *err)
     if (ctx->grams)
         TRY(rounding_find(s->m, ctx, err));
     struct region_look look = {s->m, ctx->target, ctx->data, ctx->measure, ctx->means,
-                               ctx->rounding, s->noise, s->effort, ctx->jobs};
+                               ctx->rounding, ctx->targets, s->noise, s->effort, ctx->jobs};
     return regions_settle(&look, &goal, ctx->scratch, r, err);
 }
 

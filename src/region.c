@@ -4,6 +4,7 @@
  */
 #include "region.h"
 
+#include "correct.h"
 #include "effort.h"
 #include "mask.h"
 #include "region_trial.h"
@@ -20,6 +21,7 @@ enum { REGIONS = 512, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
  * sequence a region is looked at in. */
 enum { BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
 static const double gain = 2;          /* dB: what a model that serves must win, or it stays */
+static const double corrects = 5;      /* dB: what corrected biases may be expected to win */
 static const double overhead = 0.5;    /* percent: what a float layer costs beside its work */
 static const double small = 1;         /* percent: not worth a look at its parts, or to give back */
 
@@ -334,6 +336,34 @@ static int take_codes(struct trial *t, struct err *err)
     return noise_now(t, t->whole, &t->now, err);
 }
 
+/* Exchanges the biases of layers that are on with those in `bias`; NULL: none. */
+static void exchange_biases(struct trial *t, const struct tensor **bias)
+{
+    for (int i = 0; i < t->p.n_layer; i++) {
+        if (!bias[i])
+            continue;
+        const struct tensor *old = t->shifted[i]->constant;
+        t->shifted[i] = constant_replace(t->shifted[i], bias[i]);
+        bias[i] = old;
+    }
+}
+
+/* The noise with biases as they would be corrected with all layers on. (Where layers are off such
+ * biases are wrong: each makes up for what the others do.) As it is where db is out of reach. */
+static int noise_corrected(struct trial *t, double db, double *noise, struct err *err)
+{
+    const struct region_look *l = &t->look;
+    const struct tensor **bias = NEW_ARRAY(t->a, t->p.n_layer, const struct tensor *);
+    *noise = t->now;
+    if (!l->targets || t->out->before < db - corrects)
+        return 0;
+    TRY(correct_biases(t->clone, &t->p, l->targets, l->data, l->jobs, t->a, bias, err));
+    exchange_biases(t, bias);
+    TRY(noise_now(t, t->whole, noise, err));
+    exchange_biases(t, bias);
+    return 0;
+}
+
 /* One output, a row of class scores for each sample: behind a Softmax, or as many as regressions
  * seldom have. */
 static bool gives_scores(const struct model *m)
@@ -358,9 +388,11 @@ static bool serves(const struct trial *t, const struct region_goal *goal)
 static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
 {
     double limit = pow(10, -goal->db / 10);
+    double corrected;
     TRY(take_codes(t, err));
     t->out->before = t->out->after = region_decibels(t->now);
-    if (t->now <= limit) {
+    TRY(noise_corrected(t, goal->db, &corrected, err));
+    if (fmin(t->now, corrected) <= limit) {
         *t->out = (struct regions){.before = t->out->before, .after = t->out->after};
         return 0;
     }

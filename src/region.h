@@ -11,7 +11,8 @@
  * The noise of a model is the mean over its outputs of noise to signal, so the worst output counts
  * most; in dB, -10 log10 of that. Weights have the codes that they will have, where these are known
  * and serve; others one bit more than they will have, which is about what choosing their codes will
- * gain. What rounding does to the means goes into the biases.
+ * gain. What rounding does to the means goes into the biases. A model that is near enough when they
+ * are corrected stays as it is.
  */
 #ifndef REGION_H
 #define REGION_H
@@ -58,6 +59,7 @@ struct region_look {
     const struct measure *measure; /* of its float outputs */
     const struct means *means;     /* of its layers' inputs */
     const struct rounding *rounding; /* of its weights; NULL: not known */
+    const struct targets *targets;   /* for its biases; NULL: they are not corrected */
     double noise;                  /* of the model as it is, struct figures */
     struct effort effort;
     int jobs;

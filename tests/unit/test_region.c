@@ -4,6 +4,7 @@
  */
 #include "region.h"
 
+#include "correct.h"
 #include "str.h"
 #include "watched.h"
 
@@ -27,24 +28,27 @@ static void copies_network(struct str *text)
 struct looked {
     struct watched w; /* first: more() gets its address */
     struct pass_ctx ctx;
+    struct targets *targets;
 };
 
-static void more(struct watched *w, struct tap *tap)
+static int more(struct watched *w, struct tap *tap)
 {
     struct looked *l = (struct looked *)w;
     l->ctx = (struct pass_ctx){.jobs = 1, .data = w->data, .placement = &w->p, .scratch = &w->a};
-    assert_true(rounding_watch(w->m, &l->ctx, tap));
+    l->targets = targets_watch(w->m, &w->p, 0, &w->a, &tap[0]);
+    return 1 + rounding_watch(w->m, &l->ctx, &tap[1]);
 }
 
-/* How many regions must be float for 33 dB. */
-static int count_off(struct looked *l, const struct rounding *rounding, double noise)
+/* How many regions must be float for so many dB. */
+static int count_off(struct looked *l, double db, const struct rounding *rounding,
+                     const struct targets *targets, double noise)
 {
     struct err err = {0};
     struct regions found = {0};
-    struct region_goal goal = {33, 0};
+    struct region_goal goal = {db, 0};
     struct watched *w = &l->w;
     struct region_look look = {w->m, target_find("onnxruntime"), w->data, w->measure, w->means,
-                               rounding, noise, {0, NULL}, 1};
+                               rounding, targets, noise, {0, NULL}, 1};
     int off = 0;
     assert_int_equal(effort_measure(w->m, w->data, &w->a, &look.effort, &err), 0);
     assert_int_equal(regions_settle(&look, &goal, &w->a, &found, &err), 0);
@@ -53,25 +57,52 @@ static int count_off(struct looked *l, const struct rounding *rounding, double n
     return off;
 }
 
+static void looked_open(struct looked *l, const char *text)
+{
+    struct err err = {0};
+    *l = (struct looked){0};
+    watched_open(&l->w, text, SAMPLES, more);
+    calibration_read(l->w.c, observer_find("min-max"));
+    solve_model(l->w.m, &l->w.p);
+    assert_int_equal(rounding_find(l->w.m, &l->ctx, &err), 0);
+}
+
+static void looked_close(struct looked *l)
+{
+    rounding_close(l->ctx.rounding);
+    watched_close(&l->w);
+}
+
 static void test_known_codes_are_judged(void **state)
 {
     (void)state;
-    struct looked l = {0};
+    struct looked l;
     struct str text = {0};
-    struct err err = {0};
     copies_network(&text);
-    watched_open(&l.w, text.text, SAMPLES, more);
-    calibration_read(l.w.c, observer_find("min-max"));
-    solve_model(l.w.m, &l.w.p);
+    looked_open(&l, text.text);
     const struct tensor *weight = qlayer_weight(&l.w.p.layer[0])->constant;
-    assert_int_equal(rounding_find(l.w.m, &l.ctx, &err), 0);
-    assert_int_equal(count_off(&l, NULL, 1), 1);
-    assert_int_equal(count_off(&l, l.ctx.rounding, 1), 0);
-    assert_int_equal(count_off(&l, l.ctx.rounding, 0), 1); /* worse than to nearest: not taken */
+    const struct rounding *codes = l.ctx.rounding;
+    assert_int_equal(count_off(&l, 33, NULL, NULL, 1), 1);
+    assert_int_equal(count_off(&l, 33, codes, NULL, 1), 0);
+    assert_int_equal(count_off(&l, 33, codes, NULL, 0), 1); /* worse than to nearest: not taken */
     assert_ptr_equal(qlayer_weight(&l.w.p.layer[0])->constant, weight);
-    rounding_close(l.ctx.rounding);
-    watched_close(&l.w);
+    looked_close(&l);
     str_release(&text);
+}
+
+/* What a channel of small numbers loses beside one of large ones is the same everywhere: a bias
+ * makes up for it. */
+static void test_corrected_biases_are_judged(void **state)
+{
+    (void)state;
+    struct looked l;
+    looked_open(&l, "opset 13 g (float[1,1,8,8] x) => (float y) <float[2,1,1,1] w = {50, 0},"
+                "float[2] b = {0, 1.5}, float[1,2,1,1] v = {0.002, 10}, float[1] c = {0}>"
+                "{ a = Conv(x, w, b) r = Relu(a) d = Conv(r, v, c) y = Abs(d) }");
+    assert_true(count_off(&l, 25, NULL, NULL, 1) > 0);
+    assert_int_equal(count_off(&l, 25, NULL, l.targets, 1), 0);
+    assert_true(count_off(&l, 60, NULL, l.targets, 1) > 0);
+    looked_close(&l);
 }
 
 static void test_half_a_decibel_is_chance(void **state)
@@ -85,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_codes_are_judged),
+        cmocka_unit_test(test_corrected_biases_are_judged),
         cmocka_unit_test(test_half_a_decibel_is_chance),
     };
     return cmocka_run_group_tests_name("region", tests, NULL, NULL);

@@ -13,6 +13,8 @@
 #include "text.h"
 #include "unit.h"
 
+enum { WATCHED_TAPS = 5 };
+
 struct watched {
     struct model *m;
     struct arena a;
@@ -23,12 +25,12 @@ struct watched {
     struct measure *measure;
 };
 
-/* Without ranges so far. `more`: another watcher, who knows the rest; NULL: none. */
+/* Without ranges so far. `more` fills further taps and says how many; NULL: none. */
 static inline void watched_open(struct watched *w, const char *text, int samples,
-                                void (*more)(struct watched *w, struct tap *tap))
+                                int (*more)(struct watched *w, struct tap *tap))
 {
     struct err err = {0};
-    struct tap tap[4];
+    struct tap tap[WATCHED_TAPS];
     struct dataset_options o = {.path = "random", .samples = samples};
     w->m = text_model(text);
     w->data = dataset_open(w->m->graph, &o, &err);
@@ -37,9 +39,9 @@ static inline void watched_open(struct watched *w, const char *text, int samples
     w->c = calibration_watch(w->m, &w->p, w->data, 0, 1, &tap[0]);
     w->means = means_watch(w->m, &w->p, samples, 1, &w->a, &tap[1]);
     w->measure = measure_watch(w->m, w->data, samples, &w->a, &tap[2]);
-    if (more)
-        more(w, &tap[3]);
-    assert_int_equal(taps_run(w->m, tap, more ? 4 : 3, w->data, 1, NULL, &err), 0);
+    int n = 3 + (more ? more(w, &tap[3]) : 0);
+    assert_true(n <= WATCHED_TAPS);
+    assert_int_equal(taps_run(w->m, tap, n, w->data, 1, NULL, &err), 0);
 }
 
 static inline void watched_close(struct watched *w)
