@@ -297,12 +297,13 @@ def frames(name, **state):
 class Material(Case):
     """Real models whose layers are in bodies, some of them all."""
 
-    def check_real(self, name, samples, quantized, least):
+    def check_real(self, name, samples, quantized, least, *options):
         """quantized: layers that are, of those in the report; least: dB in ONNX Runtime."""
         path = quern.MATERIAL / name / "model.onnx"
         data = quern.write_samples(self.directory / "data", samples)
         out, report = self.directory / "int8.onnx", self.directory / "report.json"
-        quern.run("quantize", path, "--data", data, "-o", out, "--report", report, "--min-sqnr", 0)
+        quern.run("quantize", path, "--data", data, "-o", out, "--report", report, "--min-sqnr", 0,
+                  *options)
         layers = json.loads(report.read_text())["layers"]
         self.assertEqual((sum(layer["quantized"] for layer in layers), len(layers)), quantized)
         exact, theirs = quern.ort_run(path, samples), quern.ort_run(out, samples)
@@ -314,8 +315,9 @@ class Material(Case):
 
     def test_silero_vad_v6(self):
         state = np.zeros((2, 1, 128), np.float32)
-        # by mse; by min-max, which is as near on both outputs together, 18 dB on this one
-        self.check_real("silero_vad_v6", frames("silero_vad_v6", state=state), (8, 14), 10)
+        # on the samples that are looked at mse serves as well, but on the others it does not
+        self.check_real("silero_vad_v6", frames("silero_vad_v6", state=state), (8, 14), 15,
+                        "--observer", "min-max")
 
     def test_silero_vad_16k_op15(self):
         state = np.zeros((2, 1, 128), np.float32)
