@@ -52,8 +52,8 @@ static const struct option quantize_rows[] = {
            .max = SEARCH_EFFORT, .recipe = true),
     OPTION(OPT_STRING, 0, "observer", struct quantize_options, observer, "NAME",
            "how ranges are read from the data: one of 'quern list observers' (percentile=99.9 with "
-           "its parameter), or auto (default: the best of them, but for entropy, by the error of "
-           "the outputs)", .recipe = true),
+           "its parameter), or auto (default: mse, or another but entropy that brings the outputs "
+           "a decibel nearer)", .recipe = true),
     OPTION(OPT_INT, 0, "reach", struct quantize_options, reach, "N",
            "where the data have fewer samples, ranges reach beyond what was seen, as far as N "
            "samples would, and layers that cost no more so find theirs at run time, where the "
