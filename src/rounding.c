@@ -5,14 +5,12 @@
  */
 #include "rounding.h"
 
-#include "calibrate.h"
 #include "effort.h"
 #include "gram.h"
 #include "k_gram.h"
 #include "k_rounding.h"
 #include "k_simd.h"
 #include "quant.h"
-#include "solve.h"
 #include "threads.h"
 
 #include <math.h>
