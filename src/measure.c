@@ -22,6 +22,7 @@ struct measure {
     int *value, n_value;        /* ids of the measured values */
     int n_front;                /* the first of them serve measure_sqnr() */
     int *output, n_output;      /* slots of the graph's outputs; -1: a constant, or of other type */
+    bool picks;                 /* an output holds what was chosen from a value in front */
     const float **reference;    /* [sample][value], plain layout */
     int64_t *count;
 };
@@ -64,6 +65,33 @@ static const struct value *measured_value(const struct value *v)
     return v;
 }
 
+/* Does it pick elements by their numbers, so that a small difference picks others? */
+static bool chooses(const struct node *n)
+{
+    const struct value *a = node_input(n, 0), *b = node_input(n, 1);
+    switch (n->op) {
+    case OP_TopK: case OP_NonMaxSuppression: case OP_NonZero: case OP_Unique: return true;
+    case OP_Equal:
+        return a && b && !a->constant && !b->constant && may_be_float(a) && may_be_float(b);
+    default: return false;
+    }
+}
+
+/* By id of values: what comes of such a choice, with no layer in between. */
+static bool *find_chosen(const struct graph *g, struct arena *a)
+{
+    bool *chosen = NEW_ARRAY(a, g->model->n_values, bool);
+    graph_each(g, n) {
+        bool any = chooses(n);
+        for (int i = 0; i < n->n_in && op_table[n->op].role != ROLE_WEIGHTED; i++)
+            any |= n->in[i].value && chosen[n->in[i].value->id];
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i])
+                chosen[n->out[i]->id] = any;
+    }
+    return chosen;
+}
+
 static int slot_of(const struct measure *m, const struct value *v)
 {
     for (int i = 0; i < m->n_value; i++)
@@ -88,6 +116,23 @@ static void measure_value(struct measure *s, const struct graph *g, const struct
         s->value[s->n_value++] = v->id;
 }
 
+/* What is chosen is measured by what it is chosen from, and by. */
+static void measure_source(struct measure *s, const struct graph *g, const struct value *v,
+                           bool *chosen)
+{
+    if (!v || !chosen[v->id]) {
+        if (v)
+            measure_value(s, g, measured_value(v));
+        return;
+    }
+    chosen[v->id] = false; /* once */
+    for (int i = 0; i < v->def->n_in; i++) {
+        const struct value *in = node_input(v->def, i);
+        if (in && !in->constant && (chosen[in->id] || in->type.dtype == DTYPE_F32))
+            measure_source(s, g, in, chosen);
+    }
+}
+
 static bool is_computed(const struct value *v, const bool *runnable)
 {
     return !v->def || runnable[v->def->id];
@@ -97,7 +142,7 @@ static bool is_computed(const struct value *v, const bool *runnable)
 static void find_values(struct measure *s, const struct graph *g, struct arena *a)
 {
     const struct node *result = g->result;
-    bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool);
+    bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool), *chosen = find_chosen(g, a);
     exec_find_runnable(g, runnable);
     s->value = NEW_ARRAY(a, g->model->n_values, int);
     for (const struct node *n = g->first; n; n = n->next)
@@ -107,8 +152,10 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
                 measure_value(s, g, measured_value(v));
         }
     for (int i = 0; i < result->n_in; i++)
+        s->picks |= node_input(result, i) && chosen[node_input(result, i)->id];
+    for (int i = 0; i < result->n_in; i++)
         if (is_computed(node_input(result, i), runnable))
-            measure_value(s, g, measured_value(node_input(result, i)));
+            measure_source(s, g, node_input(result, i), chosen);
     s->n_front = s->n_value;
 
     s->n_output = result->n_in;
@@ -407,6 +454,11 @@ int measure_sqnr(const struct measure *s, const struct model *m, int jobs, doubl
     TRY(measure_figures(s, m, jobs, &figures, err));
     *db = figures.sqnr;
     return 0;
+}
+
+bool measure_picks(const struct measure *s)
+{
+    return s->picks;
 }
 
 bool measure_sees_outputs(const struct measure *s)

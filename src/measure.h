@@ -5,8 +5,10 @@
  * The figure is the signal-to-quantization-noise ratio in dB, 10 log10(sum y^2 / sum (y - yq)^2),
  * pooled over samples, averaged over outputs, 100 at most. Scores behind Softmax, ArgMax and the
  * like are measured in front of them, where errors show before they are squashed; what Sigmoid
- * gives is measured itself, since users read it element by element. Where a node cannot be
- * executed, what it reads is measured instead of what depends on it.
+ * gives is measured itself, since users read it element by element. Where elements are picked by
+ * their numbers (TopK, NonMaxSuppression, an Equal of two floats, as it finds peaks), a small
+ * difference picks others: what is behind, up to the next layer, is measured by what it is picked
+ * from. Where a node cannot be executed, what it reads is measured instead of what depends on it.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -63,6 +65,8 @@ int measure_figures(const struct measure *s, const struct model *m, int jobs,
  * float or cannot be executed. */
 int measure_outputs(const struct measure *s, const struct model *lowered, int jobs, double *db,
                     struct err *err);
+/* Does any of them hold elements that were picked by their numbers, whose order may be another? */
+bool measure_picks(const struct measure *s);
 /* Is any of them a float? */
 bool measure_sees_outputs(const struct measure *s);
 

@@ -13,6 +13,7 @@
 void report_begin(struct report *r)
 {
     r->started = log_clock();
+    r->picked_from = NAN;
 }
 
 void report_release(struct report *r)
@@ -130,6 +131,9 @@ static void print_results(const struct report *r, FILE *out)
         print_result("error", &r->result.at[0], out);
     if (r->result.n > 1)
         print_result("", &r->result.at[worst], out);
+    if (!isnan(r->picked_from))
+        fprintf(out, "            before elements are picked (their order may change): "
+                "%.1f dB SQNR\n", r->picked_from);
 }
 
 /* As a shell would need it. */

@@ -138,6 +138,8 @@ static json_t *json_report(const struct report *r)
     json_object_set_new(j, "recipe", json_text(r->recipe));
     json_object_set_new(j, "data", json_data(r));
     json_object_set_new(j, "outputs", json_results(r));
+    json_object_set_new(j, "picked_from_db",
+                        isnan(r->picked_from) ? json_null() : json_real(r->picked_from));
     json_object_set_new(j, "integer_percent",
                         r->predicted ? json_real(r->integer_percent) : json_null());
     double time = predict_time_ratio(&r->prediction);

@@ -124,6 +124,59 @@ class Made(unittest.TestCase):
         self.assertTrue(files[0] == files[1])
 
 
+class Picked(unittest.TestCase):
+    """A detector that ends in what picks boxes by their scores: noise exchanges neighbours in rank,
+    which is no reason to keep a layer in float."""
+
+    def quantize(self, pick):
+        net = quern.Net(5)
+        y = net.input(1, 3, 32, 32)
+        for width in 3, 16, 16:
+            y = net.node("Relu", net.node("Conv", y, net.weight(16, width, 3, 3), net.bias(16),
+                                          pads=[1, 1, 1, 1]))
+        parts = [net.node("Reshape",
+                          net.node("Conv", y, net.weight(n, 16, 1, 1), net.bias(n)),
+                          net.constant([1, n, -1], np.int64)) for n in (1, 4)]
+        boxes = net.node("Transpose", parts[1], perm=[0, 2, 1])
+        net.output(*pick(net, net.node("Sigmoid", parts[0]), boxes))
+        with tempfile.TemporaryDirectory() as directory:
+            directory = pathlib.Path(directory)
+            model, report = net.save(directory / "model.onnx"), directory / "report.json"
+            data = quern.write_samples(directory / "data", net.samples(8))
+            text = quern.run("quantize", model, "--data", data, "-o", directory / "int8.onnx",
+                             "-r", report)
+            quern.ort_run(directory / "int8.onnx", net.samples(1))
+            return text, json.loads(report.read_text())
+
+    def check(self, pick):
+        text, report = self.quantize(pick)
+        self.assertEqual([layer["node"] for layer in report["layers"] if not layer["quantized"]],
+                         [])
+        self.assertLess(min(row["sqnr_db"] for row in report["outputs"]), ENOUGH)
+        self.assertGreater(report["picked_from_db"], ENOUGH)
+        self.assertIn("before elements are picked", text)
+
+    def test_the_largest(self):
+        def pick(net, scores, boxes):
+            top, index = net.node("TopK", scores, net.constant([50], np.int64), outputs=2, axis=2)
+            one = net.node("Reshape", index, net.constant([-1], np.int64))
+            return top, net.node("Gather", boxes, one, axis=1)
+        self.check(pick)
+
+    def test_those_that_overlap_least(self):
+        def pick(net, scores, boxes):
+            kept = net.node("NonMaxSuppression", boxes, scores, net.constant([40], np.int64),
+                            net.constant([0.7], np.float32), net.constant([0.3], np.float32))
+            index = net.node("Gather", kept, net.constant(2, np.int64), axis=1)
+            return (net.node("Gather", boxes, index, axis=1),)
+        self.check(pick)
+
+    def test_what_is_not_picked(self):
+        text, report = self.quantize(lambda net, scores, boxes: (scores, boxes))
+        self.assertIsNone(report["picked_from_db"])
+        self.assertNotIn("picked", text)
+
+
 @unittest.skipUnless(quern.MATERIAL.is_dir(), f"there are no models at {quern.MATERIAL}")
 class Material(unittest.TestCase):
     def test_speech(self):

@@ -10,8 +10,8 @@
 #include "text.h"
 #include "unit.h"
 
-/* dB of a Conv whose outputs are far from 0, by what stands behind it. */
-static double decibels_of(const char *squash)
+/* dB of a Conv whose outputs are far from 0, by what stands behind it and ends in y. */
+static double decibels_behind(const char *rest)
 {
     double db;
     struct arena a = {0};
@@ -21,8 +21,9 @@ static double decibels_of(const char *squash)
     struct placement p;
     struct dataset_options o = {.path = "random", .samples = 4};
     str_printf(&text, "opset 13 g (float[1,2,4,4] x) => (float y)"
-               "<float[2,2,1,1] w = {9, 7, -5, 8}, float[2] b = {40, 38}>"
-               "{ c = Conv(x, w, b) y = %s }", squash);
+               "<float[2,2,1,1] w = {9, 7, -5, 8}, float[2] b = {40, 38}, int64[1] k = {5},"
+               " float[5,2] none = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}>"
+               "{ c = Conv(x, w, b) %s }", rest);
     struct model *m = text_model(text.text);
     struct dataset *d = dataset_open(m->graph, &o, &err);
     assert_int_equal(graph_infer(m->graph, &err), 0);
@@ -38,6 +39,15 @@ static double decibels_of(const char *squash)
     model_close(m);
     str_release(&text);
     arena_release(&a);
+    return db;
+}
+
+static double decibels_of(const char *squash)
+{
+    struct str rest = {0};
+    str_printf(&rest, "y = %s", squash);
+    double db = decibels_behind(rest.text);
+    str_release(&rest);
     return db;
 }
 
@@ -58,11 +68,33 @@ static void test_sigmoid_is_judged_itself(void **state)
     assert_true(decibels_of("Sigmoid(c)") > 90);
 }
 
+/* Elements that are picked by their numbers are judged where all of them are. */
+static void test_picked_elements_are_judged_in_front(void **state)
+{
+    (void)state;
+    double plain = decibels_of("Identity(c)");
+    assert_true(decibels_behind("f = Flatten(c) y, i = TopK(f, k)") == plain);
+    assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) g = Cast(i) <to = 1>"
+                                "y = Add(g, v)") == plain);
+    double peaks = decibels_behind("m = MaxPool(c) <kernel_shape = [3,3], pads = [1,1,1,1]>"
+                                   "e = Equal(c, m) g = Cast(e) <to = 1> y = Mul(c, g)");
+    assert_true(peaks > plain - 3 && peaks < plain + 3);
+}
+
+/* Not behind a further layer: here its weights are zeros, and so is what it gives. */
+static void test_layers_behind_a_choice_are_judged_themselves(void **state)
+{
+    (void)state;
+    assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) y = MatMul(v, none)") > 90);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_are_judged_in_front),
         cmocka_unit_test(test_sigmoid_is_judged_itself),
+        cmocka_unit_test(test_picked_elements_are_judged_in_front),
+        cmocka_unit_test(test_layers_behind_a_choice_are_judged_themselves),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
 }

@@ -53,6 +53,7 @@ static void test_json(void **state)
         "\"samples\":20,\"random\":false},"
         "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"
         "{\"name\":\"z\",\"equal\":true,\"sqnr_db\":null}],"
+        "\"picked_from_db\":null,"
         "\"integer_percent\":94.75,\"predicted_time\":null,\"advice\":[\"too small\"],\"layers\":["
         "{\"node\":\"conv1\",\"op\":\"Conv\",\"quantized\":true,"
         "\"weight\":\"int8 per channel (axis 0) symmetric\",\"scales\":8,"
@@ -126,6 +127,11 @@ static void test_print(void **state)
     r.random_data = true;
     r.data_summary = "20 samples of noise";
     print(&r, text, sizeof text);
+    assert_null(strstr(text, "picked"));
+    r.picked_from = 44.375;
+    print(&r, text, sizeof text);
+    assert_non_null(strstr(text, "            before elements are picked (their order may change): "
+                                 "44.4 dB SQNR\n"));
     assert_non_null(strstr(text, "  data      RANDOM NOISE (20 samples of noise): ranges are not "
                                  "those of real inputs\n"));
     report_release(&r);
