@@ -32,16 +32,33 @@ struct settling {
     struct effort effort;
     struct str names; /* of the first layers that become float */
     double noise, before; /* of the model as it came; the same in dB */
+    double least;         /* dB */
 };
+
+/* dB that outputs of other samples are further away where choices are made on few: so much by
+ * measurement (mlsd_tiny_320 with one sample: 3 to 5 dB). */
+static double unseen(const struct pass_ctx *ctx)
+{
+    enum { FEW = 4 };
+    int n = dataset_count(ctx->data);
+    return n < FEW ? 10 * log10(1 + 2 / (double)n) : 0;
+}
+
+/* Are there other observers, to be chosen from? */
+static bool may_observe(const struct pass_ctx *ctx)
+{
+    return ctx->calibration && ctx->ranges_by && !strcmp(ctx->observer, "auto");
+}
 
 static int find(struct settling *s, struct regions *r, struct err *err)
 {
     struct pass_ctx *ctx = s->ctx;
-    struct region_goal goal = {ctx->min_sqnr, ctx->near_sqnr};
+    struct region_goal goal = {s->least, ctx->near_sqnr};
     if (ctx->grams)
         TRY(rounding_find(s->m, ctx, err));
+    struct calibration *others = may_observe(ctx) ? ctx->calibration : NULL;
     struct region_look look = {s->m, ctx->target, ctx->data, ctx->measure, ctx->means,
-                               ctx->rounding, ctx->targets, s->noise, s->effort, ctx->jobs};
+                               ctx->rounding, ctx->targets, others, s->noise, s->effort, ctx->jobs};
     return regions_settle(&look, &goal, ctx->scratch, r, err);
 }
 
@@ -71,6 +88,18 @@ static void use_ranges(struct settling *s, const char *observer)
     solve_model(s->m, &s->all);
 }
 
+static void use_found_ranges(struct settling *s)
+{
+    int n = s->found.n_ranged;
+    for (int i = 0; i < n; i++)
+        calibration_set(s->ctx->calibration, s->found.ranged[i].slot, s->found.ranged[i].range);
+    if (!n)
+        return;
+    solve_model(s->m, &s->all);
+    str_printf(&s->ctx->notes, "%d range%s by other observers: those by %s cut off too much\n", n,
+               n == 1 ? "" : "s", s->ctx->ranges_by);
+}
+
 /* Another observer, if without the worst layers it serves better by some dB. */
 static int observe(struct settling *s, struct err *err)
 {
@@ -98,7 +127,7 @@ static int observe(struct settling *s, struct err *err)
 static int find_again(struct settling *s, struct err *err)
 {
     struct regions r = s->found;
-    double limit = s->ctx->min_sqnr;
+    double limit = s->least;
     switch_on(s);
     TRY(find(s, &r, err));
     bool better = r.after >= limit ? r.off_share < s->found.off_share || s->found.after < limit
@@ -106,6 +135,7 @@ static int find_again(struct settling *s, struct err *err)
     r.before = s->found.before;
     if (better)
         s->found = r;
+    use_found_ranges(s);
     return 0;
 }
 
@@ -167,33 +197,35 @@ static int settle(struct settling *s, struct err *err)
     s->off = NEW_ARRAY(ctx->scratch, s->all.n_layer, bool);
     TRY(effort_measure(s->m, ctx->data, ctx->scratch, &s->effort, err));
     TRY(find(s, &s->found, err));
-    if (!switch_off(s, false))
-        return 0;
-    if (!s->found.serves && ctx->calibration && ctx->ranges_by && !strcmp(ctx->observer, "auto"))
+    use_found_ranges(s);
+    if (switch_off(s, false) && !s->found.serves && !s->found.n_ranged && may_observe(ctx))
         other = observe(s, err);
     TRY(other);
     if (other)
         TRY(find_again(s, err));
-    int n = drop_all(s);
+    int n = drop_all(s), changes = n + other + s->found.n_ranged;
+    if (!changes)
+        return 0;
     solve_model(s->m, ctx->placement);
     if (n)
         return tell(s, n, err);
     TRY(pass_judge(ctx, s->m, err));
-    return other;
+    return changes;
 }
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->measure || (!ctx->means && ctx->min_sqnr > 0))
         return err_set(err, ERR_USAGE, "pass settle needs pass calibrate before it");
-    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement};
+    struct settling s = {.m = m, .ctx = ctx, .all = *ctx->placement,
+                         .least = ctx->min_sqnr + unseen(ctx)};
     if (!s.all.n_layer || ctx->min_sqnr <= 0)
         return 0;
     if (isnan(ctx->noise))
         TRY(pass_judge(ctx, m, err));
     s.noise = ctx->noise;
     s.before = region_decibels(ctx->noise);
-    if (s.before >= ctx->min_sqnr)
+    if (s.before >= s.least)
         return 0;
     int n = settle(&s, err);
     str_release(&s.names);

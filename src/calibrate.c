@@ -23,6 +23,7 @@ struct calibration {
     int count;              /* samples of the data */
     double seen;            /* which part of them is run */
     double reach;           /* ranges are to hold for so many times as many samples */
+    int n_values;           /* ids of the model were below it */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
     struct stats **part;    /* [worker][value]: sums of the sample under way, bins of all; of one
@@ -103,6 +104,7 @@ static int64_t counted_of(int samples)
 static void gather_prepare(struct calibration *g, const struct model *m, const struct placement *p,
                            int jobs)
 {
+    g->n_values = m->n_values;
     g->slot = NEW_ARRAY(&g->arena, m->n_values, int);
     memset(g->slot, -1, (size_t)m->n_values * sizeof *g->slot);
     g->value = NEW_ARRAY(&g->arena, m->n_values, const struct value *);
@@ -329,16 +331,29 @@ static struct range *find_ranges(struct calibration *g, const struct observer *o
     return r.to;
 }
 
-int calibration_read(struct calibration *g, const struct observer *o)
+const struct range *calibration_ranges(struct calibration *g, const struct observer *o)
 {
     const struct range *range = kept_ranges(g, o);
-    if (!range)
-        range = find_ranges(g, o);
-    for (int i = 0; i < g->n; i++) {
-        struct quant *q = g->value[i]->quant;
-        if (!q->range)
-            q->range = NEW_ARRAY(g->model->arena, 1, struct range);
-        q->range[0] = range[i];
-    }
+    return range ? range : find_ranges(g, o);
+}
+
+int calibration_slot(const struct calibration *g, const struct value *v)
+{
+    return v->id < g->n_values ? g->slot[v->id] : -1;
+}
+
+void calibration_set(struct calibration *g, int slot, struct range r)
+{
+    struct quant *q = g->value[slot]->quant;
+    if (!q->range)
+        q->range = NEW_ARRAY(g->model->arena, 1, struct range);
+    q->range[0] = r;
+}
+
+int calibration_read(struct calibration *g, const struct observer *o)
+{
+    const struct range *range = calibration_ranges(g, o);
+    for (int i = 0; i < g->n; i++)
+        calibration_set(g, i, range[i]);
     return g->n;
 }

@@ -24,6 +24,11 @@ void calibration_reach(struct calibration *c, int samples);
  * there are; 0: activations are rounded at run time, or not at all. May be called again, also when
  * layers have been switched off. */
 int calibration_read(struct calibration *c, const struct observer *o);
+/* The ranges that an observer of the table gives, [slot], without setting them; the slot of a value
+ * (-1: none); and another range for what is in a slot. */
+const struct range *calibration_ranges(struct calibration *c, const struct observer *o);
+int calibration_slot(const struct calibration *c, const struct value *v);
+void calibration_set(struct calibration *c, int slot, struct range r);
 void calibration_close(struct calibration *c); /* NULL: nothing happens */
 
 #endif

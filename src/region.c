@@ -21,6 +21,7 @@ enum { REGIONS = 512, LEAST_REGIONS = 16, SAMPLES = 8, RUNS = 256 };
  * sequence a region is looked at in. */
 enum { BACK = 6, MEAN_SAMPLES = 8, STEPS = 64 };
 static const double gain = 2;          /* dB: what a model that serves must win, or it stays */
+static const double ranged_gain = 3;   /* dB: what other ranges must win */
 static const double corrects = 5;      /* dB: what corrected biases may be expected to win */
 static const double overhead = 0.5;    /* percent: what a float layer costs beside its work */
 static const double small = 1;         /* percent: not worth a look at its parts, or to give back */
@@ -200,6 +201,29 @@ static void split(struct trial *t)
     }
 }
 
+/* Ranges of other observers for what alone is too much, before it is called float: all that serve
+ * better alone, or none. */
+static int choose_ranges(struct trial *t, double limit, struct err *err)
+{
+    struct regions *out = t->out;
+    struct region *own = arena_copy(t->a, out->region, (size_t)out->n * sizeof *own);
+    double before = t->now;
+    for (int i = 0; i < out->n; i++)
+        out->region[i].off = out->region[i].noise > limit;
+    TRY(region_choose_ranges(t, err));
+    for (int i = 0; i < out->n; i++)
+        own[i].off = out->region[i].off = false;
+    if (!out->n_ranged)
+        return 0;
+    TRY(noise_of_choice(t, t->whole, &t->now, err));
+    if (region_decibels(t->now) >= region_decibels(before) + ranged_gain)
+        return 0;
+    region_restore_ranges(t);
+    out->region = own;
+    t->now = before;
+    return 0;
+}
+
 /* What each adds to the noise. */
 static int look(struct trial *t, double limit, struct err *err)
 {
@@ -211,6 +235,7 @@ static int look(struct trial *t, double limit, struct err *err)
         find_regions(t, effort_samples(t->look.effort.ops, REGIONS, LEAST_REGIONS));
     TRY(open_few(t, err));
     TRY(region_measure_alone(t, !again, err));
+    TRY(choose_ranges(t, limit, err));
     t->given = NEW_ARRAY(t->a, t->p.n_layer, bool);
     if (!again && out->n < t->p.n_layer) {
         find_order(t);

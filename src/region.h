@@ -17,6 +17,7 @@
 #ifndef REGION_H
 #define REGION_H
 
+#include "calibrate.h"
 #include "dataset.h"
 #include "effort.h"
 #include "err.h"
@@ -32,9 +33,15 @@ struct region {
     bool off;      /* it is to stay float */
     bool worst;    /* it was among the first, which made up half of the way in dB */
 };
+struct ranged { /* a better range, of what is in this slot of the calibration */
+    int slot;
+    struct range range;
+};
 struct regions {
     struct region *region; /* of the layers; none where the model is near enough as it is */
     int n;
+    struct ranged *ranged; /* the figures and regions are with these */
+    int n_ranged;
     double before, after; /* dB of the model with no region off, and as proposed */
     double off_share;     /* of the multiply-adds in regions that are off, percent */
     bool serves;          /* it does its work: few were taken back */
@@ -60,6 +67,7 @@ struct region_look {
     const struct means *means;     /* of its layers' inputs */
     const struct rounding *rounding; /* of its weights; NULL: not known */
     const struct targets *targets;   /* for its biases; NULL: they are not corrected */
+    struct calibration *calibration; /* of its ranges, for other ones; NULL: these stay */
     double noise;                  /* of the model as it is, struct figures */
     struct effort effort;
     int jobs;

@@ -33,9 +33,8 @@ bool region_is_sequence(const struct trial *t)
     return dataset_carries(t->look.data, &carry) > 0;
 }
 
-/* Only the region is on, then none again. */
-static int measure_alone(struct trial *t, struct fork *f, struct region *r,
-                         struct fork_point point, struct err *err)
+int region_measure(struct trial *t, struct fork *f, struct region *r, struct fork_point point,
+                   struct err *err)
 {
     struct figures figures = {0};
     region_set(t, r, false);
@@ -79,7 +78,7 @@ static struct fork *open_fork(struct trial *t, const struct lonely *l, int n, st
     return fork_open(t->look.model, t->look.data, t->few, point, n, t->look.jobs, err);
 }
 
-int region_measure_alone(struct trial *t, bool all, struct err *err)
+int region_each_alone(struct trial *t, bool all, region_fn *fn, struct err *err)
 {
     struct lonely *l = NEW_ARRAY(t->a, t->out->n, struct lonely);
     struct fork *fork = NULL;
@@ -95,8 +94,13 @@ int region_measure_alone(struct trial *t, bool all, struct err *err)
         result = fork ? 0 : -1;
     }
     for (int i = 0; i < n && result >= 0; i++)
-        result = measure_alone(t, fork, l[i].region, l[i].point, err);
+        result = fn(t, fork, l[i].region, l[i].point, err);
     if (fork)
         fork_close(fork);
     return result;
+}
+
+int region_measure_alone(struct trial *t, bool all, struct err *err)
+{
+    return region_each_alone(t, all, region_measure, err);
 }

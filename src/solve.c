@@ -133,6 +133,16 @@ static bool is_read_rounded(const struct value *v)
     return false;
 }
 
+static void solve_biases(struct model *m, struct graph *const *graph, int n)
+{
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < graph[k]->n_constant; i++) {
+            const struct value *v = graph[k]->constant[i];
+            if (v->quant && v->quant->product[0] && is_read_rounded(v))
+                solve_bias(m, v->quant);
+        }
+}
+
 /* Constants: weights of layers first, which may depend on one another; then what other operators
  * read; then what has the scale of a product. */
 static void solve_constants(struct model *m, const struct placement *p,
@@ -150,12 +160,7 @@ static void solve_constants(struct model *m, const struct placement *p,
             if (q && !q->scale && !q->product[0])
                 solve_constant(m, graph[k]->constant[i]);
         }
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < graph[k]->n_constant; i++) {
-            const struct value *v = graph[k]->constant[i];
-            if (v->quant && v->quant->product[0] && is_read_rounded(v))
-                solve_bias(m, v->quant);
-        }
+    solve_biases(m, graph, n);
 }
 
 static void solve_graph(struct model *m, const struct graph *g)
@@ -180,6 +185,17 @@ void solve_model(struct model *m, const struct placement *p)
     for (int i = 0; i < n_graphs; i++)
         solve_graph(m, graph[i]);
     solve_constants(m, p, graph, n_graphs);
+    arena_release(&scratch);
+}
+
+void solve_ranges(struct model *m)
+{
+    struct arena scratch = {0};
+    int n_graphs;
+    struct graph **graph = model_graphs(m, &scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        solve_graph(m, graph[i]);
+    solve_biases(m, graph, n_graphs);
     arena_release(&scratch);
 }
 

@@ -13,6 +13,8 @@
  * and a channel without weights takes the scale that keeps its bias exact. May be called again
  * after ranges or weights have changed. */
 void solve_model(struct model *m, const struct placement *p);
+/* After ranges of activations have changed: weights keep their scales. */
+void solve_ranges(struct model *m);
 /* Weights get one bit more, unless a whole weight has one scale: as finely as passes that choose
  * the codes will make them, for trials. */
 void solve_finer(const struct placement *p);

@@ -29,6 +29,9 @@ struct looked {
     struct watched w; /* first: more() gets its address */
     struct pass_ctx ctx;
     struct targets *targets;
+    struct calibration *others; /* for other ranges; NULL: none */
+    struct ranged *ranged;      /* of the last count_off() */
+    int n_ranged;
 };
 
 static int more(struct watched *w, struct tap *tap)
@@ -48,12 +51,14 @@ static int count_off(struct looked *l, double db, const struct rounding *roundin
     struct region_goal goal = {db, 0};
     struct watched *w = &l->w;
     struct region_look look = {w->m, target_find("onnxruntime"), w->data, w->measure, w->means,
-                               rounding, targets, noise, {0, NULL}, 1};
+                               rounding, targets, l->others, noise, {0, NULL}, 1};
     int off = 0;
     assert_int_equal(effort_measure(w->m, w->data, &w->a, &look.effort, &err), 0);
     assert_int_equal(regions_settle(&look, &goal, &w->a, &found, &err), 0);
     for (int i = 0; i < found.n; i++)
         off += found.region[i].off;
+    l->n_ranged = found.n_ranged;
+    l->ranged = found.ranged;
     return off;
 }
 
@@ -105,6 +110,32 @@ static void test_corrected_biases_are_judged(void **state)
     looked_close(&l);
 }
 
+/* A range that cuts off most of what a layer reads is exchanged before the layer becomes float, and
+ * only that. */
+static void test_a_range_at_fault_is_another(void **state)
+{
+    (void)state;
+    struct looked l;
+    looked_open(&l, "opset 13 g (float[1,2,8,8] x) => (float y) <float[2,2,1,1] w = {1, .5, -1, 2},"
+                "float[2] b = {1, 2}, float[2,2,1,1] v = {.75, 1, 2, -.5}, float[2] c = {0, 1}>"
+                "{ a = Conv(x, w, b) r = Relu(a) d = Conv(r, v, c) y = Abs(d) }");
+    int slot = calibration_slot(l.w.c, l.w.p.layer[1].input);
+    struct range right = calibration_ranges(l.w.c, observer_find("min-max"))[slot];
+    assert_int_equal(count_off(&l, 25, NULL, NULL, 1), 0);
+    calibration_set(l.w.c, slot, (struct range){0, right.hi / 8});
+    solve_model(l.w.m, &l.w.p);
+    assert_true(count_off(&l, 25, NULL, NULL, 1) > 0);
+    assert_int_equal(l.n_ranged, 0);
+    l.others = l.w.c;
+    assert_int_equal(count_off(&l, 25, NULL, NULL, 1), 0);
+    assert_true(l.n_ranged >= 1);
+    bool found = false;
+    for (int i = 0; i < l.n_ranged; i++)
+        found |= l.ranged[i].slot == slot && l.ranged[i].range.hi > right.hi / 2;
+    assert_true(found);
+    looked_close(&l);
+}
+
 static void test_half_a_decibel_is_chance(void **state)
 {
     (void)state;
@@ -117,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_codes_are_judged),
         cmocka_unit_test(test_corrected_biases_are_judged),
+        cmocka_unit_test(test_a_range_at_fault_is_another),
         cmocka_unit_test(test_half_a_decibel_is_chance),
     };
     return cmocka_run_group_tests_name("region", tests, NULL, NULL);
