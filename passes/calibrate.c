@@ -30,6 +30,12 @@ static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n,
     return taps_run(m, tap, n, ctx->data, ctx->jobs, "calibrating", err);
 }
 
+static bool needs_only_extremes(const struct pass_ctx *ctx)
+{
+    const struct observer *o = observer_find(ctx->observer);
+    return o && o->extremes && dataset_count(ctx->data) >= ctx->reach;
+}
+
 static int choose_ranges(struct model *m, struct pass_ctx *ctx, struct ranges *ranges,
                          struct err *err)
 {
@@ -57,6 +63,8 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct tap *tap = NEW_ARRAY(ctx->scratch, ctx->n_later + 3, struct tap);
     ctx->calibration = calibration_watch(m, ctx->placement, ctx->data, 0, ctx->jobs, &tap[0]);
     calibration_reach(ctx->calibration, ctx->reach);
+    if (needs_only_extremes(ctx))
+        calibration_only_extremes(ctx->calibration);
     struct ranges ranges;
     TRY(gather(m, ctx, tap, 1, err));
     TRY(choose_ranges(m, ctx, &ranges, err));

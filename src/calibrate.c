@@ -19,7 +19,7 @@ struct calibration {
     struct model *model;
     struct placement *placement;
     int n;                  /* values that are watched */
-    int64_t counted;        /* elements of a value in a sample */
+    int64_t counted;        /* elements of a value in a sample; 0: none */
     int count;              /* samples of the data */
     double seen;            /* which part of them is run */
     double reach;           /* ranges are to hold for so many times as many samples */
@@ -239,6 +239,11 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     *tap = (struct tap){.want = want, .samples = samples, .watch = on_value,
                         .merge = jobs == 1 ? NULL : merge, .finish = settle_gathered, .data = g};
     return g;
+}
+
+void calibration_only_extremes(struct calibration *g)
+{
+    g->counted = 0;
 }
 
 void calibration_reach(struct calibration *g, int samples)

@@ -17,8 +17,11 @@ struct calibration;
 /* Watches every activation with a quant on `samples` samples of d; 0: all. */
 struct calibration *calibration_watch(struct model *m, struct placement *p, const struct dataset *d,
                                       int samples, int jobs, struct tap *tap);
+/* Before the run: only observers that read extremes will be asked, which saves counting. */
+void calibration_only_extremes(struct calibration *c);
 /* Where the data have fewer samples than that, ranges of an observer reach so much beyond what
- * was seen as the extremes of so many would (stats_range_reach). 0: never, as from the start. */
+ * was seen as the extremes of so many would (stats_range_reach), for which elements must be
+ * counted. 0: never, as from the start. */
 void calibration_reach(struct calibration *c, int samples);
 /* When the run has ended: fills the range of every activation's quant by one observer. How many
  * there are; 0: activations are rounded at run time, or not at all. May be called again, also when

@@ -49,6 +49,12 @@ static void bins_add(uint64_t *to, struct grid to_grid, const uint64_t *from, st
             to[((grid.first + i) >> shift) - to_grid.first] += from[i];
 }
 
+static void widen(struct stats *s, float lo, float hi)
+{
+    s->min = lo < s->min ? lo : s->min;
+    s->max = hi > s->max ? hi : s->max;
+}
+
 /* Widens the histogram so that it reaches from lo to hi as well. */
 static void stats_reach(struct stats *s, struct arena *a, float lo, float hi)
 {
@@ -63,8 +69,7 @@ static void stats_reach(struct stats *s, struct arena *a, float lo, float hi)
     }
     if (lo >= s->min && hi <= s->max)
         return;
-    s->min = lo < s->min ? lo : s->min;
-    s->max = hi > s->max ? hi : s->max;
+    widen(s, lo, hi);
     struct grid old = {s->exponent, s->first}, new = grid_of(s->min, s->max);
     if (new.exponent == old.exponent && new.first == old.first)
         return;
@@ -112,10 +117,15 @@ void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int6
     s->bad += bad;
     if (bad == n)
         return;
-    stats_reach(s, a, min, max);
     s->samples++;
     s->sum_min += (double)min;
     s->sum_max += (double)max;
+    if (!most) {
+        widen(s, min, max);
+        s->n += n - bad;
+        return;
+    }
+    stats_reach(s, a, min, max);
     if (n <= most)
         count(s, x, n);
     else
@@ -144,6 +154,8 @@ void stats_move_sums(struct stats *into, struct stats *from)
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from)
 {
     add_sums(into, from);
+    if (!from->bin && !into->bin)
+        widen(into, from->min, from->max);
     if (!from->bin)
         return;
     stats_reach(into, a, from->min, from->max);

@@ -32,7 +32,8 @@ struct stats {
 };
 
 /* Starts with {0}. stats_add: the elements of one value in one sample, of which `most` are counted
- * (a multiple of STATS_BLOCK, up to STATS_COUNTED); extremes are those of all. */
+ * (a multiple of STATS_BLOCK, up to STATS_COUNTED; 0, then always: none, there is no histogram and
+ * no sum of elements, and the extremes are those of all and 0); extremes are those of all. */
 void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most);
 /* As if from's samples had been added after into's. */
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from);
@@ -55,6 +56,7 @@ struct observer {
     struct range (*range)(const struct stats *s, const struct qtype *t, double parameter);
     double parameter;           /* default: percentile 99.99 ... */
     const char *parameter_help; /* NULL: the observer has none */
+    bool extremes;              /* it reads nothing else */
     bool only_by_name;          /* 'auto' leaves it out: it costs a turn and hardly ever wins */
 };
 enum { N_OBSERVERS = 5 };

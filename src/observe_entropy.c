@@ -65,8 +65,9 @@ static double level_cost(const struct shape_sums *d, int a, int b, double beyond
     return held > 0 ? (held + beyond) * log(held / used) : -INFINITY;
 }
 
-static double entropy_cost(const void *data, struct range r)
+static double entropy_cost(const void *data, struct range r, double limit)
 {
+    (void)limit;
     const struct shape_sums *d = data;
     float scale;
     int32_t zero;

@@ -7,9 +7,10 @@
  *     F_m(x) = integral of t^m h(t) dt up to x,  m = 0, 1, 2,
  *
  * known at any x from running sums over bins, the error of all elements that go to level v, those
- * between a and b, is [F_2 - 2 v F_1 + v^2 F_0] from a to b. So a candidate costs one step a level,
- * however many elements there were. Where levels are closer than half a bin, their error is the
- * well-known step^2 / 12 an element, and only the clipped ends are integrated.
+ * between a and b, is [F_2 - 2 v F_1 + v^2 F_0] from a to b. So a candidate costs one step a
+ * level, however many elements there were, and most candidates cut off so much that few steps
+ * tell. Where levels are closer than half a bin, their error is the well-known step^2 / 12 an
+ * element, and only the clipped ends are integrated.
  */
 #include "observe_range.h"
 
@@ -74,7 +75,14 @@ static double error_from(double v, struct moments a, struct moments b)
     return fmax(m2 - 2 * v * m1 + v * v * m0, 0);
 }
 
-static double mse_cost(const void *data, struct range r)
+/* What is cut off above the highest level. */
+static double error_above(const struct density *d, double highest, double step)
+{
+    return error_from(highest * step, moments_below(d, (highest + .5) * step),
+                      d->below[d->bins]);
+}
+
+static double mse_cost(const void *data, struct range r, double limit)
 {
     const struct density *d = data;
     float scale;
@@ -91,13 +99,13 @@ static double mse_cost(const void *data, struct range r)
         return error_from(k * step, from, low) + error_from(last * step, high, all)
              + (high.m[0] - low.m[0]) * step * step / 12;
     }
-    double cost = 0;
-    for (; k < last; k++) {
+    double cost = 0, cut = last == highest ? error_above(d, highest, step) : 0;
+    for (; k < last && cost + cut <= limit; k++) {
         struct moments to = moments_below(d, (k + .5) * step);
         cost += error_from(k * step, from, to);
         from = to;
     }
-    return cost + error_from(last * step, from, all);
+    return k < last ? INFINITY : cost + error_from(last * step, from, all);
 }
 
 struct range observe_mse(const struct stats *s, const struct qtype *t, double parameter)

@@ -19,10 +19,11 @@ double stats_mass(const struct stats *s, int i);
 struct range observe_entropy(const struct stats *s, const struct qtype *t, double parameter);
 struct range observe_mse(const struct stats *s, const struct qtype *t, double parameter);
 
-/* Searches for the range of smallest cost within the observed one. A symmetric type has one limit,
- * which both ends obey; else the ends move in turn. Steps are fractions of an end: a coarse scale
- * downwards from 1, then 12 %, 6 % and 3 % up and down while that helps. */
-typedef double range_cost(const void *data, struct range r);
+/* Searches for the range of smallest cost within the observed one. A symmetric type has one
+ * limit, which both ends obey; else the ends move in turn. Steps are fractions of an end: a
+ * coarse scale downwards from 1, then 12 %, 6 % and 3 % up and down while that helps. What costs
+ * more than `limit` is not taken, however much it is. */
+typedef double range_cost(const void *data, struct range r, double limit);
 struct range range_search(const struct stats *s, const struct qtype *t, range_cost *cost,
                           const void *data);
 

@@ -126,14 +126,15 @@ static struct range observe_percentile(const struct stats *s, const struct qtype
 
 const struct observer observer_table[N_OBSERVERS] = {
     {"min-max", "smallest and largest element of all samples", observe_min_max, 0, NULL,
-     false},
+     true, false},
     {"mean-min-max", "mean over samples of their smallest and largest element",
-     observe_mean_min_max, 0, NULL, false},
+     observe_mean_min_max, 0, NULL, true, false},
     {"percentile", "leaves out the same small share of elements on each side",
-     observe_percentile, 99.99, "percent of the elements kept", false},
+     observe_percentile, 99.99, "percent of the elements kept", false, false},
     {"entropy", "least Kullback-Leibler divergence between the histograms before and after",
-     observe_entropy, 0, NULL, true},
-    {"mse", "least mean squared error of rounding and clipping", observe_mse, 0, NULL, false},
+     observe_entropy, 0, NULL, false, true},
+    {"mse", "least mean squared error of rounding and clipping", observe_mse, 0, NULL, false,
+     false},
 };
 
 const struct observer *observer_find(const char *name)
@@ -185,7 +186,7 @@ static int try_fraction(struct search *s, int end, double f)
 {
     double at[2] = {s->fraction[0], s->fraction[1]};
     at[end] = fmin(f, 1);
-    double cost = s->cost(s->data, range_at(s, at));
+    double cost = s->cost(s->data, range_at(s, at), s->best);
     if (!(cost < s->best))
         return 0;
     s->fraction[end] = at[end];
@@ -199,7 +200,7 @@ struct range range_search(const struct stats *stats, const struct qtype *t, rang
     enum { COARSE = 32, MOVES = 32 };
     static const double steps[] = {.12, .06, .03};
     struct search s = {stats_range(stats), t->symmetric, cost, data, {1, 1}, 0};
-    s.best = cost(data, s.whole);
+    s.best = cost(data, s.whole, INFINITY);
     bool moves[2] = {!t->symmetric && s.whole.lo < 0, t->symmetric || s.whole.hi > 0};
     int rounds = moves[0] && moves[1] ? 2 : 1; /* one end may only show what the other can do */
     for (int r = 0; r < rounds; r++)

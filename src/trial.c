@@ -42,6 +42,7 @@ static int trial_run(struct model *clone, const struct measure *reference, const
     int samples = measure_samples(reference);
     struct means *means = means_watch(clone, &p, samples, ctx->jobs, a, &all[n++]);
     struct calibration *c = calibration_watch(clone, &p, ctx->data, samples, ctx->jobs, &all[n++]);
+    calibration_only_extremes(c);
     int r = taps_run(clone, all, n, ctx->data, ctx->jobs, NULL, err);
     if (r >= 0)
         calibration_read(c, observer_find("min-max"));

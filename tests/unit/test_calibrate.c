@@ -23,7 +23,13 @@ struct inputs {
     struct range picture, vector;
 };
 
-static struct inputs ranges_of(const char *text, const char *observer, int of, int seen, int reach)
+struct way { /* of gathering */
+    int jobs;
+    bool only_extremes;
+};
+
+static struct inputs ranges_found(const char *text, const char *observer, int of, int seen,
+                                  int reach, struct way way)
 {
     struct model *m = text_model(text);
     struct arena a = {0};
@@ -37,9 +43,11 @@ static struct inputs ranges_of(const char *text, const char *observer, int of, i
     assert_int_equal(graph_infer(m->graph, &err), 0);
     assert_int_equal(place_model(m, target_find("onnxruntime"), NULL, &a, &p, &err), 0);
     assert_int_equal(p.n_layer, 2);
-    struct calibration *c = calibration_watch(m, &p, d, seen, 1, &tap);
+    struct calibration *c = calibration_watch(m, &p, d, seen, way.jobs, &tap);
     calibration_reach(c, reach);
-    assert_int_equal(taps_run(m, &tap, 1, d, 1, NULL, &err), 0);
+    if (way.only_extremes)
+        calibration_only_extremes(c);
+    assert_int_equal(taps_run(m, &tap, 1, d, way.jobs, NULL, &err), 0);
     assert_true(observer_read(observer, &known));
     assert_true(calibration_read(c, &known) >= 2);
     struct inputs r = {*p.layer[0].input->quant->range, *p.layer[1].input->quant->range};
@@ -48,6 +56,11 @@ static struct inputs ranges_of(const char *text, const char *observer, int of, i
     model_close(m);
     arena_release(&a);
     return r;
+}
+
+static struct inputs ranges_of(const char *text, const char *observer, int of, int seen, int reach)
+{
+    return ranges_found(text, observer, of, seen, reach, (struct way){1, false});
 }
 
 static struct inputs ranges_by(const char *observer, int of, int seen)
@@ -123,6 +136,21 @@ static void test_reach_of_huge_values(void **state)
     assert_true(far.vector.hi == FLT_MAX);
 }
 
+/* Who reads extremes gets the same from them alone. */
+static void test_only_extremes(void **state)
+{
+    (void)state;
+    static const char *const observer[] = {"min-max", "mean-min-max"};
+    for (int i = 0; i < 2; i++) {
+        struct inputs all = ranges_of(network, observer[i], 40, 0, 0);
+        for (int jobs = 1; jobs <= 3; jobs++) {
+            struct inputs few = ranges_found(network, observer[i], 40, 0, 0,
+                                             (struct way){jobs, true});
+            assert_memory_equal(&few, &all, sizeof all);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_bounded_vectors),
         cmocka_unit_test(test_reach),
         cmocka_unit_test(test_reach_of_huge_values),
+        cmocka_unit_test(test_only_extremes),
     };
     return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);
 }
