@@ -7,6 +7,7 @@
 #include "log.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -60,13 +61,48 @@ const char *bytes_text(int64_t bytes, char buf[BYTES_TEXT])
     return buf;
 }
 
-/* How many layers before i stay float for the reason of layer i. */
+/* Where the first number of a text is, with its sign; *end: behind it. Without one both are the end
+ * of the text. */
+static size_t number_in(const char *s, size_t *end)
+{
+    static const char digits[] = "0123456789";
+    size_t at = strcspn(s, digits);
+    *end = at + strspn(s + at, digits);
+    return s[at] && at > 1 && s[at - 1] == '-' && s[at - 2] == ' ' ? at - 1 : at;
+}
+
+/* Are they the same but for their first number? */
+static bool is_same_reason(const char *a, const char *b)
+{
+    size_t end_a, end_b, n = number_in(a, &end_a);
+    return n == number_in(b, &end_b) && !memcmp(a, b, n) && !strcmp(a + end_a, b + end_b);
+}
+
+/* How many of the layers from..to - 1 stay float for this reason. */
 static int count_reason(const struct report *r, int from, int to, const char *reason)
 {
     int n = 0;
     for (int i = from; i < to; i++)
-        n += r->layer.at[i].left && !strcmp(r->layer.at[i].left, reason);
+        n += r->layer.at[i].left && is_same_reason(r->layer.at[i].left, reason);
     return n;
+}
+
+/* The reason of layer i and those behind it, with all that their number is. */
+static void print_reason(const struct report *r, int i, FILE *out)
+{
+    const char *reason = r->layer.at[i].left;
+    size_t end, at = number_in(reason, &end);
+    long least = strtol(reason + at, NULL, 10), most = least;
+    for (int k = i; k < r->layer.n; k++) {
+        const char *other = r->layer.at[k].left;
+        long number = other && is_same_reason(other, reason) ? strtol(other + at, NULL, 10) : least;
+        least = number < least ? number : least;
+        most = number > most ? number : most;
+    }
+    if (least < most)
+        fprintf(out, "%.*s%ld to %ld%s", (int)at, reason, least, most, reason + end);
+    else
+        fputs(reason, out);
 }
 
 /* A note for each line. */
@@ -90,8 +126,9 @@ static void print_layers(const struct report *r, FILE *out)
         if (!l->left || count_reason(r, 0, i, l->left))
             continue;
         int same = count_reason(r, i, n, l->left);
-        fprintf(out, "            %d float: %s ('%s'%s)\n", same, l->left, l->node,
-                same > 1 ? ", ..." : "");
+        fprintf(out, "            %d float: ", same);
+        print_reason(r, i, out);
+        fprintf(out, " ('%s'%s)\n", l->node, same > 1 ? ", ..." : "");
     }
     if (r->predicted)
         fprintf(out, "  integer   %.2f %% of the multiply-adds in %s\n", r->integer_percent,

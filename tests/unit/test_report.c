@@ -137,6 +137,27 @@ static void test_print(void **state)
     report_release(&r);
 }
 
+/* Reasons that differ by a number are one line, with the lowest and the highest. */
+static void test_numbers_in_reasons(void **state)
+{
+    static const char *const left[] = {"down to 7 dB", "down to 26 dB", "of 3-D volumes",
+                                       "down to -2 dB", "down to 7 dB or so"};
+    static const char lines[] = "            3 float: down to -2 to 26 dB ('n', ...)\n"
+                                "            1 float: of 3-D volumes ('n')\n"
+                                "            1 float: down to 7 dB or so ('n')\n";
+    struct report r = {0};
+    char text[2048] = "";
+    (void)state;
+    fill(&r);
+    r.layer.n = 0;
+    for (int i = 0; i < 5; i++)
+        *vec_add(&r.layer, &r.arena) = (struct report_layer){.node = "n", .op = "Conv",
+                                                            .left = left[i]};
+    print(&r, text, sizeof text);
+    assert_non_null(strstr(text, lines));
+    report_release(&r);
+}
+
 static void test_bytes(void **state)
 {
     char buf[BYTES_TEXT];
@@ -154,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_unwritable),
         cmocka_unit_test(test_print),
+        cmocka_unit_test(test_numbers_in_reasons),
         cmocka_unit_test(test_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
