@@ -70,7 +70,8 @@ static bool chooses(const struct node *n)
 {
     const struct value *a = node_input(n, 0), *b = node_input(n, 1);
     switch (n->op) {
-    case OP_TopK: case OP_NonMaxSuppression: case OP_NonZero: case OP_Unique: return true;
+    case OP_TopK: case OP_ArgMax: case OP_ArgMin: case OP_NonMaxSuppression: case OP_NonZero:
+    case OP_Unique: return true;
     case OP_Equal:
         return a && b && !a->constant && !b->constant && may_be_float(a) && may_be_float(b);
     default: return false;
@@ -151,8 +152,10 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
             if (v && v->def && is_computed(v, runnable))
                 measure_value(s, g, measured_value(v));
         }
-    for (int i = 0; i < result->n_in; i++)
-        s->picks |= node_input(result, i) && chosen[node_input(result, i)->id];
+    for (int i = 0; i < result->n_in; i++) {
+        const struct value *v = node_input(result, i);
+        s->picks |= v && chosen[v->id] && may_be_float(v);
+    }
     for (int i = 0; i < result->n_in; i++)
         if (is_computed(node_input(result, i), runnable))
             measure_source(s, g, node_input(result, i), chosen);

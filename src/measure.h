@@ -6,9 +6,10 @@
  * pooled over samples, averaged over outputs, 100 at most. Scores behind Softmax, ArgMax and the
  * like are measured in front of them, where errors show before they are squashed; what Sigmoid
  * gives is measured itself, since users read it element by element. Where elements are picked by
- * their numbers (TopK, NonMaxSuppression, an Equal of two floats, as it finds peaks), a small
- * difference picks others: what is behind, up to the next layer, is measured by what it is picked
- * from. Where a node cannot be executed, what it reads is measured instead of what depends on it.
+ * their numbers (TopK, ArgMax, NonMaxSuppression, an Equal of two floats as it finds peaks), a
+ * small difference picks others: what is behind, up to the next layer, is measured by what it is
+ * picked from. Where a node cannot be executed, what it reads is measured instead of what depends
+ * on it.
  */
 #ifndef MEASURE_H
 #define MEASURE_H

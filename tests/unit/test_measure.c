@@ -76,6 +76,9 @@ static void test_picked_elements_are_judged_in_front(void **state)
     assert_true(decibels_behind("f = Flatten(c) y, i = TopK(f, k)") == plain);
     assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) g = Cast(i) <to = 1>"
                                 "y = Add(g, v)") == plain);
+    assert_true(decibels_behind("i = ArgMax(c) <axis = 3> y = Cast(i) <to = 1>") == plain);
+    assert_true(decibels_behind("i = ArgMax(c) <axis = 3> g = Cast(i) <to = 1> y = Sqrt(g)")
+                == plain);
     double peaks = decibels_behind("m = MaxPool(c) <kernel_shape = [3,3], pads = [1,1,1,1]>"
                                    "e = Equal(c, m) g = Cast(e) <to = 1> y = Mul(c, g)");
     assert_true(peaks > plain - 3 && peaks < plain + 3);
