@@ -130,7 +130,7 @@ static int absorb(struct model *m, const struct channels *channels, const struct
 /* The channels of values that a pair computes; others need no watching. */
 static struct channels *watched(const struct model *m, struct arena *a, int *count)
 {
-    struct channels *all = channels_find(m->graph, a);
+    struct channels *all = channels_find(m, a);
     struct channels *some = NEW_ARRAY(a, m->n_values, struct channels);
     *count = 0;
     graph_each(m->graph, n) {

@@ -115,7 +115,7 @@ static struct rest clear_layer(const struct dead *d, struct linear *l)
 static struct rest clear_graph(struct graph *g, struct arena *scratch)
 {
     struct dead d = {.scratch = scratch};
-    d.channels = channels_find(g, scratch);
+    d.channels = channels_find(g->model, scratch);
     d.bounds = bounds_find(g, d.channels, scratch);
     struct rest sum = {0, 0};
     graph_each(g, n) {

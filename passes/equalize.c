@@ -18,7 +18,6 @@
 
 #include "channel.h"
 #include "effort.h"
-#include "linear.h"
 #include "pass.h"
 #include "peaks.h"
 #include "target.h"
@@ -114,7 +113,7 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
 {
     struct pass_ctx *ctx = c->ctx;
     struct tap tap[2];
-    const struct channels *channels = channels_find(m->graph, ctx->scratch);
+    const struct channels *channels = channels_find(m, ctx->scratch);
     TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
     int samples = trial_samples(ctx);
     const struct peaks *peaks = peaks_watch(m, channels, PEAK_SAMPLES * samples, ctx->jobs,
@@ -131,26 +130,11 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     return c->gates ? contest_try(c, m, WITH_GATES, peaks, err) : 0;
 }
 
-/* Channels are followed through the main graph only. */
-static void note_bodies(struct pass_ctx *ctx, const struct model *m)
-{
-    int n_graphs, count = 0;
-    struct linear l;
-    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
-    for (int i = 1; i < n_graphs; i++)
-        graph_each(graph[i], n)
-            count += linear_find(n, &l);
-    if (count)
-        str_printf(&ctx->notes, "%d layer%s in bodies of If, Loop or Scan not equalized\n", count,
-                   count == 1 ? "" : "s");
-}
-
 extern const struct pass pass_equalize;
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     bool one_scale = !ctx->target || ctx->target->weight.grain == GRAIN_TENSOR;
-    note_bodies(ctx, m);
     if (!ctx->data || !ctx->target)
         return one_scale ? equalize_weights(m, ctx->scratch) : 0;
     bool rounds;

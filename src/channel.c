@@ -263,11 +263,14 @@ static void channels_of_node(struct channels *all, struct node *n)
         }
 }
 
-struct channels *channels_find(const struct graph *g, struct arena *a)
+struct channels *channels_find(const struct model *m, struct arena *a)
 {
-    struct channels *all = NEW_ARRAY(a, g->model->n_values, struct channels);
-    graph_each(g, n)
-        channels_of_node(all, n);
+    int n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
+    struct channels *all = NEW_ARRAY(a, m->n_values, struct channels);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n)
+            channels_of_node(all, n);
     return all;
 }
 

@@ -14,8 +14,9 @@ struct channels {
     int64_t n; /* 0: the value has no known channels */
 };
 
-/* Of every value of the graph (bodies of If, Loop, Scan left out), by id, in the arena. */
-struct channels *channels_find(const struct graph *g, struct arena *a);
+/* Of every value of the model, by id, in the arena. What a body of If, Loop or Scan reads from
+ * outside by name has channels there as well, what it gets as an input has none. */
+struct channels *channels_find(const struct model *m, struct arena *a);
 
 /* The smallest and the largest number of each channel on some data: [id][channel], NULL for values
  * without channels, 0 where a value was not computed. */

@@ -214,10 +214,22 @@ static bool is_inner(const struct ties *t, const struct value *v)
             || user->op == OP_Clip || user->op == OP_HardSwish);
 }
 
+static void reach_add(struct reach *k, const struct ties *t, const struct value *v,
+                      const struct peaks *peaks)
+{
+    double *top = &k->group[ties_group(t, v)];
+    for (int64_t c = 0; c < t->channels[v->id].n; c++) {
+        int64_t class = ties_class(t, v, c);
+        float a = fmaxf(-peaks->lo[v->id][c], peaks->hi[v->id][c]);
+        k->class[class] = fmax(k->class[class], (double)a);
+        *top = fmax(*top, k->class[class]);
+    }
+}
+
 static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
 {
     const struct ties *t = &e->scaling.ties;
-    int n_values = e->scaling.graph->model->n_values;
+    int n_values = e->scaling.graph[0]->model->n_values;
     struct reach k = {NEW_ARRAY(e->scratch, t->n, double), NEW_ARRAY(e->scratch, n_values, double),
                       NEW_ARRAY(e->scratch, t->n, bool), NEW_ARRAY(e->scratch, t->n, bool),
                       NEW_ARRAY(e->scratch, n_values, bool)};
@@ -232,18 +244,25 @@ static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
         if (s->column[0] >= 0 && s->l.n_in > s->l.groups)
             k.mixed[ties_group(t, node_input(s->l.node, 0))] = true;
     }
-    graph_each(e->scaling.graph, n)
-        for (int i = 0; i < n->n_out; i++) {
-            const struct value *v = n->out[i];
-            for (int64_t c = 0; v && c < t->channels[v->id].n && !is_inner(t, v); c++) {
-                int64_t class = ties_class(t, v, c);
-                double *top = &k.group[ties_group(t, v)];
-                float a = fmaxf(-peaks->lo[v->id][c], peaks->hi[v->id][c]);
-                k.class[class] = fmax(k.class[class], (double)a);
-                *top = fmax(*top, k.class[class]);
-            }
-        }
+    for (int g = 0; g < e->scaling.n_graphs; g++)
+        graph_each(e->scaling.graph[g], n)
+            for (int i = 0; i < n->n_out; i++)
+                if (n->out[i] && !is_inner(t, n->out[i]))
+                    reach_add(&k, t, n->out[i], peaks);
     return k;
+}
+
+static void find_factors(struct scaling *s, const struct reach *k, const struct value *v)
+{
+    const struct ties *t = &s->ties;
+    int group = ties_group(t, v);
+    for (int64_t c = 0; c < t->channels[v->id].n; c++) {
+        int64_t class = ties_class(t, v, c);
+        if (t->fixed[class] || !k->made[class] || !k->read[class] || k->class[class] <= 0)
+            continue;
+        double share = fmax(k->class[class] / k->group[group], 1 / LIMIT);
+        s->s[class] = pow(share, k->mixed[group] ? STRENGTH : STRENGTH_DEPTHWISE);
+    }
 }
 
 bool equalize_finds_gates(struct model *m, struct arena *scratch)
@@ -257,19 +276,11 @@ int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
 {
     struct equalizer e = {.scratch = scratch};
     e.scaling = scaling_open(m, (struct ties_options){.gates = gates}, scratch);
-    const struct ties *t = &e.scaling.ties;
     struct reach k = reach_find(&e, peaks);
-    graph_each(m->graph, n)
-        for (int i = 0; i < n->n_out; i++) {
-            const struct value *v = n->out[i];
-            for (int64_t c = 0; v && c < t->channels[v->id].n; c++) {
-                int64_t class = ties_class(t, v, c);
-                int group = ties_group(t, v);
-                if (t->fixed[class] || !k.made[class] || !k.read[class] || k.class[class] <= 0)
-                    continue;
-                double share = fmax(k.class[class] / k.group[group], 1 / LIMIT);
-                e.scaling.s[class] = pow(share, k.mixed[group] ? STRENGTH : STRENGTH_DEPTHWISE);
-            }
-        }
+    for (int g = 0; g < e.scaling.n_graphs; g++)
+        graph_each(e.scaling.graph[g], n)
+            for (int i = 0; i < n->n_out; i++)
+                if (n->out[i])
+                    find_factors(&e.scaling, &k, n->out[i]);
     return scaling_apply(&e.scaling);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * equalize: scales channels so that one scale serves all channels of a weight, or of an activation.
- * Both rewrite the main graph; what the float model computes stays the same. They return how many
- * layers got other weights.
+ * Both rewrite all graphs of the model; what it computes in float stays the same. They return how
+ * many layers got other weights.
  */
 #ifndef EQUALIZE_H
 #define EQUALIZE_H

@@ -347,7 +347,7 @@ static const struct bounds *find_bounds(const struct model *m, const struct targ
 {
     for (const struct node *n = m->graph->first; n; n = n->next)
         if (n->op == OP_ConvTranspose && target_rule(t, n) == TARGET_INTEGER)
-            return bounds_find(m->graph, channels_find(m->graph, a), a);
+            return bounds_find(m->graph, channels_find(m, a), a);
     return NULL;
 }
 

@@ -26,24 +26,31 @@ bool scaling_is_free(const struct scaling *c, const int64_t *class, int64_t n)
     return false;
 }
 
+static bool takes_part(const struct scaling *c, struct node *n, struct scaled *k)
+{
+    if (!linear_find(n, &k->l))
+        return false;
+    const struct value *x = node_input(n, 0);
+    k->column = classes_of(c, x, linear_axis(&k->l, x), k->l.n_in);
+    k->row = classes_of(c, k->l.out, linear_axis(&k->l, k->l.out), k->l.n_out);
+    return scaling_is_free(c, k->column, k->l.n_in) || scaling_is_free(c, k->row, k->l.n_out);
+}
+
 struct scaling scaling_open(struct model *m, struct ties_options options, struct arena *scratch)
 {
-    struct scaling c = {.scratch = scratch, .graph = m->graph};
+    struct scaling c = {.scratch = scratch};
     VEC(struct scaled) layers = {0};
-    c.ties = ties_find(m->graph, channels_find(m->graph, scratch), options, scratch);
+    c.graph = model_graphs(m, scratch, &c.n_graphs);
+    c.ties = ties_find(m, channels_find(m, scratch), options, scratch);
     c.s = NEW_ARRAY(scratch, c.ties.n, double);
     for (int64_t i = 0; i < c.ties.n; i++)
         c.s[i] = 1;
-    graph_each(m->graph, n) {
-        struct scaled k = {0};
-        if (!linear_find(n, &k.l))
-            continue;
-        const struct value *x = node_input(n, 0);
-        k.column = classes_of(&c, x, linear_axis(&k.l, x), k.l.n_in);
-        k.row = classes_of(&c, k.l.out, linear_axis(&k.l, k.l.out), k.l.n_out);
-        if (scaling_is_free(&c, k.column, k.l.n_in) || scaling_is_free(&c, k.row, k.l.n_out))
-            *vec_add(&layers, scratch) = k;
-    }
+    for (int i = 0; i < c.n_graphs; i++)
+        graph_each(c.graph[i], n) {
+            struct scaled k = {0};
+            if (takes_part(&c, n, &k))
+                *vec_add(&layers, scratch) = k;
+        }
     c.layer = layers.at;
     c.n_layer = layers.n;
     return c;
@@ -197,19 +204,17 @@ static bool is_whole_gate(const struct scaling *c, const struct node *n)
 
 bool scaling_has_gates(const struct scaling *c)
 {
-    graph_each(c->graph, n)
-        if (is_whole_gate(c, n) || ties_is_gate(&c->ties, n))
-            return true;
+    for (int i = 0; i < c->n_graphs; i++)
+        graph_each(c->graph[i], n)
+            if (is_whole_gate(c, n) || ties_is_gate(&c->ties, n))
+                return true;
     return false;
 }
 
-int scaling_apply(struct scaling *c)
+/* What lies between the layers. */
+static void graph_apply(const struct scaling *c, struct graph *g)
 {
-    int changes = 0;
-    for (int i = 0; i < c->n_layer; i++)
-        if (!scaled_prepare(c, &c->layer[i]))
-            return 0;
-    graph_each(c->graph, n) {
+    graph_each(g, n) {
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i])
                 rename_scaled(c, n->out[i]);
@@ -220,6 +225,16 @@ int scaling_apply(struct scaling *c)
         else
             numbers_apply(c, n);
     }
+}
+
+int scaling_apply(struct scaling *c)
+{
+    int changes = 0;
+    for (int i = 0; i < c->n_layer; i++)
+        if (!scaled_prepare(c, &c->layer[i]))
+            return 0;
+    for (int i = 0; i < c->n_graphs; i++)
+        graph_apply(c, c->graph[i]);
     for (int i = 0; i < c->n_layer; i++) {
         struct scaled *k = &c->layer[i];
         changes += k->weight != NULL;
@@ -228,6 +243,6 @@ int scaling_apply(struct scaling *c)
         if (k->bias)
             linear_set_bias(&k->l, "equalized", k->bias);
     }
-    graph_sweep(c->graph);
+    graph_sweep(c->graph[0]);
     return changes;
 }

@@ -29,7 +29,8 @@ struct scaled { /* a layer with a side that may be scaled */
 };
 struct scaling {
     struct arena *scratch;
-    struct graph *graph;
+    struct graph **graph; /* all of the model */
+    int n_graphs;
     struct ties ties;
     struct scaled *layer; /* in graph order */
     int n_layer;

@@ -235,10 +235,23 @@ static bool is_seen_outside(const struct value *v)
     return false;
 }
 
-struct ties ties_find(const struct graph *g, const struct channels *channels,
+static void tie_graph(struct ties *t, const struct graph *g, struct arena *a)
+{
+    graph_each(g, n) {
+        bool known = tie_node(t, n, a);
+        for (int i = 0; !known && i < n->n_in; i++)
+            fix(t, n->in[i].value);
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i] && (!known || is_seen_outside(n->out[i])))
+                fix(t, n->out[i]);
+    }
+}
+
+struct ties ties_find(const struct model *m, const struct channels *channels,
                       struct ties_options options, struct arena *a)
 {
-    int n_values = g->model->n_values;
+    int n_values = m->n_values, n_graphs;
+    struct graph **graph = model_graphs(m, a, &n_graphs);
     struct ties t = {.options = options, .channels = channels,
                      .base = NEW_ARRAY(a, n_values, int64_t),
                      .group = NEW_ARRAY(a, n_values, int)};
@@ -251,13 +264,7 @@ struct ties ties_find(const struct graph *g, const struct channels *channels,
     t.fixed = NEW_ARRAY(a, t.n, bool);
     for (int64_t i = 0; i < t.n; i++)
         t.class[i] = i;
-    graph_each(g, n) {
-        bool known = tie_node(&t, n, a);
-        for (int i = 0; !known && i < n->n_in; i++)
-            fix(&t, n->in[i].value);
-        for (int i = 0; i < n->n_out; i++)
-            if (n->out[i] && (!known || is_seen_outside(n->out[i])))
-                fix(&t, n->out[i]);
-    }
+    for (int i = 0; i < n_graphs; i++)
+        tie_graph(&t, graph[i], a);
     return t;
 }

@@ -35,7 +35,7 @@ struct ties {
     int *group;  /* by value id */
 };
 
-struct ties ties_find(const struct graph *g, const struct channels *channels,
+struct ties ties_find(const struct model *m, const struct channels *channels,
                       struct ties_options options, struct arena *a);
 /* The class of a channel, a number below n. */
 int64_t ties_class(const struct ties *t, const struct value *v, int64_t channel);

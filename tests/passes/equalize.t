@@ -153,13 +153,37 @@ g (float[2,3,2] x) => (float y)
 expect same-result
 expect { c = MatMul(x, w1) d = Add(c, b1) e = Relu(d) f = MatMul(e, v1) y = Add(f, vb) }
 
-# layers in bodies are told of
+# in a body as outside
 run equalize
-g (bool p, float[1,2,2,2] x) => (float y) <float[2,2,1,1] w = {1, 0.5, -1, 0.25}>
+g (bool p, float[1,1,2,2] x) => (float y)
+<float[2,1,1,1] w = {-4, 1}, float[2] b = {2, 3}, float[1,2,1,1] v = {1, -4}>
 { y = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
+             else_branch = e () => (float e1) { c = Conv(x, w, b) d = Relu(c) e1 = Conv(d, v) }> }
+expect same-result
+expect g (bool p, float[1,1,2,2] x) => (float y)
+<float[2,1,1,1] w = {-2, 2}, float[2] b = {1, 6}, float[1,2,1,1] v = {2, -2}>
+{ y = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
+             else_branch = e () => (float e1) { c = Conv(x, w, b) d = Relu(c) e1 = Conv(d, v) }> }
+
+# what a body reads from outside, or gives, stays as it is
+run equalize
+g (bool p, float[1,1,2,2] x) => (float y)
+<float[2,1,1,1] w = {-4, 1}, float[1,2,1,1] v = {1, -4}>
+{ c = Conv(x, w)
+  y = If(p) <then_branch = t () => (float t1) { t1 = Conv(c, v) },
              else_branch = e () => (float e1) { e1 = Conv(x, w) }> }
-expect note "1 layer in bodies"
 expect unchanged
+
+# by what the data show of all iterations
+run equalize
+target onnxruntime data 8
+g (float[1,2,6,6] x, int64 n, bool go) => (float y)
+<float[4,2,1,1] w = {20, 20, 15, -10, 0.3, 0.2, 0.1, -0.3},
+ float[2,4,1,1] v = {0.01, 0.02, 3, 2, -0.01, 0.01, 1, -3}, int64 two = 2, bool yes = 1>
+{ y = Loop(two, yes, x) <body = b (int64 i, bool g0, float[1,2,6,6] s) => (bool g1, float s1)
+      { g1 = Identity(g0) c = Conv(s, w) d = Relu(c) s1 = Conv(d, v) }> }
+expect note "kept for activations"
+expect same-result
 
 # a gate comes apart for channels that hide behind a large one, which is worth more than 3 dB
 run equalize

@@ -17,7 +17,7 @@
 /* Channel c of n has the peak 2^-c: the first is the largest. */
 static struct peaks make_peaks(struct arena *a, const struct model *m)
 {
-    struct channels *channels = channels_find(m->graph, a);
+    struct channels *channels = channels_find(m, a);
     struct peaks peaks = {NEW_ARRAY(a, m->n_values, float *), NEW_ARRAY(a, m->n_values, float *)};
     for (int i = 0; i < m->n_values; i++) {
         peaks.lo[i] = NEW_ARRAY(a, channels[i].n, float);
