@@ -117,20 +117,30 @@ static void measure_value(struct measure *s, const struct graph *g, const struct
         s->value[s->n_value++] = v->id;
 }
 
+struct choices {
+    const bool *chosen; /* by value id */
+    bool *seen;
+    const struct value **todo; /* room for all values */
+};
+
 /* What is chosen is measured by what it is chosen from, and by. */
 static void measure_source(struct measure *s, const struct graph *g, const struct value *v,
-                           bool *chosen)
+                           const struct choices *c)
 {
-    if (!v || !chosen[v->id]) {
-        if (v)
+    int n = 0;
+    c->todo[n++] = v;
+    c->seen[v->id] = true;
+    while (n) {
+        v = c->todo[--n];
+        if (!c->chosen[v->id])
             measure_value(s, g, measured_value(v));
-        return;
-    }
-    chosen[v->id] = false; /* once */
-    for (int i = 0; i < v->def->n_in; i++) {
-        const struct value *in = node_input(v->def, i);
-        if (in && !in->constant && (chosen[in->id] || in->type.dtype == DTYPE_F32))
-            measure_source(s, g, in, chosen);
+        for (int i = 0; c->chosen[v->id] && i < v->def->n_in; i++) {
+            const struct value *in = node_input(v->def, i);
+            if (!in || in->constant || c->seen[in->id] || !(c->chosen[in->id] || may_be_float(in)))
+                continue;
+            c->todo[n++] = in;
+            c->seen[in->id] = true;
+        }
     }
 }
 
@@ -143,7 +153,9 @@ static bool is_computed(const struct value *v, const bool *runnable)
 static void find_values(struct measure *s, const struct graph *g, struct arena *a)
 {
     const struct node *result = g->result;
-    bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool), *chosen = find_chosen(g, a);
+    bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool);
+    struct choices c = {find_chosen(g, a), NEW_ARRAY(a, g->model->n_values, bool),
+                        NEW_ARRAY(a, g->model->n_values, const struct value *)};
     exec_find_runnable(g, runnable);
     s->value = NEW_ARRAY(a, g->model->n_values, int);
     for (const struct node *n = g->first; n; n = n->next)
@@ -154,11 +166,11 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
         }
     for (int i = 0; i < result->n_in; i++) {
         const struct value *v = node_input(result, i);
-        s->picks |= v && chosen[v->id] && may_be_float(v);
+        s->picks |= v && c.chosen[v->id] && may_be_float(v);
     }
     for (int i = 0; i < result->n_in; i++)
         if (is_computed(node_input(result, i), runnable))
-            measure_source(s, g, node_input(result, i), chosen);
+            measure_source(s, g, node_input(result, i), &c);
     s->n_front = s->n_value;
 
     s->n_output = result->n_in;

@@ -8,12 +8,16 @@
 #include "quant.h"
 #include "solve.h"
 
+#include <string.h>
+
 /* Slots of the calibration, by value id of the clone; -1: none. Values with one quant share it. */
 static void find_slots(struct trial *t)
 {
     const struct model *m = t->clone;
     const struct calibration *c = t->look.calibration;
+    int n_slots = 0;
     t->slot = NEW_ARRAY(t->a, m->n_values, int);
+    memset(t->slot, -1, (size_t)m->n_values * sizeof *t->slot);
     t->quant = NEW_ARRAY(t->a, m->n_values, struct quant *);
     int n = 0;
     const struct value **value = NEW_ARRAY(t->a, m->n_values, const struct value *);
@@ -23,15 +27,17 @@ static void find_slots(struct trial *t)
         for (int i = 0; i < node->n_out; i++)
             if (node->out[i])
                 value[n++] = node->out[i];
-    for (int i = 0; i < n; i++)
-        if (calibration_slot(c, value[i]) >= 0)
-            t->quant[calibration_slot(c, value[i])] = value[i]->quant;
     for (int i = 0; i < n; i++) {
-        t->slot[value[i]->id] = -1;
-        for (int k = 0; k < m->n_values && value[i]->quant; k++)
+        int slot = calibration_slot(c, value[i]);
+        if (slot < 0)
+            continue;
+        t->quant[slot] = value[i]->quant;
+        n_slots = slot < n_slots ? n_slots : slot + 1;
+    }
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n_slots && value[i]->quant; k++)
             if (t->quant[k] == value[i]->quant)
                 t->slot[value[i]->id] = k;
-    }
 }
 
 /* What is rounded as the layers are now, and has a range that may be another; returns how many. */

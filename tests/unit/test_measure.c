@@ -76,6 +76,8 @@ static void test_picked_elements_are_judged_in_front(void **state)
     assert_true(decibels_behind("f = Flatten(c) y, i = TopK(f, k)") == plain);
     assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) g = Cast(i) <to = 1>"
                                 "y = Add(g, v)") == plain);
+    assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) u = Sqrt(v) y = Add(u, v)")
+                == plain); /* by two ways */
     assert_true(decibels_behind("i = ArgMax(c) <axis = 3> y = Cast(i) <to = 1>") == plain);
     assert_true(decibels_behind("i = ArgMax(c) <axis = 3> g = Cast(i) <to = 1> y = Sqrt(g)")
                 == plain);
