@@ -156,14 +156,18 @@ expect { c = MatMul(x, w1) d = Add(c, b1) e = Relu(d) f = MatMul(e, v1) y = Add(
 # in a body as outside
 run equalize
 g (bool p, float[1,1,2,2] x) => (float y)
-<float[2,1,1,1] w = {-4, 1}, float[2] b = {2, 3}, float[1,2,1,1] v = {1, -4}>
+<float[2,1,1,1] w = {-4, 1}, float[2] b = {2, 3}, float[1,2,1,1] v = {1, -4},
+ float[2,1,1] k = {4, 5}>
 { y = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
-             else_branch = e () => (float e1) { c = Conv(x, w, b) d = Relu(c) e1 = Conv(d, v) }> }
+             else_branch = e () => (float e1)
+                 { c = Conv(x, w, b) a = Add(c, k) d = Relu(a) e1 = Conv(d, v) }> }
 expect same-result
 expect g (bool p, float[1,1,2,2] x) => (float y)
-<float[2,1,1,1] w = {-2, 2}, float[2] b = {1, 6}, float[1,2,1,1] v = {2, -2}>
+<float[2,1,1,1] w = {-2, 2}, float[2] b = {1, 6}, float[1,2,1,1] v = {2, -2},
+ float[2,1,1] k = {2, 10}>
 { y = If(p) <then_branch = t () => (float t1) { t1 = Abs(x) },
-             else_branch = e () => (float e1) { c = Conv(x, w, b) d = Relu(c) e1 = Conv(d, v) }> }
+             else_branch = e () => (float e1)
+                 { c = Conv(x, w, b) a = Add(c, k) d = Relu(a) e1 = Conv(d, v) }> }
 
 # what a body reads from outside, or gives, stays as it is
 run equalize

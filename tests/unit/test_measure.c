@@ -78,6 +78,13 @@ static void test_picked_elements_are_judged_in_front(void **state)
                                 "y = Add(g, v)") == plain);
     assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) u = Sqrt(v) y = Add(u, v)")
                 == plain); /* by two ways */
+    struct str chain = {0}; /* by 2^40 */
+    str_add(&chain, "f = Flatten(c) a0, i = TopK(f, k)");
+    for (int i = 0; i < 40; i++)
+        str_printf(&chain, " a%d = Max(a%d, a%d)", i + 1, i, i);
+    str_add(&chain, " y = Identity(a40)");
+    assert_true(decibels_behind(chain.text) == plain);
+    str_release(&chain);
     assert_true(decibels_behind("i = ArgMax(c) <axis = 3> y = Cast(i) <to = 1>") == plain);
     assert_true(decibels_behind("i = ArgMax(c) <axis = 3> g = Cast(i) <to = 1> y = Sqrt(g)")
                 == plain);

@@ -133,6 +133,10 @@ static void test_a_range_at_fault_is_another(void **state)
     for (int i = 0; i < l.n_ranged; i++)
         found |= l.ranged[i].slot == slot && l.ranged[i].range.hi > right.hi / 2;
     assert_true(found);
+    calibration_set(l.w.c, slot, (struct range){0, right.hi * 1.3f}); /* not worth 3 dB */
+    solve_model(l.w.m, &l.w.p);
+    assert_true(count_off(&l, 60, NULL, NULL, 1) > 0);
+    assert_int_equal(l.n_ranged, 0);
     looked_close(&l);
 }
 
