@@ -65,8 +65,9 @@ static const struct option quantize_rows[] = {
            .recipe = true),
     OPTION(OPT_STRING, 0, "min-sqnr", struct quantize_options, min_sqnr, "DB",
            "where the outputs are further from float than this on the data, the layers at fault "
-           "stay float; the worst output counts most (0: never; default auto: 20, and from 15 on, "
-           "or 5 where class scores come out, no more than 5 % of the multiply-adds for it)",
+           "stay float; the worst output counts most, and of one to three samples 5 to 2 dB more "
+           "are asked (0: never; default auto: 20, and from 15 on, or 5 where class scores come "
+           "out, no more than 5 % of the multiply-adds for it)",
            .recipe = true),
     OPTION(OPT_FLOAT, 0, "enough-sqnr", struct quantize_options, enough_sqnr, "DB",
            "where the outputs are so near to float on the data, channels are not equalized, "
