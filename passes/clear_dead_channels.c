@@ -112,11 +112,11 @@ static struct rest clear_layer(const struct dead *d, struct linear *l)
     return rest;
 }
 
-static struct rest clear_graph(struct graph *g, struct arena *scratch)
+static struct rest clear_graph(struct graph *g, const struct channels *channels,
+                               struct arena *scratch)
 {
-    struct dead d = {.scratch = scratch};
-    d.channels = channels_find(g->model, scratch);
-    d.bounds = bounds_find(g, d.channels, scratch);
+    struct dead d = {.scratch = scratch, .channels = channels};
+    d.bounds = bounds_find(g, channels, scratch);
     struct rest sum = {0, 0};
     graph_each(g, n) {
         struct linear l;
@@ -135,8 +135,9 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct rest sum = {0, 0};
     int n_graphs;
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    const struct channels *channels = channels_find(m, ctx->scratch);
     for (int i = 0; i < n_graphs; i++) {
-        struct rest rest = clear_graph(graph[i], ctx->scratch);
+        struct rest rest = clear_graph(graph[i], channels, ctx->scratch);
         sum.rows += rest.rows;
         sum.columns += rest.columns;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * settle: layers whose rounding the outputs do not bear become float again (region.h says how they
- * are found). Where the outputs are near enough nothing is measured.
+ * are found), or get other ranges. Where the outputs are near enough nothing is measured.
  *
  * The observer that served best with the worst of them often is another one without: its choice is
  * looked at again, and with new ranges what is at fault as well, since less may be then. (Not where

@@ -11,6 +11,7 @@
 #include "quant.h"
 #include "threads.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -328,6 +329,7 @@ static struct range *kept_ranges(struct calibration *g, const struct observer *o
 
 static struct range *find_ranges(struct calibration *g, const struct observer *o)
 {
+    assert(g->counted || (o->extremes && g->reach <= 1));
     struct ranging r = {g, o, NEW_ARRAY(&g->arena, g->n, struct range)};
     threads_for(g->jobs, g->n, find_range, &r);
     for (int i = 0; i < N_OBSERVERS; i++)

@@ -32,8 +32,9 @@ struct stats {
 };
 
 /* Starts with {0}. stats_add: the elements of one value in one sample, of which `most` are counted
- * (a multiple of STATS_BLOCK, up to STATS_COUNTED; 0, then always: none, there is no histogram and
- * no sum of elements, and the extremes are those of all and 0); extremes are those of all. */
+ * (a multiple of STATS_BLOCK, up to STATS_COUNTED); extremes are those of all. most 0, in all
+ * calls: only extremes are wanted; there is neither a histogram nor sums over elements, and min and
+ * max reach to 0. */
 void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most);
 /* As if from's samples had been added after into's. */
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from);

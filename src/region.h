@@ -12,7 +12,8 @@
  * most; in dB, -10 log10 of that. Weights have the codes that they will have, where these are known
  * and serve; others one bit more than they will have, which is about what choosing their codes will
  * gain. What rounding does to the means goes into the biases. A model that is near enough when they
- * are corrected stays as it is.
+ * are corrected stays as it is. A region that alone is too much for the whole is measured with the
+ * ranges of other observers as well, before it is taken back.
  */
 #ifndef REGION_H
 #define REGION_H
