@@ -161,6 +161,52 @@ int64_t k_extremes(const float *x, int64_t n, float *min, float *max)
     return n - finite_extremes(x, n, min, max);
 }
 
+/* Eight rows are compared with each other before what was found so far is read. */
+K_CLONES static void widen_rows(const float *restrict x, int64_t rows, int64_t n,
+                                float *restrict lo, float *restrict hi)
+{
+    enum { ROWS = 8 };
+    int64_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS)
+        for (int64_t i = 0; i < n; i++) {
+            float least = lo[i], most = hi[i];
+            for (int k = 0; k < ROWS; k++) {
+                float v = x[(r + k) * n + i];
+                least = v < least ? v : least;
+                most = v > most ? v : most;
+            }
+            lo[i] = least;
+            hi[i] = most;
+        }
+    for (; r < rows; r++)
+        for (int64_t i = 0; i < n; i++) {
+            float v = x[r * n + i];
+            lo[i] = v < lo[i] ? v : lo[i];
+            hi[i] = v > hi[i] ? v : hi[i];
+        }
+}
+
+void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *lo, float *hi)
+{
+    enum { FEW = 16 }; /* channels; so many rows are one then, and a vector is filled */
+    int64_t wide = channels < FEW ? FEW : 1, n = channels * wide;
+    if (wide > 1 && rows >= wide) {
+        float least[FEW * FEW], most[FEW * FEW];
+        for (int64_t i = 0; i < n; i++) {
+            least[i] = lo[i % channels];
+            most[i] = hi[i % channels];
+        }
+        widen_rows(x, rows / wide, n, least, most);
+        for (int64_t i = 0; i < n; i++) {
+            lo[i % channels] = fminf(lo[i % channels], least[i]);
+            hi[i % channels] = fmaxf(hi[i % channels], most[i]);
+        }
+        x += rows / wide * n;
+        rows %= wide;
+    }
+    widen_rows(x, rows, channels, lo, hi);
+}
+
 /* floor() is a call where the processor is old; conversion cuts towards zero, which is one too high
  * where it raised the value. */
 K_INLINE int32_t index_of(float v)

@@ -22,6 +22,9 @@ void k_stats(const float *x, int64_t n, struct k_stats *s);
  * infinite. */
 int64_t k_extremes(const float *x, int64_t n, float *min, float *max);
 
+/* Widens lo[c] .. hi[c] by the elements of x[rows][c] that are in channel c; NaN is left out. */
+void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *lo, float *hi);
+
 enum { K_BINS = 2048 };
 /* Adds 1 to bin[floor(x * inverse) - first] for each finite x. inverse is a power of two; every
  * product must lie within +-2^22 and every index within the bins. */

@@ -4,7 +4,7 @@
  */
 #include "peaks.h"
 
-#include "k_simd.h"
+#include "k_stats.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,21 +16,12 @@ struct session {
     struct peaks *all;
 };
 
-K_CLONES static void widen_each(float *restrict lo, float *restrict hi, const float *restrict x,
-                                int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        lo[i] = x[i] < lo[i] ? x[i] : lo[i];
-        hi[i] = x[i] > hi[i] ? x[i] : hi[i];
-    }
-}
-
 static void widen(float *lo, float *hi, const float *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        *lo = x[i] < *lo ? x[i] : *lo;
-        *hi = x[i] > *hi ? x[i] : *hi;
-    }
+    float min, max;
+    k_extremes(x, n, &min, &max);
+    *lo = fminf(*lo, min);
+    *hi = fmaxf(*hi, max);
 }
 
 static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
@@ -44,12 +35,12 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
     bool last = t->layout == LAYOUT_CHANNELS_LAST && c.axis == 1;
     int64_t inner = last ? 1 : shape_span(&t->shape, c.axis + 1, t->shape.rank);
     const float *x = tensor_f32(t);
-    for (int64_t at = 0, n = tensor_count(t); at < n; at += c.n * inner)
-        if (inner == 1)
-            widen_each(lo, hi, x + at, c.n);
-        else
-            for (int64_t channel = 0; channel < c.n; channel++)
-                widen(&lo[channel], &hi[channel], x + at + channel * inner, inner);
+    int64_t n = tensor_count(t);
+    if (inner == 1)
+        k_channel_extremes(x, n / c.n, c.n, lo, hi);
+    for (int64_t at = 0; inner > 1 && at < n; at += c.n * inner)
+        for (int64_t channel = 0; channel < c.n; channel++)
+            widen(&lo[channel], &hi[channel], x + at + channel * inner, inner);
 }
 
 /* Nothing seen so far. */

@@ -8,7 +8,7 @@
 #include "channel.h"
 #include "tap.h"
 
-/* Watches the values of the main graph with known channels on `samples` samples. What it returns
+/* Watches the values with known channels (n > 0) on `samples` samples. What it returns
  * lives in the arena and is filled when the run has ended. */
 struct peaks *peaks_watch(const struct model *m, const struct channels *channels, int samples,
                           int jobs, struct arena *a, struct tap *tap);

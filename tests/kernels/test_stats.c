@@ -97,11 +97,39 @@ static void test_histogram(void **state)
     arena_release(&a);
 }
 
+static void test_channel_extremes(void **state)
+{
+    (void)state;
+    struct random r = {13};
+    struct arena a = {0};
+    for (int k = 0; k < 200; k++) {
+        int64_t rows = random_int(&r, 0, 70), channels = random_int(&r, 1, 40);
+        float *x = random_data(&r, &a, rows * channels), lo[40], hi[40], least[40], most[40];
+        for (int64_t c = 0; c < channels; c++) {
+            lo[c] = least[c] = k % 2 ? FLT_MAX : -0.125f;
+            hi[c] = most[c] = k % 2 ? -FLT_MAX : 0.125f;
+        }
+        if (k % 3 == 0 && rows)
+            for (int64_t i = 0; i < rows; i++)
+                x[i * channels] = NAN;
+        k_channel_extremes(x, rows, channels, lo, hi);
+        for (int64_t i = 0; i < rows * channels; i++) {
+            least[i % channels] = fminf(least[i % channels], x[i]);
+            most[i % channels] = fmaxf(most[i % channels], x[i]);
+        }
+        for (int64_t c = 0; c < channels; c++)
+            assert_true(lo[c] == least[c] && hi[c] == most[c]);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_channel_extremes),
     };
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }
