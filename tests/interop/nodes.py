@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many nodes in one model, for tests of single operators: each program runs once for all."""
-from quern import helper, np, numpy_helper, onnx
+from quern import fitting, helper, np, numpy_helper, onnx
 
 MICROSOFT = "com.microsoft"
 
@@ -28,7 +28,7 @@ class Cases:
 
     def codes(self, dtype, shape):
         info = np.iinfo(dtype)
-        return self.random.integers(info.min, info.max + 1, shape).astype(dtype)
+        return fitting(self.random.integers(info.min, info.max + 1, shape).astype(dtype))
 
     def zero(self, dtype, shape=()):
         return self.codes(dtype, shape)

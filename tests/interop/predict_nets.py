@@ -56,6 +56,8 @@ class Net:
         low = np.iinfo(dtype).min + (dtype == S8)
         codes = self.random.integers(low, np.iinfo(dtype).max + 1, shape).astype(dtype)
         scales = self.random.uniform(0.002, 0.004, channels).astype(np.float32)
+        if quern.fitting(codes) is not codes:
+            codes, scales = quern.fitting(codes), 2 * scales
         zero = (0 if dtype == S8 else 128) if zero is None else zero
         more = {} if tensor else {"axis": axis}
         return self.real(self.const(codes), scales, np.full(channels, zero), dtype,

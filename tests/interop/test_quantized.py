@@ -327,6 +327,7 @@ class RealModels(unittest.TestCase):
         theirs = quern.ort_run(path, samples, optimize)
         return (np.stack([sample["output"] for sample in side]) for side in (ours, theirs))
 
+    @unittest.skipIf(quern.adds_in_16_bits(), "its sums do not fit the 16 bits of this processor")
     def test_qlinear(self):
         for optimize in False, True:
             ours, theirs = self.outputs("zq_mobilenetv2_12_int8", optimize)

@@ -185,8 +185,8 @@ class Dynamic(unittest.TestCase):
             dirs, width, depth = arrays[name].shape
             info = np.iinfo(dtype)
             shape = (dirs, width) if channels else (dirs,)
-            arrays[name] = random.randint(info.min, info.max + 1,
-                                          (dirs, depth, width)).astype(dtype)
+            arrays[name] = quern.fitting(random.randint(info.min, info.max + 1,
+                                                        (dirs, depth, width)).astype(dtype))
             zero = 128 if dtype == np.uint8 else 0
             # ONNX Runtime has one for all channels, and with many scales of int8 only 0
             spread = 0 if channels and dtype == np.int8 else 9

@@ -19,10 +19,10 @@ import quern
 
 SAME = 1e-4     # largest difference, of the reference's largest magnitude
 LOOSE = 1e-3    # likewise where the reference is float16, and for the models below
-# logarithms of powers near zero; sums over many steps
+# logarithms of powers near zero; sums over many steps; exponentials of the last layer
 DELICATE = {"basic_pitch", "dnsmos_sig_bak_ovr", "dnsmos_p808", "oww_melspec", "cw_crnn_loop",
             "dtln_1", "gtcrn_simple", "ppocr_rec_en_number_v2", "silero_vad_16k_op15",
-            "silero_vad_v4", "silero_vad_v6"}
+            "silero_vad_v4", "silero_vad_v6", "yolox_nano"}
 # What is quantized already equals ONNX Runtime to the bit. The activations of zq_mbv2_qdq_uint8 are
 # int8 in spite of its name; by default the runtime leaves layers in float then whose sums are near
 # ties (and so is a code off here and there), but for this option.
@@ -198,6 +198,8 @@ class References(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             ours = [dict(np.load(file)) for file in sorted(out.glob("*.npz"))]
         if None in stored.want:
+            if name == "zq_mobilenetv2_12_int8" and quern.adds_in_16_bits():
+                self.skipTest("its sums do not fit 16 bits, in which this processor adds")
             config = SIGNED_CODES if name in EXACT else {}
             theirs = quern.ort_run(model, stored.samples, config=config)
             stored.want = [[y[output] for output in stored.outputs] for y in theirs]
