@@ -42,7 +42,7 @@ static int choose(struct model *m, struct pass_ctx *ctx, struct candidates *c, d
     int kept = 0;
     for (int i = 0; i < c->n; i++) {
         double now;
-        recurrent_make_dynamic(c->at[i], &c->old[i]);
+        recurrent_make_dynamic(ctx->target, c->at[i], &c->old[i]);
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &now, err));
         if (keep_is_worth(&c->limits, before, now)) {
             ctx->sqnr = now;
@@ -63,14 +63,14 @@ static int make_dynamic(struct model *m, struct pass_ctx *ctx, struct candidates
     double before, now;
     c->old = NEW_ARRAY(ctx->scratch, c->n, struct recurrent_old);
     for (int i = 0; !ctx->measure && i < c->n; i++)
-        recurrent_make_dynamic(c->at[i], &c->old[i]);
+        recurrent_make_dynamic(ctx->target, c->at[i], &c->old[i]);
     if (!ctx->measure)
         return c->n;
     if (isnan(ctx->sqnr))
         TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &ctx->sqnr, err));
     before = ctx->sqnr;
     for (int i = 0; i < c->n; i++)
-        recurrent_make_dynamic(c->at[i], &c->old[i]);
+        recurrent_make_dynamic(ctx->target, c->at[i], &c->old[i]);
     TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &now, err));
     int kept = c->n;
     if (keep_is_worth(&c->limits, before, now)) {

@@ -10,6 +10,7 @@
 #include "measure.h"
 #include "pass.h"
 #include "place.h"
+#include "solve.h"
 #include "sweep.h"
 
 #include <math.h>
@@ -22,8 +23,9 @@ static bool watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap)
     return ctx->foreseen < pass_enough(ctx) + PROMISED && rounding_watch(m, ctx, tap);
 }
 
-/* Puts the new constants in; `rounded` then holds the old ones. */
-static int exchange(const struct placement *p, struct rounded *rounded)
+/* Puts the new constants in, with the scales that they were rounded for: ranges may have changed
+ * since. `rounded` then holds the old ones. */
+static int exchange(struct model *m, const struct placement *p, struct rounded *rounded)
 {
     int changes = 0;
     for (int i = 0; i < p->n_layer; i++) {
@@ -31,6 +33,9 @@ static int exchange(const struct placement *p, struct rounded *rounded)
         struct rounded *r = &rounded[p->layer[i].node->id];
         if (!r->weight)
             continue;
+        float *scale = w->quant->scale;
+        w->quant->scale = r->scale;
+        r->scale = scale;
         constant_replace(w, r->weight);
         r->weight = w->constant;
         if (r->bias) {
@@ -39,6 +44,7 @@ static int exchange(const struct placement *p, struct rounded *rounded)
         }
         changes++;
     }
+    solve_ranges(m);
     return changes;
 }
 
@@ -46,7 +52,7 @@ static int exchange(const struct placement *p, struct rounded *rounded)
 static int keep_better(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     double after;
-    int changes = exchange(ctx->placement, ctx->rounding->of_node);
+    int changes = exchange(m, ctx->placement, ctx->rounding->of_node);
     if (!changes)
         return 0;
     int measured = measure_sqnr(ctx->measure, m, ctx->jobs, &after, err);
@@ -54,9 +60,10 @@ static int keep_better(struct model *m, struct pass_ctx *ctx, struct err *err)
         str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);
         ctx->sqnr = after;
         arena_join(m->arena, &ctx->rounding->arena);
+        solve_keep_grid(ctx->placement);
         return changes;
     }
-    exchange(ctx->placement, ctx->rounding->of_node);
+    exchange(m, ctx->placement, ctx->rounding->of_node);
     sweep_constants(m);
     TRY(measured);
     str_printf(&ctx->notes, "taken back: %.1f -> %.1f dB\n", ctx->sqnr, after);

@@ -11,6 +11,10 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!ctx->placement)
         return err_set(err, ERR_USAGE, "pass solve needs pass place before it");
     solve_model(m, ctx->placement);
+    struct raised r = solve_raised(ctx->placement);
+    if (r.rows)
+        str_printf(&ctx->notes, "the scales of %lld of %lld rows of weights are higher, so that "
+                   "sums of two products fit 16 bits\n", (long long)r.rows, (long long)r.of);
     return ctx->placement->n_layer;
 }
 

@@ -8,6 +8,8 @@
 
 #include "bounds.h"
 #include "op.h"
+#include "pairs.h"
+#include "peaks.h"
 #include "quant.h"
 #include "threads.h"
 
@@ -33,6 +35,9 @@ struct calibration {
     struct stats *sum;      /* [value] */
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
     bool **ran;             /* [worker][value id]: such a value was seen */
+    struct channels *channels; /* by value id: of inputs of layers whose sums must be short */
+    struct peaks *peaks;    /* theirs */
+    struct tap peaks_tap;
     struct range *range[N_OBSERVERS]; /* [value], of those of the table that were asked */
     int jobs;
     struct arena arena;
@@ -40,8 +45,9 @@ struct calibration {
 
 static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
-    (void)i;
     struct calibration *g = data;
+    if (g->channels[v->id].n)
+        g->peaks_tap.watch(g->peaks_tap.data, worker, i, v, t);
     int slot = g->slot[v->id];
     if (g->in_body[v->id])
         g->ran[worker][v->id] = true;
@@ -119,6 +125,12 @@ static void gather_prepare(struct calibration *g, const struct model *m, const s
             g->in_body[p->layer[i].node->out[0]->id] = true;
     for (int i = 0; i < g->n; i++)
         g->in_body[g->value[i]->id] |= g->value[i]->graph != m->graph;
+    g->channels = NEW_ARRAY(&g->arena, m->n_values, struct channels);
+    for (int i = 0; i < p->n_layer; i++) {
+        struct channels c = pairs_channels(&p->layer[i]);
+        if (c.n)
+            g->channels[p->layer[i].input->id] = c;
+    }
     g->jobs = jobs;
     g->sum = NEW_ARRAY(&g->arena, g->n, struct stats);
     g->part = NEW_ARRAY(&g->arena, jobs, struct stats *);
@@ -203,6 +215,54 @@ static int drop_idle(struct calibration *g, struct model *m, struct placement *p
                    "other layer can be quantized", node_title(first));
 }
 
+/* A vector of channels, such as the means of a whole picture, of which the data have few? Its
+ * extremes are hardly known then, and clipping it harms the whole sample. */
+static bool is_rare_vector(const struct calibration *g, int i)
+{
+    enum { FEW = 100 };
+    const struct shape *s = &g->value[i]->type.shape;
+    for (int k = 2; k < s->rank; k++)
+        if (s->dim[k] != 1)
+            return false;
+    return s->rank >= 2 && (double)g->sum[i].n < FEW * g->seen * (double)s->dim[1];
+}
+
+/* How many times as far as on the data a value may reach, downwards and upwards. */
+static struct range times_further(const struct calibration *g, int i)
+{
+    const struct stats *s = &g->sum[i];
+    struct range seen = {fminf(s->min, 0), fmaxf(s->max, 0)}, reach = seen;
+    if (is_rare_vector(g, i))
+        reach = stats_range_beyond(s);
+    else if (g->reach > 1)
+        reach = stats_range_reach(s, g->reach);
+    return (struct range){seen.lo < 0 ? reach.lo / seen.lo : 1,
+                          seen.hi > 0 ? reach.hi / seen.hi : 1};
+}
+
+/* What each channel of the layer's input was on the data, or may be, for its weight. */
+static void keep_seen(const struct calibration *g, const struct qlayer *l)
+{
+    struct channels known = g->channels[l->input->id], wanted = pairs_channels(l);
+    struct quant *w = qlayer_weight(l)->quant;
+    int64_t n = wanted.n;
+    if (!n || known.n != n || known.axis != wanted.axis)
+        return;
+    const float *lo = g->peaks->lo[l->input->id], *hi = g->peaks->hi[l->input->id];
+    struct range *seen = NEW_ARRAY(g->model->arena, n, struct range), times = {1, 1};
+    for (int i = 0; i < g->n; i++)
+        if (g->value[i]->quant == l->input->quant)
+            times = times_further(g, i);
+    for (int64_t c = 0; c < n; c++) {
+        seen[c] = (struct range){fminf(lo[c] * times.lo, 0), fmaxf(hi[c] * times.hi, 0)};
+        if (w->seen) { /* of another layer with this weight */
+            seen[c].lo = fminf(seen[c].lo, w->seen[c].lo);
+            seen[c].hi = fmaxf(seen[c].hi, w->seen[c].hi);
+        }
+    }
+    w->seen = seen;
+}
+
 /* The end of the run: what was of single workers goes. */
 static int settle_gathered(void *data, bool ran, struct err *err)
 {
@@ -217,7 +277,13 @@ static int settle_gathered(void *data, bool ran, struct err *err)
             return err_set(err, ERR_INPUT, "value '%s' has %lld NaN or infinite elements on the "
                            "calibration data; is the data preprocessed as the model expects?",
                            g->value[i]->name, (long long)g->sum[i].bad);
-    return ran && g->n ? drop_idle(g, g->model, g->placement, err) : 0;
+    TRY(g->peaks_tap.finish(g->peaks_tap.data, ran, err));
+    if (!ran || !g->n)
+        return 0;
+    TRY(drop_idle(g, g->model, g->placement, err));
+    for (int i = 0; i < g->placement->n_layer; i++)
+        keep_seen(g, &g->placement->layer[i]);
+    return 0;
 }
 
 struct calibration *calibration_watch(struct model *m, struct placement *p, const struct dataset *d,
@@ -234,9 +300,10 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     g->seen = (double)n / count;
     g->reach = 1;
     gather_prepare(g, m, p, jobs);
+    g->peaks = peaks_watch(m, g->channels, samples, jobs, &g->arena, &g->peaks_tap);
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
-        want[i] = g->slot[i] >= 0 || g->in_body[i];
+        want[i] = g->slot[i] >= 0 || g->in_body[i] || g->channels[i].n;
     *tap = (struct tap){.want = want, .samples = samples, .watch = on_value,
                         .merge = jobs == 1 ? NULL : merge, .finish = settle_gathered, .data = g};
     return g;
@@ -262,24 +329,6 @@ void calibration_close(struct calibration *g)
     arena_release(&arena);
 }
 
-struct ranging {
-    const struct calibration *g;
-    const struct observer *o;
-    struct range *to;
-};
-
-/* A vector of channels, such as the means of a whole picture, of which the data have few? Its
- * extremes are hardly known then, and clipping it harms the whole sample. */
-static bool is_rare_vector(const struct calibration *g, int i)
-{
-    enum { FEW = 100 };
-    const struct shape *s = &g->value[i]->type.shape;
-    for (int k = 2; k < s->rank; k++)
-        if (s->dim[k] != 1)
-            return false;
-    return s->rank >= 2 && (double)g->sum[i].n < FEW * g->seen * (double)s->dim[1];
-}
-
 /* A range beyond what was seen ends where what the operator can give does. */
 static struct range limited(const struct value *v, struct range r)
 {
@@ -303,6 +352,12 @@ static struct range further(struct range r, const struct stats *s, double times)
         r.hi = fminf(r.hi * (reach.hi / seen.hi), FLT_MAX);
     return r;
 }
+
+struct ranging {
+    const struct calibration *g;
+    const struct observer *o;
+    struct range *to;
+};
 
 static void find_range(void *data, int i, int worker)
 {

@@ -159,6 +159,8 @@ struct qtype weight_type(const struct target *t, const struct qtype *wanted,
     type.axis = type.grain == GRAIN_BLOCK ? inner : axis;
     bool columns = layer->op == OP_MatMul && s->rank > 2; /* scales a column are for matrices */
     bool signless = !type.symmetric || dtype_info(type.dtype)->min == 0;
+    type.short_sums = t->short_sums && type.dtype == DTYPE_I8 && type.grain != GRAIN_BLOCK
+                   && t->inputs != INPUTS_FLOAT;
     bool zeros = layer->op == OP_Conv && t->inputs == INPUTS_DYNAMIC && signless;
     if (type.grain == GRAIN_CHANNEL && (columns || zeros || !target_takes_channels(t, layer)))
         type.grain = GRAIN_TENSOR;

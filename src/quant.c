@@ -23,6 +23,8 @@ int64_t quant_min(const struct qtype *t)
     if (qtype_is_float(t))
         return -quant_max(t);
     const struct dtype_info *d = dtype_info(t->dtype);
+    if (t->short_sums && !t->symmetric)
+        return d->min / 2;
     return t->narrow && t->symmetric && d->min < 0 ? d->min + 1 : d->min;
 }
 
@@ -31,8 +33,10 @@ int64_t quant_max(const struct qtype *t)
     switch (t->dtype) {
     case DTYPE_F8E4M3FN: return 448;
     case DTYPE_F8E5M2: return 57344;
-    default: return dtype_info(t->dtype)->max;
+    default: break;
     }
+    int64_t max = dtype_info(t->dtype)->max;
+    return t->short_sums && !t->symmetric ? max / 2 : max;
 }
 
 /* The code of 0 in a symmetric type. */

@@ -21,6 +21,7 @@ struct qtype {
     int64_t block;    /* elements along axis that share a scale, for GRAIN_BLOCK */
     bool symmetric;   /* zero point in the middle: 0 for signed types, 2^(bits-1) for unsigned */
     bool narrow;      /* symmetric limits: -127..127 instead of -128..127 */
+    bool short_sums;  /* int8 weights: sums of two products must fit 16 bits (pairs.h) */
     float least;      /* ranges are made at least so wide */
     bool dynamic;     /* uint8; scale and zero point are made of each tensor at run time ... */
     bool rows;        /* ... or a scale of each row of the last axis, with 0 in the middle */
@@ -36,12 +37,16 @@ struct quant {
     float *scale;                   /* solve; n entries */
     int32_t *zero;                  /* solve; n entries */
     int64_t n;                      /* scales: 1 per tensor, channels, or blocks */
+    /* calibrate: of weights with short_sums, how far each channel of their layers' inputs reaches
+     * on the data; NULL: not known. */
+    const struct range *seen;
     const struct quant *product[2]; /* a bias: scale = scale of input * scale of weight */
 };
 
 /* Is it a type whose codes are small floats? They are x / scale, rounded and saturated. */
 bool qtype_is_float(const struct qtype *t);
-/* Lowest and highest code of a type, in the sense of `narrow`. */
+/* Lowest and highest code of a type, in the sense of `narrow`. Asymmetric weights with short_sums
+ * have -64..63, of which any two fit. */
 int64_t quant_min(const struct qtype *t);
 int64_t quant_max(const struct qtype *t);
 /* Number of scales for a tensor of this shape. */

@@ -18,7 +18,8 @@ struct quantize_options {
     struct common_options common;
     const char *model, *out, *report, *recipe;
     struct dataset_options data;
-    const char *target, *format, *weights, *activations, *observer, *recurrent, *min_sqnr;
+    const char *target, *format, *weights, *activations, *cpu, *observer, *recurrent,
+        *min_sqnr;
     struct option_list skip_node;
     double enough_sqnr;
     int reach;

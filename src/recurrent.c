@@ -5,6 +5,7 @@
 #include "recurrent.h"
 
 #include "op.h"
+#include "pairs.h"
 #include "quant.h"
 
 #include <math.h>
@@ -64,7 +65,8 @@ bool recurrent_any_dynamic(const struct target *t, const struct model *m)
 }
 
 /* [directions][rows][k] => codes [directions][k][rows], scales [directions][rows]. */
-static void code_rows(const struct tensor *w, struct tensor *codes, struct tensor *scale)
+static void code_rows(const struct tensor *w, struct tensor *codes, struct tensor *scale,
+                      bool short_sums)
 {
     int64_t dirs = w->shape.dim[0], rows = w->shape.dim[1], k = w->shape.dim[2];
     const struct qtype type = {.dtype = DTYPE_I8, .symmetric = true, .narrow = true};
@@ -76,13 +78,15 @@ static void code_rows(const struct tensor *w, struct tensor *codes, struct tenso
             range = (struct range){fminf(range.lo, x[i]), fmaxf(range.hi, x[i])};
         float *s = &tensor_f32(scale)[r];
         quant_solve_range(&type, range, s, &zero);
+        if (short_sums)
+            *s = fmaxf(*s, pairs_lowest_of_row(x, k, 1));
         int8_t *to = (int8_t *)codes->data + r / rows * rows * k + r % rows;
         for (int64_t i = 0; i < k; i++)
             to[i * rows] = (int8_t)fminf(fmaxf(rintf(x[i] / *s), -127), 127);
     }
 }
 
-void recurrent_make_dynamic(struct node *n, struct recurrent_old *old)
+void recurrent_make_dynamic(const struct target *t, struct node *n, struct recurrent_old *old)
 {
     struct model *m = n->graph->model;
     struct build at = build_before(n);
@@ -96,7 +100,7 @@ void recurrent_make_dynamic(struct node *n, struct recurrent_old *old)
         struct tensor *codes = tensor_new(m->arena, DTYPE_I8, &turned);
         struct tensor *scale = tensor_new(m->arena, DTYPE_F32, &rows);
         struct tensor *zero = tensor_new(m->arena, DTYPE_I8, &rows);
-        code_rows(w, codes, scale);
+        code_rows(w, codes, scale, t->short_sums);
         memset(zero->data, 0, zero->size);
         at.stem = old->weight[i]->name;
         int slot = i ? R_SCALE : W_SCALE;

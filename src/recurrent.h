@@ -29,7 +29,7 @@ struct recurrent_old { /* what a node was */
     struct value *weight[2];
     int n_in;
 };
-void recurrent_make_dynamic(struct node *n, struct recurrent_old *old);
+void recurrent_make_dynamic(const struct target *t, struct node *n, struct recurrent_old *old);
 void recurrent_take_back(struct node *n, const struct recurrent_old *old);
 /* Quants, solved, on the node's own W and R. */
 void recurrent_round_weights(struct node *n);

@@ -10,6 +10,7 @@
 #include "k_gram.h"
 #include "k_rounding.h"
 #include "k_simd.h"
+#include "pairs.h"
 #include "quant.h"
 #include "threads.h"
 
@@ -131,6 +132,7 @@ static void round_layer(void *data, int item, int worker)
     for (; rows.group < gram->groups; rows.group++)
         for (rows.part = 0; rows.part < gram->parts; rows.part++)
             round_part(rows, &scratch);
+    pairs_mend(l, rows.to);
     arena_release(&scratch);
 }
 
@@ -224,6 +226,8 @@ static void round_layers(const struct pass_ctx *ctx, const struct grams *grams)
         b.task[n++] = (struct task){i, square * (rows + k * (double)g->groups)};
         to->weight = copy_of(&r->arena, qlayer_weight(&p->layer[i])->constant);
         to->bias = bias ? copy_of(&r->arena, bias->constant) : NULL;
+        const struct quant *q = qlayer_weight(&p->layer[i])->quant;
+        to->scale = arena_copy(&r->arena, q->scale, (size_t)q->n * sizeof *q->scale);
     }
     qsort(b.task, (size_t)n, sizeof *b.task, compare_costs);
     threads_for(ctx->jobs, n, round_layer, &b);

@@ -12,6 +12,7 @@
 
 struct rounded { /* constants of one layer, others than those in use; NULL: no others */
     const struct tensor *weight, *bias;
+    float *scale; /* of the weight's grid */
 };
 struct rounding {
     struct rounded *of_node; /* by id; a node has one such layer at most */

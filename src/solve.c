@@ -8,6 +8,7 @@
 #include "solve.h"
 
 #include "op.h"
+#include "pairs.h"
 #include "quant.h"
 
 #include <float.h>
@@ -83,6 +84,33 @@ static double lowest_scale(const struct quant *w, const struct quant *x, double 
     return fabs(bias) / (room * (double)x->scale[0]) * 1.0001;
 }
 
+/* Which of the weight's scales is that of output channel o? */
+static int64_t scale_index(const struct quant *w, int64_t o)
+{
+    return w->n == 1 ? 0 : o;
+}
+
+static float scale_of_range(const struct quant *q, int64_t i)
+{
+    float scale;
+    int32_t zero;
+    quant_solve_range(&q->type, q->range[i], &scale, &zero);
+    return scale;
+}
+
+static void keep_sums_short(const struct qlayer *l, struct quant *q)
+{
+    struct arena a = {0};
+    int64_t channels = qlayer_channels(l);
+    float *low = NEW_BUFFER(&a, channels, float);
+    bool any = pairs_lowest_scales(l, low);
+    for (int64_t o = 0; o < channels && any; o++) {
+        float *scale = &q->scale[scale_index(q, o)];
+        *scale = fmaxf(*scale, low[o]);
+    }
+    arena_release(&a);
+}
+
 static void solve_weight(struct model *m, const struct qlayer *l)
 {
     struct value *w = qlayer_weight(l), *bias = qlayer_bias(l);
@@ -94,11 +122,12 @@ static void solve_weight(struct model *m, const struct qlayer *l)
         for (int64_t i = 0; i < q->n; i++)
             quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
     }
+    keep_sums_short(l, q);
     if (!bias || !bias->quant)
         return;
     int64_t channels = tensor_count(bias->constant), k = tensor_count(w->constant) / channels;
     for (int64_t i = 0; i < channels; i++) {
-        int64_t j = q->n == 1 ? 0 : i;
+        int64_t j = scale_index(q, i);
         double low = lowest_scale(q, x, (double)tensor_f32(bias->constant)[i], k);
         bool empty = q->range[j].lo == 0 && q->range[j].hi == 0;
         if (empty && q->n > 1) /* no weight to represent: 2^16 finer than what fits */
@@ -186,6 +215,37 @@ void solve_model(struct model *m, const struct placement *p)
         solve_graph(m, graph[i]);
     solve_constants(m, p, graph, n_graphs);
     arena_release(&scratch);
+}
+
+void solve_keep_grid(const struct placement *p)
+{
+    for (int i = 0; i < p->n_layer; i++) {
+        struct quant *q = qlayer_weight(&p->layer[i])->quant;
+        float limit = (float)quant_max(&q->type);
+        for (int64_t k = 0; k < q->n && q->type.symmetric; k++) {
+            struct range *r = &q->range[k];
+            if ((r->lo != 0 || r->hi != 0) && q->scale[k] > scale_of_range(q, k))
+                *r = (struct range){-q->scale[k] * limit, q->scale[k] * limit};
+        }
+    }
+}
+
+struct raised solve_raised(const struct placement *p)
+{
+    struct raised raised = {0, 0};
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct qlayer *l = &p->layer[i];
+        const struct quant *q = qlayer_weight(l)->quant;
+        struct arena a = {0};
+        int64_t channels = qlayer_channels(l);
+        float *low = NEW_BUFFER(&a, channels, float);
+        bool any = pairs_lowest_scales(l, low);
+        for (int64_t o = 0; o < channels && any; o++)
+            raised.rows += low[o] > scale_of_range(q, scale_index(q, o));
+        raised.of += channels;
+        arena_release(&a);
+    }
+    return raised;
 }
 
 void solve_ranges(struct model *m)

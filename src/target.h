@@ -68,6 +68,7 @@ struct target {
     bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
     bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
     bool slow_volumes;        /* of one of volumes the weight alone is rounded if that is faster */
+    bool short_sums;          /* kernels of some processors add two products in 16 bits (pairs.h) */
     bool pad_channels;        /* pictures get channels of zeros up to a multiple of 4 */
     bool no_signed_sums;      /* from opset 21 on it does not load a MatMul of int8 inputs of more
                                  than two axes with a bias behind it */

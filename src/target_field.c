@@ -33,6 +33,7 @@ const struct target_field target_field_table[] = {
     FIELD("rounds-floats", FIELD_BOOL, rounds_floats),
     FIELD("slow-groups", FIELD_BOOL, slow_groups),
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
+    FIELD("short-sums", FIELD_BOOL, short_sums),
     FIELD("pad-channels", FIELD_BOOL, pad_channels),
     FIELD("no-signed-sums", FIELD_BOOL, no_signed_sums),
     FIELD("wrong-extremes", FIELD_BOOL, wrong_extremes),

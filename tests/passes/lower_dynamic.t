@@ -8,12 +8,12 @@ g (float[1,2] x) => (float y)
 <float[2,2] w = {1, 0.5, -1, 0.25}, float[2] b = {1, 2}>
 { m = MatMul(x, w) a = Add(m, b) k = Gemm(x, w, b) <transB = 1> y = Mul(a, k) }
 expect <float[2] a_bias = {1,2},
-        int8[2,2] m_quantized = {127,127,-127,64},
+        int8[2,2] m_quantized = {127,85,-127,42},
         int8[2] m_zero_point = {0,0},
-        float[2] m_scale = {0.007874016,0.003937008},
-        int8[2,2] k_quantized = {127,-127,64,32},
+        float[2] m_scale = {0.007874016,0.005882443},
+        int8[2,2] k_quantized = {85,-127,42,32},
         int8[2] k_zero_point = {0,0},
-        float[2] k_scale = {0.007874016,0.007874016}>
+        float[2] k_scale = {0.01176489,0.007874016}>
 {
   uint8[1,2]  x_DynamicQuantizeLinear_out, x_DynamicQuantizeLinear_out_1,
                   x_DynamicQuantizeLinear_out_2 = DynamicQuantizeLinear(x)
@@ -105,8 +105,8 @@ expect <float x_unit = {0.007874016},
         int8[3,2] w_quantized = {127,32,-127,16,0,127},
         float[2] w_scale = {0.007874016,0.01574803},
         int8[2] w_zero_point = {0,0},
-        int8[3,2] z_weight_quantized = {127,16,64,0,-127,127},
-        float[2] z_weight_scale = {0.007874016,0.01574803},
+        int8[3,2] z_weight_quantized = {85,16,42,0,-85,127},
+        float[2] z_weight_scale = {0.01176489,0.01574803},
         int8[2] z_weight_zero_point = {0,0}>
 {
   float[3,2]  z_weight_DequantizeLinear_out = DequantizeLinear(z_weight_quantized, z_weight_scale,
@@ -164,9 +164,9 @@ g (float[1,2,3,2] x) => (float y, float z)
 { y = Conv(x, w) z = MatMul(x, v) }
 expect <int8[2,2,1,1] y_quantized = {127,64,-127,32},
         float[2,1,1] y_scale_1 = {0.007874016,0.007874016},
-        int8[2,2] z_quantized = {127,127,-127,64},
+        int8[2,2] z_quantized = {127,85,-127,42},
         int8[2] z_zero_point = {0,0},
-        float[2] z_scale = {0.007874016,0.003937008}>
+        float[2] z_scale = {0.007874016,0.005882443}>
 {
   uint8[1,2,3,2]  x_DynamicQuantizeLinear_out, x_DynamicQuantizeLinear_out_1,
                       x_DynamicQuantizeLinear_out_2 = DynamicQuantizeLinear(x)
@@ -192,8 +192,8 @@ expect <float x_unit = {0.007874016},
         float x_least = {1e-12},
         float x_one = {1},
         uint8 x_zero_point = {128},
-        int8[2,2] v_quantized = {127,127,-127,64},
-        float[2] v_scale = {0.007874016,0.003937008},
+        int8[2,2] v_quantized = {127,85,-127,42},
+        float[2] v_scale = {0.007874016,0.005882443},
         int8[2] v_zero_point = {0,0}>
 {
   float[2,2]      v_DequantizeLinear_out = DequantizeLinear(v_quantized, v_scale, v_zero_point)

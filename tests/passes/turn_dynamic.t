@@ -11,14 +11,14 @@ g (float[1,4,8] x) => (float y)
 expect note "1 layer has its input quantized at run time: "
 expect <int8[8,8] p_quantized,
         int8[8] p_zero_point = {0,0,0,0,0,0,0,0},
-        float[8] p_scale = {0.007045379,0.006922593,0.006894224,0.006624986,0.007784739,0.006724329,0.007578184,0.00714756},
+        float[8] p_scale = {0.0136726,0.007383403,0.006894224,0.01238276,0.007784739,0.01206756,0.01011761,0.009007212},
         float x_scale = {0.02237363},
         uint8 x_zero_point = {129},
         int8[4,4,1] u_quantized,
-        float[4] u_scale = {0.003846151,0.00737583,0.00593609,0.007736576},
+        float[4] u_scale = {0.004008841,0.00737583,0.00732094,0.01447204},
         int8[4] u_zero_point = {0,0,0,0},
         int32[4] c_bias_quantized = {0,0,0,0},
-        float[4] c_bias_scale = {8.605237e-05,0.0001650241,0.0001328119,0.0001730953},
+        float[4] c_bias_scale = {8.969234e-05,0.0001650241,0.000163796,0.0003237921},
         float c_scale = {0.03611733},
         uint8 c_zero_point = {128}>
 {
@@ -57,7 +57,7 @@ g (float[1,8] x) => (float y)
 expect <float x_scale = {0.0312693},
         uint8 x_zero_point = {130},
         int8[8,8] w_quantized,
-        float[8] w_scale = {0.007045379,0.006922593,0.006894224,0.006624986,0.007784739,0.006724329,0.007578184,0.00714756},
+        float[8] w_scale = {0.0124469,0.006922593,0.006894224,0.01049942,0.007784739,0.01041874,0.009320609,0.008053001},
         int8[8] w_zero_point = {0,0,0,0,0,0,0,0}>
 {
   float[8,8]  w_DequantizeLinear_out = DequantizeLinear(w_quantized, w_scale, w_zero_point)

@@ -12,6 +12,7 @@
 #include "unit.h"
 
 #include <float.h>
+#include <math.h>
 
 static const char network[] =
     "opset 13 g (float[N,4,8,8] x) => (float[N,3,1,1] y)"
@@ -151,6 +152,65 @@ static void test_only_extremes(void **state)
     }
 }
 
+/* What a layer reads, channel by channel, is kept for its weight, but not for one that has no
+ * neighbours, which reads the same here. Where ranges reach further so does it. */
+static struct range seen_found(int reach, int jobs, int64_t channel)
+{
+    static const char text[] =
+        "opset 13 g (float[N,3,4,4] x) => (float[N,2,4,4] y)"
+        "<float[3,1,1] f = {1, 2, -4}, float[3,1,1] up = {0, 8, 0}, float[3,1,1,1] d = random(3),"
+        " float[4,3,3,3] w = random(1), float[2,4,1,1] v = random(2)>"
+        "{ s = Mul(x, f) a = Add(s, up) e = Conv <group = 3> (a, d) b = Conv(a, w) z = Relu(b)"
+        "  g = Conv <pads = [1,1,1,1]> (z, v) y = Abs(g) q = Abs(e) }";
+    struct model *m = text_model(text);
+    struct arena a = {0};
+    struct err err = {0};
+    struct placement p;
+    struct tap tap;
+    struct dataset_options o = {.path = "random", .samples = 6};
+    struct dataset *d = dataset_open(m->graph, &o, &err);
+    assert_non_null(d);
+    assert_int_equal(graph_infer(m->graph, &err), 0);
+    assert_int_equal(place_model(m, target_find("generic"), NULL, &a, &p, &err), 0);
+    assert_int_equal(p.n_layer, 3);
+    struct calibration *c = calibration_watch(m, &p, d, 0, jobs, &tap);
+    calibration_reach(c, reach);
+    assert_int_equal(taps_run(m, &tap, 1, d, jobs, NULL, &err), 0);
+    calibration_close(c);
+    assert_null(qlayer_weight(&p.layer[0])->quant->seen);
+    assert_non_null(qlayer_weight(&p.layer[2])->quant->seen);
+    struct range seen = qlayer_weight(&p.layer[1])->quant->seen[channel];
+    const struct tensor *x;
+    float factor[] = {1, 2, -4}, up[] = {0, 8, 0};
+    struct range expected = {0, 0};
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(dataset_read(d, i, m->graph, &a, &x, &err), 0);
+        for (int k = 0; k < 16; k++) {
+            float v = tensor_f32(x)[channel * 16 + k] * factor[channel] + up[channel];
+            expected = (struct range){fminf(expected.lo, v), fmaxf(expected.hi, v)};
+        }
+    }
+    if (reach)
+        assert_true(seen.lo <= expected.lo && seen.hi > expected.hi);
+    else
+        assert_true(seen.lo == expected.lo && seen.hi == expected.hi);
+    dataset_close(d);
+    model_close(m);
+    arena_release(&a);
+    return seen;
+}
+
+static void test_seen(void **state)
+{
+    (void)state;
+    for (int64_t channel = 0; channel < 3; channel++) {
+        struct range one = seen_found(0, 1, channel), two = seen_found(0, 2, channel);
+        assert_true(one.lo == two.lo && one.hi == two.hi);
+        struct range further = seen_found(100, 1, channel);
+        assert_true(further.hi > one.hi && (further.lo < one.lo || one.lo == 0));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_reach),
         cmocka_unit_test(test_reach_of_huge_values),
         cmocka_unit_test(test_only_extremes),
+        cmocka_unit_test(test_seen),
     };
     return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);
 }
