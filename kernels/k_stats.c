@@ -207,6 +207,32 @@ void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *l
     widen_rows(x, rows, channels, lo, hi);
 }
 
+K_CLONES static void raise_sums(const float *restrict x, int64_t rows, int64_t channels,
+                                float *restrict sum)
+{
+    enum { ROWS = 4 };
+    int64_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS)
+        for (int64_t i = 0; i + 1 < channels; i++) {
+            float most = sum[i];
+            for (int k = 0; k < ROWS; k++) {
+                float v = x[(r + k) * channels + i] + x[(r + k) * channels + i + 1];
+                most = v > most ? v : most;
+            }
+            sum[i] = most;
+        }
+    for (; r < rows; r++)
+        for (int64_t i = 0; i + 1 < channels; i++) {
+            float v = x[r * channels + i] + x[r * channels + i + 1];
+            sum[i] = v > sum[i] ? v : sum[i];
+        }
+}
+
+void k_neighbour_sums(const float *x, int64_t rows, int64_t channels, float *sum)
+{
+    raise_sums(x, rows, channels, sum);
+}
+
 /* floor() is a call where the processor is old; conversion cuts towards zero, which is one too high
  * where it raised the value. */
 K_INLINE int32_t index_of(float v)

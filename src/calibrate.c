@@ -249,15 +249,19 @@ static void keep_seen(const struct calibration *g, const struct qlayer *l)
     if (!n || known.n != n || known.axis != wanted.axis)
         return;
     const float *lo = g->peaks->lo[l->input->id], *hi = g->peaks->hi[l->input->id];
-    struct range *seen = NEW_ARRAY(g->model->arena, n, struct range), times = {1, 1};
+    const float *sum = g->peaks->sum[l->input->id];
+    struct seen_channel *seen = NEW_ARRAY(g->model->arena, n, struct seen_channel);
+    struct range times = {1, 1};
     for (int i = 0; i < g->n; i++)
         if (g->value[i]->quant == l->input->quant)
             times = times_further(g, i);
     for (int64_t c = 0; c < n; c++) {
-        seen[c] = (struct range){fminf(lo[c] * times.lo, 0), fmaxf(hi[c] * times.hi, 0)};
+        struct range r = {fminf(lo[c] * times.lo, 0), fmaxf(hi[c] * times.hi, 0)};
+        seen[c] = (struct seen_channel){r, fmaxf(sum[c] * times.hi, 0)};
         if (w->seen) { /* of another layer with this weight */
-            seen[c].lo = fminf(seen[c].lo, w->seen[c].lo);
-            seen[c].hi = fmaxf(seen[c].hi, w->seen[c].hi);
+            seen[c].range.lo = fminf(r.lo, w->seen[c].range.lo);
+            seen[c].range.hi = fmaxf(r.hi, w->seen[c].range.hi);
+            seen[c].sum = fmaxf(seen[c].sum, w->seen[c].sum);
         }
     }
     w->seen = seen;
@@ -300,7 +304,7 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     g->seen = (double)n / count;
     g->reach = 1;
     gather_prepare(g, m, p, jobs);
-    g->peaks = peaks_watch(m, g->channels, samples, jobs, &g->arena, &g->peaks_tap);
+    g->peaks = peaks_watch(m, g->channels, true, samples, jobs, &g->arena, &g->peaks_tap);
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = g->slot[i] >= 0 || g->in_body[i] || g->channels[i].n;

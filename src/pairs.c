@@ -15,7 +15,7 @@ enum { CODES = UINT8_MAX };
  * reach that each is multiplied by. */
 struct pair {
     int64_t at[2];
-    float lo[2], hi[2];
+    float lo[2], hi[2], sum; /* the largest sum of both codes */
 };
 /* The pairs of a row of one group, and how far rows are apart. */
 struct pairs {
@@ -58,6 +58,11 @@ struct channels pairs_channels(const struct qlayer *l)
     return (struct channels){last ? l->input->type.shape.rank - 1 : 1, groups * f.channels};
 }
 
+/* What codes of a channel may be, and the sum with one of the next channel. */
+struct codes {
+    float lo, hi, sum;
+};
+
 /* As VPMADDUBSW reads it: from 0 up. */
 static float code_of(const struct quant *x, float v)
 {
@@ -69,10 +74,12 @@ static float code_of(const struct quant *x, float v)
 
 /* Elements i and k of a row of batch b, counted with channels last. */
 static void add_pair(struct pairs *p, const struct qlayer *l, const struct row_form *f, int64_t b,
-                     int64_t i, int64_t k, const struct range *code)
+                     int64_t i, int64_t k, const struct codes *code)
 {
     int64_t element[2] = {i, k};
     struct pair *to = &p->pair[p->n++];
+    bool together = i / f->channels == k / f->channels; /* the same element of the filter */
+    to->sum = together ? code[i % f->channels].sum : 2 * CODES;
     for (int j = 0; j < 2; j++) {
         int64_t c = element[j] % f->channels, e = element[j] / f->channels;
         to->at[j] = qlayer_weight_at(l, 0, (b * f->channels + c) * f->kernel + e);
@@ -82,7 +89,7 @@ static void add_pair(struct pairs *p, const struct qlayer *l, const struct row_f
 }
 
 /* code: of the channels of the group. */
-static struct pairs find_pairs(struct arena *a, const struct qlayer *l, const struct range *code)
+static struct pairs find_pairs(struct arena *a, const struct qlayer *l, const struct codes *code)
 {
     struct row_form f = row_form(l);
     int64_t c = f.channels, all = c * f.kernel, rows = qlayer_channels(l);
@@ -99,15 +106,25 @@ static struct pairs find_pairs(struct arena *a, const struct qlayer *l, const st
     return p;
 }
 
-static struct range *find_codes(struct arena *a, const struct qlayer *l, int64_t channels)
+/* Codes are rounded, each of the two by half a step at most. */
+static float sum_of_codes(const struct quant *x, float sum)
+{
+    double zero = (double)x->zero[0] - (double)dtype_info(x->type.dtype)->min;
+    return (float)fmin((double)sum / (double)x->scale[0] + 2 * zero + 1, 2 * CODES);
+}
+
+static struct codes *find_codes(struct arena *a, const struct qlayer *l, int64_t channels)
 {
     const struct quant *x = l->input->quant, *w = qlayer_weight(l)->quant;
-    struct range *code = NEW_ARRAY(a, channels, struct range);
-    for (int64_t c = 0; c < channels; c++)
-        if (w->seen && !x->type.dynamic)
-            code[c] = (struct range){code_of(x, w->seen[c].lo), code_of(x, w->seen[c].hi)};
-        else
-            code[c] = (struct range){0, CODES};
+    struct codes *code = NEW_ARRAY(a, channels, struct codes);
+    for (int64_t c = 0; c < channels; c++) {
+        code[c] = (struct codes){0, CODES, 2 * CODES};
+        if (w->seen && !x->type.dynamic) {
+            const struct seen_channel *s = &w->seen[c];
+            code[c] = (struct codes){code_of(x, s->range.lo), code_of(x, s->range.hi),
+                                     sum_of_codes(x, s->sum)};
+        }
+    }
     return code;
 }
 
@@ -117,18 +134,28 @@ static inline float part_of(const struct pair *p, int k, float w)
     return w > 0 ? w * p->hi[k] : w * p->lo[k];
 }
 
+/* The largest sum upwards: of two weights of one sign, the larger takes its largest code, and what
+ * the sum of both leaves is for the other. */
+static inline float sum_of(const struct pair *p, float a, float b)
+{
+    float most = part_of(p, 0, a) + part_of(p, 1, b);
+    if (!(a > 0 && b > 0))
+        return most;
+    float rest = a >= b ? a * p->hi[0] + b * (p->sum - p->hi[0])
+                        : b * p->hi[1] + a * (p->sum - p->hi[1]);
+    return fminf(most, rest);
+}
+
 /* What is left for the sum where both codes are rounded to nearest. */
 static inline float room_of(const struct pair *p)
 {
-    return LIMIT - 0.5f * (p->hi[0] + p->hi[1]);
+    return LIMIT - 0.5f * fminf(p->hi[0] + p->hi[1], p->sum);
 }
 
 /* The lowest scale with which the sum of two weights fits. */
 static inline float scale_of(const struct pair *p, float a, float b)
 {
-    float up = part_of(p, 0, a) + part_of(p, 1, b);
-    float down = part_of(p, 0, -a) + part_of(p, 1, -b);
-    return fmaxf(up, down) / room_of(p);
+    return fmaxf(sum_of(p, a, b), sum_of(p, -a, -b)) / room_of(p);
 }
 
 /* The inner loop is the one whose elements are near each other. */
@@ -159,7 +186,7 @@ bool pairs_lowest_scales(const struct qlayer *l, float *low)
         return false;
     struct arena a = {0};
     int64_t groups = qlayer_groups(l), rows = qlayer_channels(l) / groups;
-    const struct range *code = find_codes(&a, l, c.n);
+    const struct codes *code = find_codes(&a, l, c.n);
     const float *w = tensor_f32(qlayer_weight(l)->constant);
     for (int64_t o = 0; o < groups * rows; o++)
         low[o] = 0;
@@ -177,7 +204,7 @@ static void mend(const struct pair *p, float code[2])
     for (float sign = 1; sign >= -1; sign -= 2)
         for (;;) {
             float part[2] = {part_of(p, 0, sign * code[0]), part_of(p, 1, sign * code[1])};
-            if (part[0] + part[1] <= room)
+            if (sum_of(p, sign * code[0], sign * code[1]) <= room)
                 break;
             code[part[1] > part[0]] -= sign;
         }
@@ -203,7 +230,7 @@ void pairs_mend(const struct qlayer *l, float *w)
     struct arena a = {0};
     const struct quant *q = qlayer_weight(l)->quant;
     int64_t groups = qlayer_groups(l), rows = qlayer_channels(l) / groups;
-    const struct range *code = find_codes(&a, l, c.n);
+    const struct codes *code = find_codes(&a, l, c.n);
     for (int64_t g = 0; g < groups; g++) {
         struct pairs p = find_pairs(&a, l, code + g * c.n / groups);
         for (int64_t o = g * rows; o < (g + 1) * rows; o++)
@@ -214,7 +241,7 @@ void pairs_mend(const struct qlayer *l, float *w)
 
 float pairs_lowest_of_row(const float *x, int64_t k, int64_t step)
 {
-    const struct pair any = {{0, 0}, {0, 0}, {CODES, CODES}};
+    const struct pair any = {{0, 0}, {0, 0}, {CODES, CODES}, 2 * CODES};
     float low = 0;
     for (int64_t i = 0; i + 1 < k; i += 2)
         low = fmaxf(low, scale_of(&any, x[i * step], x[(i + 1) * step]));

@@ -28,7 +28,8 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
 {
     struct session *s = data;
     struct channels c = s->channels[v->id];
-    float *lo = s->part[worker].lo[v->id], *hi = s->part[worker].hi[v->id];
+    struct peaks *to = &s->part[worker];
+    float *lo = to->lo[v->id], *hi = to->hi[v->id];
     (void)i;
     if (t->dtype != DTYPE_F32 || t->shape.rank <= c.axis || t->shape.dim[c.axis] != c.n)
         return;
@@ -38,23 +39,33 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
     int64_t n = tensor_count(t);
     if (inner == 1)
         k_channel_extremes(x, n / c.n, c.n, lo, hi);
+    if (inner == 1 && to->sum)
+        k_neighbour_sums(x, n / c.n, c.n, to->sum[v->id]);
+    for (int64_t channel = 0; inner > 1 && to->sum && channel < c.n; channel++)
+        to->sum[v->id][channel] = INFINITY;
     for (int64_t at = 0; inner > 1 && at < n; at += c.n * inner)
         for (int64_t channel = 0; channel < c.n; channel++)
             widen(&lo[channel], &hi[channel], x + at + channel * inner, inner);
 }
 
 /* Nothing seen so far. */
-static struct peaks peaks_new(struct arena *a, const struct channels *channels, int n_values)
+static struct peaks peaks_new(struct arena *a, const struct channels *channels, int n_values,
+                              bool sums)
 {
-    struct peaks p = {NEW_ARRAY(a, n_values, float *), NEW_ARRAY(a, n_values, float *)};
+    struct peaks p = {NEW_ARRAY(a, n_values, float *), NEW_ARRAY(a, n_values, float *),
+                      sums ? NEW_ARRAY(a, n_values, float *) : NULL};
     for (int i = 0; i < n_values; i++) {
         if (!channels[i].n)
             continue;
         p.lo[i] = NEW_ARRAY(a, channels[i].n, float);
         p.hi[i] = NEW_ARRAY(a, channels[i].n, float);
+        if (sums)
+            p.sum[i] = NEW_ARRAY(a, channels[i].n, float);
         for (int64_t c = 0; c < channels[i].n; c++) {
             p.lo[i][c] = FLT_MAX;
             p.hi[i][c] = -FLT_MAX;
+            if (sums)
+                p.sum[i][c] = -FLT_MAX;
         }
     }
     return p;
@@ -65,6 +76,8 @@ static void peaks_join(struct peaks *all, const struct peaks *part, int id, int6
     float *lo = &all->lo[id][channel], *hi = &all->hi[id][channel];
     *lo = fminf(*lo, part->lo[id][channel]);
     *hi = fmaxf(*hi, part->hi[id][channel]);
+    if (all->sum)
+        all->sum[id][channel] = fmaxf(all->sum[id][channel], part->sum[id][channel]);
 }
 
 static int finish(void *data, bool ran, struct err *err)
@@ -81,8 +94,8 @@ static int finish(void *data, bool ran, struct err *err)
     return 0;
 }
 
-struct peaks *peaks_watch(const struct model *m, const struct channels *channels, int samples,
-                          int jobs, struct arena *a, struct tap *tap)
+struct peaks *peaks_watch(const struct model *m, const struct channels *channels, bool sums,
+                          int samples, int jobs, struct arena *a, struct tap *tap)
 {
     struct session *s = NEW(a, struct session);
     *s = (struct session){channels, m->n_values, jobs, NEW_ARRAY(a, jobs, struct peaks),
@@ -91,8 +104,8 @@ struct peaks *peaks_watch(const struct model *m, const struct channels *channels
     for (int i = 0; i < m->n_values; i++)
         want[i] = channels[i].n > 0;
     for (int w = 0; w < jobs; w++)
-        s->part[w] = peaks_new(a, channels, m->n_values);
-    *s->all = peaks_new(a, channels, m->n_values);
+        s->part[w] = peaks_new(a, channels, m->n_values, sums);
+    *s->all = peaks_new(a, channels, m->n_values, sums);
     *tap = (struct tap){.want = want, .samples = samples, .watch = watch, .finish = finish,
                         .data = s};
     return s->all;

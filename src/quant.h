@@ -31,15 +31,19 @@ struct range {
     float lo, hi; /* lo <= 0 <= hi */
 };
 
+struct seen_channel { /* of a channel on the data */
+    struct range range;
+    float sum; /* the largest sum with the next channel at one place; INFINITY: not known */
+};
+
 struct quant {
     struct qtype type;              /* place */
     struct range *range;            /* calibrate; n entries */
     float *scale;                   /* solve; n entries */
     int32_t *zero;                  /* solve; n entries */
     int64_t n;                      /* scales: 1 per tensor, channels, or blocks */
-    /* calibrate: of weights with short_sums, how far each channel of their layers' inputs reaches
-     * on the data; NULL: not known. */
-    const struct range *seen;
+    const struct seen_channel *seen; /* calibrate: of weights with short_sums, their layers' inputs
+                                        by channel; NULL: not known */
     const struct quant *product[2]; /* a bias: scale = scale of input * scale of weight */
 };
 

@@ -57,7 +57,7 @@ g (float[1,8] x) => (float y)
 expect <float x_scale = {0.0312693},
         uint8 x_zero_point = {130},
         int8[8,8] w_quantized,
-        float[8] w_scale = {0.0124469,0.006922593,0.006894224,0.01049942,0.007784739,0.01041874,0.009320609,0.008053001},
+        float[8] w_scale = {0.01108043,0.006922593,0.006894224,0.00997416,0.007784739,0.009959595,0.009195566,0.007661795},
         int8[8] w_zero_point = {0,0,0,0,0,0,0,0}>
 {
   float[8,8]  w_DequantizeLinear_out = DequantizeLinear(w_quantized, w_scale, w_zero_point)

@@ -14,6 +14,8 @@
 #include <float.h>
 #include <math.h>
 
+enum { SAMPLES = 6 };
+
 static const char network[] =
     "opset 13 g (float[N,4,8,8] x) => (float[N,3,1,1] y)"
     "<float[6,4,3,3] w1 = random(1), float[3,6,1,1] w2 = random(2)>"
@@ -152,62 +154,102 @@ static void test_only_extremes(void **state)
     }
 }
 
-/* What a layer reads, channel by channel, is kept for its weight, but not for one that has no
- * neighbours, which reads the same here. Where ranges reach further so does it. */
-static struct range seen_found(int reach, int jobs, int64_t channel)
+/* What the layer that is the `layer`th of n reads, channel by channel, as it is kept for its
+ * weight. */
+static struct seen_channel seen_found(const char *text, int layer, int reach, int jobs,
+                                      int64_t channel)
 {
-    static const char text[] =
-        "opset 13 g (float[N,3,4,4] x) => (float[N,2,4,4] y)"
-        "<float[3,1,1] f = {1, 2, -4}, float[3,1,1] up = {0, 8, 0}, float[3,1,1,1] d = random(3),"
-        " float[4,3,3,3] w = random(1), float[2,4,1,1] v = random(2)>"
-        "{ s = Mul(x, f) a = Add(s, up) e = Conv <group = 3> (a, d) b = Conv(a, w) z = Relu(b)"
-        "  g = Conv <pads = [1,1,1,1]> (z, v) y = Abs(g) q = Abs(e) }";
     struct model *m = text_model(text);
     struct arena a = {0};
     struct err err = {0};
     struct placement p;
     struct tap tap;
-    struct dataset_options o = {.path = "random", .samples = 6};
+    struct dataset_options o = {.path = "random", .samples = SAMPLES};
     struct dataset *d = dataset_open(m->graph, &o, &err);
     assert_non_null(d);
     assert_int_equal(graph_infer(m->graph, &err), 0);
     assert_int_equal(place_model(m, target_find("generic"), NULL, &a, &p, &err), 0);
-    assert_int_equal(p.n_layer, 3);
     struct calibration *c = calibration_watch(m, &p, d, 0, jobs, &tap);
     calibration_reach(c, reach);
     assert_int_equal(taps_run(m, &tap, 1, d, jobs, NULL, &err), 0);
     calibration_close(c);
-    assert_null(qlayer_weight(&p.layer[0])->quant->seen);
-    assert_non_null(qlayer_weight(&p.layer[2])->quant->seen);
-    struct range seen = qlayer_weight(&p.layer[1])->quant->seen[channel];
+    struct seen_channel none = {{0, 0}, 0};
+    const struct seen_channel *seen = qlayer_weight(&p.layer[layer])->quant->seen;
+    none = seen ? seen[channel] : none;
+    dataset_close(d);
+    model_close(m);
+    arena_release(&a);
+    return none;
+}
+
+/* The same of x[samples][places][channels], or [samples][channels][places]. */
+static struct seen_channel seen_of(const char *text, int64_t places, bool last, int64_t channels,
+                                   int64_t channel)
+{
+    struct model *m = text_model(text);
+    struct arena a = {0};
+    struct err err = {0};
+    struct dataset_options o = {.path = "random", .samples = SAMPLES};
+    struct dataset *d = dataset_open(m->graph, &o, &err);
     const struct tensor *x;
-    float factor[] = {1, 2, -4}, up[] = {0, 8, 0};
-    struct range expected = {0, 0};
-    for (int i = 0; i < 6; i++) {
+    struct seen_channel seen = {{0, 0}, -FLT_MAX};
+    for (int i = 0; i < SAMPLES; i++) {
         assert_int_equal(dataset_read(d, i, m->graph, &a, &x, &err), 0);
-        for (int k = 0; k < 16; k++) {
-            float v = tensor_f32(x)[channel * 16 + k] * factor[channel] + up[channel];
-            expected = (struct range){fminf(expected.lo, v), fmaxf(expected.hi, v)};
+        for (int64_t k = 0; k < places; k++) {
+            int64_t place = last ? k * channels + channel : channel * places + k;
+            const float *at = tensor_f32(x) + place;
+            seen.range = (struct range){fminf(seen.range.lo, *at), fmaxf(seen.range.hi, *at)};
+            if (last && channel + 1 < channels)
+                seen.sum = fmaxf(seen.sum, at[0] + at[1]);
         }
     }
-    if (reach)
-        assert_true(seen.lo <= expected.lo && seen.hi > expected.hi);
-    else
-        assert_true(seen.lo == expected.lo && seen.hi == expected.hi);
+    seen.sum = last ? fmaxf(seen.sum, 0) : INFINITY; /* a place is far from the next channel's */
     dataset_close(d);
     model_close(m);
     arena_release(&a);
     return seen;
 }
 
+/* A depthwise layer, whose products have no neighbours, reads the same. */
+static const char pictures[] =
+    "opset 13 g (float[N,3,4,4] x) => (float[N,2,2,2] y)"
+    "<float[3,1,1,1] d = random(3), float[4,3,3,3] w = random(1), float[2,4,1,1] v = random(2)>"
+    "{ e = Conv <group = 3> (x, d) b = Conv(x, w) z = Relu(b) g = Conv(z, v) y = Abs(g)"
+    "  q = Abs(e) }";
+static const char rows[] = "opset 13 g (float[N,5,3] x) => (float[N,5,2] y)"
+                           "<float[3,2] w = random(1)> { y = MatMul(x, w) }";
+
+static void check_seen(const struct seen_channel *got, const struct seen_channel *expected)
+{
+    assert_true(got->range.lo == expected->range.lo && got->range.hi == expected->range.hi);
+    assert_true(got->sum == expected->sum);
+}
+
 static void test_seen(void **state)
 {
     (void)state;
-    for (int64_t channel = 0; channel < 3; channel++) {
-        struct range one = seen_found(0, 1, channel), two = seen_found(0, 2, channel);
-        assert_true(one.lo == two.lo && one.hi == two.hi);
-        struct range further = seen_found(100, 1, channel);
-        assert_true(further.hi > one.hi && (further.lo < one.lo || one.lo == 0));
+    for (int64_t channel = 0; channel < 3; channel++)
+        for (int jobs = 1; jobs <= 2; jobs++) {
+            struct seen_channel got = seen_found(pictures, 1, 0, jobs, channel);
+            struct seen_channel expected = seen_of(pictures, 16, false, 3, channel);
+            check_seen(&got, &expected);
+            got = seen_found(rows, 0, 0, jobs, channel);
+            expected = seen_of(rows, 5, true, 3, channel);
+            check_seen(&got, &expected);
+        }
+    struct seen_channel depthwise = seen_found(pictures, 0, 0, 1, 0);
+    assert_true(depthwise.range.hi == 0); /* nothing is kept */
+}
+
+/* Where ranges reach further it does so, too. */
+static void test_seen_reach(void **state)
+{
+    (void)state;
+    for (int64_t channel = 0; channel < 2; channel++) {
+        struct seen_channel seen = seen_found(rows, 0, 0, 1, channel);
+        struct seen_channel further = seen_found(rows, 0, 100, 1, channel);
+        assert_true(further.range.lo < seen.range.lo && further.range.hi > seen.range.hi);
+        assert_true(further.sum > seen.sum);
     }
 }
 
@@ -221,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_reach_of_huge_values),
         cmocka_unit_test(test_only_extremes),
         cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_seen_reach),
     };
     return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);
 }

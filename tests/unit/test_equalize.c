@@ -18,7 +18,8 @@
 static struct peaks make_peaks(struct arena *a, const struct model *m)
 {
     struct channels *channels = channels_find(m, a);
-    struct peaks peaks = {NEW_ARRAY(a, m->n_values, float *), NEW_ARRAY(a, m->n_values, float *)};
+    struct peaks peaks = {NEW_ARRAY(a, m->n_values, float *), NEW_ARRAY(a, m->n_values, float *),
+                          NULL};
     for (int i = 0; i < m->n_values; i++) {
         peaks.lo[i] = NEW_ARRAY(a, channels[i].n, float);
         peaks.hi[i] = NEW_ARRAY(a, channels[i].n, float);

@@ -78,12 +78,16 @@ static void setting_close(struct setting *s)
     arena_release(&s->a);
 }
 
-/* Channel c reaches from code 60 - 9c down to 70 + 40c up, or as far as codes go. */
-static void see(struct setting *s)
+/* Channel c reaches from code 60 - 9c down to 70 + 40c up, or as far as codes go; with the next one
+ * to 200 + 30c, if sums are known. */
+static void see(struct setting *s, bool sums)
 {
-    struct range *seen = NEW_ARRAY(s->m->arena, s->n_seen, struct range);
-    for (int64_t c = 0; c < s->n_seen; c++)
-        seen[c] = (struct range){-0.45f * (float)c, 0.5f + 2 * (float)c};
+    struct seen_channel *seen = NEW_ARRAY(s->m->arena, s->n_seen, struct seen_channel);
+    for (int64_t c = 0; c < s->n_seen; c++) {
+        float f = (float)c;
+        seen[c].range = (struct range){-0.45f * f, 0.5f + 2 * f};
+        seen[c].sum = sums ? (200 + 30 * f - 120 - 1) * 0.05f : INFINITY;
+    }
     s->weight->quant->seen = seen;
 }
 
@@ -92,6 +96,18 @@ static void codes_of(const struct setting *s, int64_t c, double code[2])
     bool known = s->weight->quant->seen;
     code[0] = known ? fmax(60 - 9 * (double)c, 0) : 0;
     code[1] = known ? fmin(70 + 40 * (double)c, 255) : 255;
+}
+
+/* At the corners of what two codes may be. */
+static double largest_of(double a, double b, const double x[2], const double y[2], double sum)
+{
+    double largest = 0;
+    for (int j = 0; j < 4; j++) {
+        double p = x[j % 2], q = y[j / 2];
+        double over = fmax(p + q - sum, 0); /* of one of the two */
+        largest = fmax(largest, fmax(fabs(a * (p - over) + b * q), fabs(a * p + b * (q - over))));
+    }
+    return largest;
 }
 
 static double weight_at(const struct setting *s, int64_t o, int64_t k)
@@ -123,10 +139,11 @@ static double largest_sum(const struct setting *s, const struct shape_of_layer *
             double w[2] = {weight_at(s, o, i) / scale, weight_at(s, o, k) / scale}, x[2][2];
             codes_of(s, group * f->channels + ci, x[0]);
             codes_of(s, group * f->channels + ck, x[1]);
-            for (int j = 0; j < 4; j++) {
-                double a = round ? rint(w[0]) : w[0], b = round ? rint(w[1]) : w[1];
-                largest = fmax(largest, fabs(a * x[0][j % 2] + b * x[1][j / 2]));
-            }
+            const struct seen_channel *seen = s->weight->quant->seen;
+            bool sums = seen && isfinite(seen[0].sum) && i % f->kernel == k % f->kernel;
+            double sum = sums ? 200 + 30 * (double)(group * f->channels + ci) : 2 * 255;
+            largest = fmax(largest, largest_of(round ? rint(w[0]) : w[0],
+                                               round ? rint(w[1]) : w[1], x[0], x[1], sum));
         }
     return largest;
 }
@@ -137,13 +154,15 @@ static double scale_of_row(const struct setting *s, int64_t o)
     return (double)q->scale[q->n == 1 ? 0 : o];
 }
 
-static void check_scales(const struct shape_of_layer *f, bool seen, int *raised)
+enum known { NOTHING, RANGES, SUMS };
+
+static void check_scales(const struct shape_of_layer *f, enum known known, int *raised)
 {
     struct setting s = setting_of(f->text, "generic");
     float low[16];
     assert_int_equal(s.n_seen, f->channels * qlayer_groups(s.l));
-    if (seen)
-        see(&s);
+    if (known)
+        see(&s, known == SUMS);
     assert_true(pairs_lowest_scales(s.l, low));
     solve_model(s.m, &s.p);
     double most = 0;
@@ -160,20 +179,20 @@ static void check_scales(const struct shape_of_layer *f, bool seen, int *raised)
         assert_true(scale_of_row(&s, 0) >= most);
     struct raised r = solve_raised(&s.p);
     assert_int_equal(r.of, s.rows);
-    *raised += (int)r.rows;
+    raised[known] += (int)r.rows;
     setting_close(&s);
 }
 
 static void test_scales(void **state)
 {
     (void)state;
-    int any = 0, seen = 0;
-    for (int i = 0; i < N_LAYERS; i++) {
-        check_scales(&layers[i], false, &any);
-        check_scales(&layers[i], true, &seen);
-    }
-    assert_true(any > 30); /* most rows have two large neighbours of one sign ... */
-    assert_true(seen > 0 && seen < any); /* ... fewer where channels are known to be small */
+    int raised[3] = {0};
+    for (int i = 0; i < N_LAYERS; i++)
+        for (enum known k = NOTHING; k <= SUMS; k++)
+            check_scales(&layers[i], k, raised);
+    assert_true(raised[NOTHING] > 30); /* most rows have two large neighbours of one sign ... */
+    assert_true(raised[RANGES] < raised[NOTHING]); /* ... fewer where channels are small ... */
+    assert_true(raised[SUMS] < raised[RANGES] && raised[SUMS] > 0); /* ... or not large at once */
 }
 
 /* The kernel for it is OpenVINO's. */
@@ -201,8 +220,8 @@ static void test_signed_inputs(void **state)
     struct quant *x = s.l->input->quant;
     x->type.dtype = DTYPE_I8;
     x->zero[0] = 60 - 128;
-    see(&s);
-    see(&u);
+    see(&s, true);
+    see(&u, true);
     assert_true(pairs_lowest_scales(s.l, of_signed) && pairs_lowest_scales(u.l, of_unsigned));
     assert_memory_equal(of_signed, of_unsigned, (size_t)s.rows * sizeof *of_signed);
     setting_close(&s);
@@ -216,7 +235,7 @@ static void test_mend(void **state)
     int changed = 0, kept = 0;
     for (int i = 0; i < N_LAYERS; i++) {
         struct setting s = setting_of(layers[i].text, "generic");
-        see(&s);
+        see(&s, i % 2);
         solve_model(s.m, &s.p);
         int64_t n = tensor_count(s.weight->constant);
         float *w = tensor_f32(s.weight->constant), *was = NEW_ARRAY(&s.a, n, float);
