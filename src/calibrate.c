@@ -128,7 +128,7 @@ static void gather_prepare(struct calibration *g, const struct model *m, const s
     g->channels = NEW_ARRAY(&g->arena, m->n_values, struct channels);
     for (int i = 0; i < p->n_layer; i++) {
         struct channels c = pairs_channels(&p->layer[i]);
-        if (c.n)
+        if (c.n && c.axis >= 0)
             g->channels[p->layer[i].input->id] = c;
     }
     g->jobs = jobs;

@@ -55,7 +55,8 @@ struct channels pairs_channels(const struct qlayer *l)
     if (f.channels == 1 && (qlayer_channels(l) == groups || f.kernel == 1))
         return none; /* depthwise, or products that have no neighbour */
     bool last = l->node->op == OP_MatMul || l->node->op == OP_Gemm;
-    return (struct channels){last ? l->input->type.shape.rank - 1 : 1, groups * f.channels};
+    int rank = l->input->type.shape.rank;
+    return (struct channels){!last ? 1 : rank > 0 ? rank - 1 : -1, groups * f.channels};
 }
 
 /* What codes of a channel may be, and the sum with one of the next channel. */
@@ -141,8 +142,8 @@ static inline float sum_of(const struct pair *p, float a, float b)
     float most = part_of(p, 0, a) + part_of(p, 1, b);
     if (!(a > 0 && b > 0))
         return most;
-    float rest = a >= b ? a * p->hi[0] + b * (p->sum - p->hi[0])
-                        : b * p->hi[1] + a * (p->sum - p->hi[1]);
+    float rest = a >= b ? a * p->hi[0] + b * fmaxf(p->sum - p->hi[0], p->lo[1])
+                        : b * p->hi[1] + a * fmaxf(p->sum - p->hi[1], p->lo[0]);
     return fminf(most, rest);
 }
 
@@ -158,25 +159,22 @@ static inline float scale_of(const struct pair *p, float a, float b)
     return fmaxf(sum_of(p, a, b), sum_of(p, -a, -b)) / room_of(p);
 }
 
-/* The inner loop is the one whose elements are near each other. */
-static void lowest_of_rows(const struct pairs *p, const float *w, int64_t first, int64_t n,
-                           float *low)
+static inline float scale_of_row(const struct pair *p, const float *row)
 {
-    w += first * p->stride;
+    return scale_of(p, row[p->at[0]], row[p->at[1]]);
+}
+
+/* n rows from w on. The inner loop is the one whose elements are near each other. */
+static void lowest_of_rows(const struct pairs *p, const float *w, int64_t n, float *low)
+{
     if (p->stride > p->n)
         for (int64_t o = 0; o < n; o++)
-            for (int64_t i = 0; i < p->n; i++) {
-                const float *row = w + o * p->stride;
-                const struct pair *k = &p->pair[i];
-                low[o] = fmaxf(low[o], scale_of(k, row[k->at[0]], row[k->at[1]]));
-            }
+            for (int64_t i = 0; i < p->n; i++)
+                low[o] = fmaxf(low[o], scale_of_row(&p->pair[i], w + o * p->stride));
     else
         for (int64_t i = 0; i < p->n; i++)
-            for (int64_t o = 0; o < n; o++) {
-                const float *row = w + o * p->stride;
-                const struct pair *k = &p->pair[i];
-                low[o] = fmaxf(low[o], scale_of(k, row[k->at[0]], row[k->at[1]]));
-            }
+            for (int64_t o = 0; o < n; o++)
+                low[o] = fmaxf(low[o], scale_of_row(&p->pair[i], w + o * p->stride));
 }
 
 bool pairs_lowest_scales(const struct qlayer *l, float *low)
@@ -192,7 +190,7 @@ bool pairs_lowest_scales(const struct qlayer *l, float *low)
         low[o] = 0;
     for (int64_t g = 0; g < groups; g++) {
         struct pairs p = find_pairs(&a, l, code + g * c.n / groups);
-        lowest_of_rows(&p, w, g * rows, rows, low + g * rows);
+        lowest_of_rows(&p, w + g * rows * p.stride, rows, low + g * rows);
     }
     arena_release(&a);
     return true;

@@ -19,7 +19,8 @@
 #include "channel.h"
 #include "place.h"
 
-/* The channels of the layer's input; n 0: its sums need not be short, or are whatever happens. */
+/* The channels of the layer's input (axis -1: its rank is not known); n 0: its sums need not be
+ * short, or are whatever happens. */
 struct channels pairs_channels(const struct qlayer *l);
 
 /* low[qlayer_channels(l)]: the lowest scale of each row with which codes that are rounded to
