@@ -108,12 +108,44 @@ class Pairs(unittest.TestCase):
         self.assertIn("DynamicQuantizeLSTM", quern.ort_operators(q.int8))
         self.assertLess(q.apart(quern.ort_run(q.int8, q.samples)), NEAR)
 
+    def matrix(self, make, *options):
+        """The model, its constants, and the name of the matrix of codes that alone is there."""
+        q = self.made(make, *options)
+        model = onnx.load(q.int8)
+        constants = quern.initializers(model)
+        return q, model, constants, next(name for name, w in constants.items()
+                                         if w.dtype == np.int8 and w.ndim == 2)
+
     def largest_sum(self, *options):
-        """Of the codes of two neighbours of a matrix."""
-        q = self.made(matmul(4, 16), *options)
-        weight = next(w for w in quern.initializers(onnx.load(q.int8)).values()
-                      if w.shape == (16, 8)).astype(int)
-        return (weight[0::2] + weight[1::2]).max()
+        """Of the codes of two neighbours."""
+        _, _, constants, name = self.matrix(matmul(4, 16), *options)
+        return (constants[name][0::2].astype(int) + constants[name][1::2]).max()
+
+    def product(self, *options):
+        """Codes and scales of a product's weight, and the largest sum on the data."""
+        def make(net):
+            x = net.input(60, 32)
+            return net.node("Gemm", x, net.weight(256, 32), net.bias(256), transB=1)
+        options = "--effort", 1, "--enough-sqnr", 0, "--observer", "min-max", *options
+        q, model, constants, name = self.matrix(make, *options)
+        inputs = {node.op_type: [constants.get(value) for value in node.input]
+                  for node in model.graph.node if node.input[0] in ("x0", name)}
+        _, scale, zero = inputs["QuantizeLinear"]
+        codes, scales, _ = inputs["DequantizeLinear"]
+        x = np.concatenate([sample["x0"] for sample in q.samples])
+        x = np.clip(np.rint(x / scale) + zero, 0, 255).astype(int)[:, :, None]
+        w = codes.T.astype(int) if codes.shape[0] == 256 else codes.astype(int)
+        return codes, scales, np.abs(x[:, 0::2] * w[0::2] + x[:, 1::2] * w[1::2]).max()
+
+    def test_rounding(self):
+        """Codes that second moments choose fit as well, and stay where biases are corrected."""
+        nearest, _, _ = self.product("--skip", "round-weights,correct-bias")
+        chosen, scales, largest = self.product("--skip", "correct-bias")
+        self.assertGreater((chosen != nearest).mean(), 0.05)
+        self.assertLessEqual(largest, 32767)
+        corrected, corrected_scales, _ = self.product()
+        np.testing.assert_array_equal(corrected, chosen)
+        np.testing.assert_allclose(corrected_scales, scales, rtol=1e-6)
 
     def test_processors(self):
         """Only for processors with VNNI all codes are used."""

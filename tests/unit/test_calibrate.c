@@ -242,6 +242,24 @@ static void test_seen(void **state)
     assert_true(depthwise.range.hi == 0); /* nothing is kept */
 }
 
+/* A weight that two layers share is for the inputs of both. */
+static void test_seen_shared(void **state)
+{
+    (void)state;
+    static const char shared[] =
+        "opset 13 g (float[N,5,3] x) => (float[N,5,2] y) <float[3,2] w = random(1), float f = -2>"
+        "{ s = Mul(x, f) a = MatMul(s, w) b = MatMul(x, w) y = Add(a, b) }";
+    for (int64_t channel = 0; channel < 3; channel++) {
+        struct seen_channel x = seen_of(rows, 5, true, 3, channel);
+        float lo = fminf(x.range.lo, -2 * x.range.hi), hi = fmaxf(x.range.hi, -2 * x.range.lo);
+        for (int layer = 0; layer < 2; layer++) {
+            struct seen_channel got = seen_found(shared, layer, 0, 1, channel);
+            assert_true(got.range.lo == lo && got.range.hi == hi);
+            assert_true(channel == 2 || got.sum > x.sum);
+        }
+    }
+}
+
 /* Where ranges reach further it does so, too. */
 static void test_seen_reach(void **state)
 {
@@ -264,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_reach_of_huge_values),
         cmocka_unit_test(test_only_extremes),
         cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_seen_shared),
         cmocka_unit_test(test_seen_reach),
     };
     return cmocka_run_group_tests_name("calibrate", tests, NULL, NULL);

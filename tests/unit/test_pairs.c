@@ -262,6 +262,25 @@ static void test_mend(void **state)
     assert_true(changed > 20 && kept > changed);
 }
 
+/* Of two weights that do not fit the one that adds more is made smaller. */
+static void test_mend_larger(void **state)
+{
+    (void)state;
+    for (int64_t large = 0; large < 2; large++) {
+        struct setting s = setting_of(layers[6].text, "generic");
+        solve_model(s.m, &s.p);
+        float *w = tensor_f32(s.weight->constant);
+        int64_t a = qlayer_weight_at(s.l, 0, large), b = qlayer_weight_at(s.l, 0, 1 - large);
+        float scale = s.weight->quant->scale[0];
+        w[a] = -127 * scale;
+        w[b] = -20 * scale;
+        pairs_mend(s.l, w);
+        assert_true(w[b] == -20 * scale);
+        assert_true(rintf(w[a] / scale) < -100 && rintf(w[a] / scale) > -127);
+        setting_close(&s);
+    }
+}
+
 static void no_pairs(const char *text, const char *target, void (*change)(struct setting *s))
 {
     struct setting s = setting_of(text, target);
@@ -352,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_transposed),
         cmocka_unit_test(test_signed_inputs),
         cmocka_unit_test(test_mend),
+        cmocka_unit_test(test_mend_larger),
         cmocka_unit_test(test_no_pairs),
         cmocka_unit_test(test_row),
         cmocka_unit_test(test_asymmetric),
