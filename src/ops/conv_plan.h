@@ -19,7 +19,7 @@ struct conv_plan {
     struct conv_dims dims;
     enum dtype x;            /* DTYPE_F32, DTYPE_U8 or DTYPE_I8 */
     struct tail tail;        /* pointers mean only "there is one"; none for codes */
-    bool by_winograd, by_dnnl; /* neither: k_conv() */
+    bool by_winograd, by_dnnl, by_words; /* words: codes by k_iconv(); none: k_conv() */
     struct k_winograd winograd; /* where by_winograd */
     struct k_dnnl_conv dnnl;    /* where by_dnnl */
     void *weight;            /* repacked; NULL: the weight is not the same in every call */

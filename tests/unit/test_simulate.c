@@ -311,6 +311,71 @@ static void bands_give_what_parts_give(void **state)
     arena_release(&a);
 }
 
+/* A convolution of codes x[96][ROWS][COLUMNS] at one place, in whole numbers. */
+struct long_conv {
+    int64_t groups, kernel, stride, dilation;
+};
+enum { LONG_CHANNELS = 96, LONG_ROWS = 7, LONG_COLUMNS = 6 };
+
+static int64_t sum_at(const struct long_conv *c, const int64_t *x, const struct tensor *w,
+                      const struct quant *q, int64_t m, int64_t row, int64_t column)
+{
+    int64_t channels = LONG_CHANNELS / c->groups, sum = 0;
+    int64_t group = m / (w->shape.dim[0] / c->groups);
+    for (int64_t k = 0; k < channels * c->kernel * c->kernel; k++) {
+        int64_t channel = k / (c->kernel * c->kernel) + group * channels;
+        int64_t r = row * c->stride - 1 + k / c->kernel % c->kernel * c->dilation;
+        int64_t s = column * c->stride - 1 + k % c->kernel * c->dilation;
+        if (r < 0 || s < 0 || r >= LONG_ROWS || s >= LONG_COLUMNS)
+            continue;
+        float v = tensor_f32(w)[m * channels * c->kernel * c->kernel + k];
+        float code = fminf(fmaxf(rintf(v / q->scale[m]), -128), 127);
+        sum += x[(channel * LONG_ROWS + r) * LONG_COLUMNS + s] * (int64_t)code;
+    }
+    return sum;
+}
+
+/* Rows of some hundred products, which some processors have kernels of their own for. */
+static void long_sums_are_exact(void **state)
+{
+    (void)state;
+    const struct long_conv conv[] = {{1, 2, 2, 1}, {2, 3, 1, 2}};
+    struct arena a = {0};
+    struct model *m = text_model(
+        "opset 13\n"
+        "g (float[B,96,7,6] x) => (float[...] y, float[...] z)\n"
+        "<float[32,96,2,2] w = random(1), float[64,48,3,3] v = random(2)>\n"
+        "{ y = Conv(x, w) <pads = [1,1,1,1], strides = [2,2]>\n"
+        "  z = Conv(x, v) <pads = [1,1,1,1], dilations = [2,2], group = 2> }");
+    const struct quant *q = find(m, "x")->quant = activation(m, -0.7f, 1);
+    const struct value *weights[] = {find(m, "w"), find(m, "v")};
+    find(m, "w")->quant = weight(m, 32, 0);
+    find(m, "v")->quant = weight(m, 64, 0);
+    struct shape s = {.rank = 4, .dim = {2, LONG_CHANNELS, LONG_ROWS, LONG_COLUMNS}};
+    struct tensor *x = tensor_new(&a, DTYPE_F32, &s), out[2];
+    int64_t *codes = NEW_ARRAY(&a, tensor_count(x), int64_t);
+    for (int64_t i = 0; i < tensor_count(x); i++) {
+        float v = tensor_f32(x)[i] = sinf((float)(i * i % 97));
+        float code = rintf(v / q->scale[0]) + (float)q->zero[0];
+        codes[i] = (int64_t)fminf(fmaxf(code, 0), 255) - q->zero[0];
+    }
+    outputs(m, EXEC_SIMULATE, x, &a, out);
+    for (int i = 0; i < 2; i++) {
+        const struct quant *w = weights[i]->quant;
+        const int64_t *dim = out[i].shape.dim;
+        for (int64_t k = 0; k < tensor_count(&out[i]); k++) {
+            int64_t channel = k / (dim[2] * dim[3]) % dim[1];
+            const int64_t *of = codes + k / (dim[1] * dim[2] * dim[3]) * tensor_count(x) / 2;
+            int64_t sum = sum_at(&conv[i], of, weights[i]->constant, w, channel,
+                                 k / dim[3] % dim[2], k % dim[3]);
+            float factor = q->scale[0] * w->scale[channel];
+            assert_true(tensor_f32(&out[i])[k] == (float)sum * factor);
+        }
+    }
+    model_close(m);
+    arena_release(&a);
+}
+
 /* A body that captures a rounded value sees what it sees in the lowered graph: here the
  * convolution inside computes on codes, and the sum on what is not rounded. So do values in it. */
 static void bodies_see_what_is_rounded(void **state)
@@ -422,6 +487,7 @@ int main(void)
         cmocka_unit_test(simulated_is_lowered_between_quantizers),
         cmocka_unit_test(simulated_is_lowered_around_gates),
         cmocka_unit_test(bands_give_what_parts_give),
+        cmocka_unit_test(long_sums_are_exact),
         cmocka_unit_test(bodies_see_what_is_rounded),
         cmocka_unit_test(outputs_are_rounded_unless_plain),
         cmocka_unit_test(rounding_leaves_others_alone),
