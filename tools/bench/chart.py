@@ -9,7 +9,8 @@ COLOURS = {"quern -j1": "#b2182b", "quern -j2": "#ef8a62", "quern -j1 --effort 1
            "inc": "#7570b3", "aimet": "#a6761d", "modelopt": "#555555",
            "quern percentile": "#b2182b", "quern entropy": "#ef8a62", "quern mse": "#fddbc7",
            "quern --effort 0 percentile": "#e7298a", "quern --effort 0 entropy": "#f1b6da",
-           "ort percentile": "#4393c3", "ort entropy": "#92c5de", "ort distribution": "#053061"}
+           "ort percentile": "#4393c3", "ort entropy": "#92c5de", "ort distribution": "#053061",
+           "quern -j1 --cpu vnni": "#ef8a62", "ort reduced": "#92c5de", "nncf reduced": "#a6dba0"}
 NAMES, PANEL, GAP, FAILED = 200, 230, 26, 14     # widths
 TOP, ROW, BOTTOM, SPREAD = 74, 24, 30, 2.6       # heights; between the dots of two programs
 STYLE = """text { font: 12px sans-serif; fill: #222 } .small { font-size: 10px; fill: #666 }
