@@ -123,6 +123,8 @@ static void list_target(struct table *t, const struct target *g)
     target_row(t, &name, "activations", qtype_text(&g->activation, type));
     target_row(t, &name, "  types", g->activations);
     target_row(t, &name, "weights", qtype_text(&g->weight, type));
+    target_row(t, &name, "  sums of two products",
+               g->short_sums ? "fit 16 bits (--cpu vnni: as they come)" : "as they come");
     target_row(t, &name, "  types", g->weights);
     target_row(t, &name, "  types, weights only", g->weights_only);
     target_row(t, &name, "  a scale a channel", g->per_channel);

@@ -46,9 +46,9 @@ static const struct option quantize_rows[] = {
            "float8e4m3fn (weights likewise) or float8e5m2 where the target takes them; symmetric "
            "or asymmetric (default uint8,asymmetric; tensorrt: int8,symmetric)", .recipe = true),
     OPTION(OPT_STRING, 0, "cpu", struct quantize_options, cpu, "KIND",
-           "the processors that the model is for: any (default): also those that add two products "
-           "in 16 bits, x86 without VNNI, in which weights must fit; or vnni: only those that add "
-           "in 32 bits, where it is a few tenths of a decibel nearer", .recipe = true),
+           "the processors that the model is for: any (default): also x86 without VNNI, where "
+           "sums of two products must fit 16 bits, and weights are scaled so that they do; or "
+           "vnni: only those that add in 32 bits", .recipe = true),
     OPTION(OPT_INT, 0, "effort", struct quantize_options, effort, "N",
            "0: one run over the data, min-max ranges, weights rounded to nearest; 1: ranges by "
            "mse, weights rounded by second moments, biases corrected; 2: also a search for what "
