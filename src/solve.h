@@ -17,7 +17,10 @@ void solve_model(struct model *m, const struct placement *p);
 /* Weights that lie on the grid of their scales keep it: solve_model() gives these scales again. */
 void solve_keep_grid(const struct placement *p);
 /* How many rows of layers' weights have a higher scale for the sake of 16 bits, of how many. */
-struct raised { int64_t rows, of; } solve_raised(const struct placement *p);
+struct raised {
+    int64_t rows, of;
+};
+struct raised solve_raised(const struct placement *p);
 /* After ranges of activations have changed: weights keep their scales. */
 void solve_ranges(struct model *m);
 /* Weights get one bit more, unless a whole weight has one scale: as finely as passes that choose

@@ -340,7 +340,8 @@ class Weights(unittest.TestCase):
         quern.run("quantize", path, "--data", data, "-o", out, *options)
         onnx.checker.check_model(onnx.load(out), full_check=True)
         ours = quern.simulate(out, data)
-        code = 0.0101   # a code of an output of 100, and the rounding of floats
+        # With AVX2 alone one output of conv_groups lies between two codes, of 100 that it reaches.
+        code = 0.0101 if quern.adds_in_16_bits() else 0.01
         for optimize, limit in (False, code), (True, 0.05 if "dq" in options else code):
             theirs = quern.ort_run(out, samples, optimize and quern.sums_fit(options))
             for a, b in zip(ours, theirs, strict=True):
