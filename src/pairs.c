@@ -4,6 +4,7 @@
  */
 #include "pairs.h"
 
+#include "k_pairs.h"
 #include "quant.h"
 
 #include <math.h>
@@ -11,16 +12,11 @@
 static const float LIMIT = INT16_MAX;
 enum { CODES = UINT8_MAX };
 
-/* Two elements of a row, where those of row 0 are in the weight, and from where to where the codes
- * reach that each is multiplied by. */
-struct pair {
-    int64_t at[2];
-    float lo[2], hi[2], sum; /* the largest sum of both codes */
-};
-/* The pairs of a row of one group, and how far rows are apart. */
+/* The pairs of a row of one group: where both elements of row 0 are in the weight, what they are
+ * multiplied by, and how far rows are apart. */
 struct pairs {
-    struct pair *pair;
-    int64_t n, stride;
+    struct k_pairs code;
+    int64_t *at[2], n, stride;
 };
 
 /* How the elements of a row are counted: [batch][channels of a group][kernel]. */
@@ -77,16 +73,27 @@ static float code_of(const struct quant *x, float v)
 static void add_pair(struct pairs *p, const struct qlayer *l, const struct row_form *f, int64_t b,
                      int64_t i, int64_t k, const struct codes *code)
 {
-    int64_t element[2] = {i, k};
-    struct pair *to = &p->pair[p->n++];
+    int64_t element[2] = {i, k}, n = p->n++;
     bool together = i / f->channels == k / f->channels; /* the same element of the filter */
-    to->sum = together ? code[i % f->channels].sum : 2 * CODES;
+    p->code.sum[n] = together ? code[i % f->channels].sum : 2 * CODES;
     for (int j = 0; j < 2; j++) {
         int64_t c = element[j] % f->channels, e = element[j] / f->channels;
-        to->at[j] = qlayer_weight_at(l, 0, (b * f->channels + c) * f->kernel + e);
-        to->lo[j] = code[c].lo;
-        to->hi[j] = code[c].hi;
+        p->at[j][n] = qlayer_weight_at(l, 0, (b * f->channels + c) * f->kernel + e);
+        p->code.lo[j][n] = code[c].lo;
+        p->code.hi[j][n] = code[c].hi;
     }
+}
+
+static struct pairs new_pairs(struct arena *a, int64_t most)
+{
+    struct pairs p = {.n = 0};
+    p.code.sum = NEW_BUFFER(a, most, float);
+    for (int j = 0; j < 2; j++) {
+        p.at[j] = NEW_BUFFER(a, most, int64_t);
+        p.code.lo[j] = NEW_BUFFER(a, most, float);
+        p.code.hi[j] = NEW_BUFFER(a, most, float);
+    }
+    return p;
 }
 
 /* code: of the channels of the group. */
@@ -94,7 +101,7 @@ static struct pairs find_pairs(struct arena *a, const struct qlayer *l, const st
 {
     struct row_form f = row_form(l);
     int64_t c = f.channels, all = c * f.kernel, rows = qlayer_channels(l);
-    struct pairs p = {NEW_BUFFER(a, f.batch * all + 1, struct pair), 0, 0};
+    struct pairs p = new_pairs(a, f.batch * all + 1);
     if (rows > 1)
         p.stride = qlayer_weight_at(l, 1, 0) - qlayer_weight_at(l, 0, 0);
     for (int64_t b = 0; b < f.batch; b++) {
@@ -129,52 +136,45 @@ static struct codes *find_codes(struct arena *a, const struct qlayer *l, int64_t
     return code;
 }
 
-/* The largest part of a sum that w can make, upwards or (of -w) downwards. */
-static inline float part_of(const struct pair *p, int k, float w)
+/* Some pairs of some rows. */
+enum { ROWS = 16, PIECE = 256 };
+struct piece {
+    float w[2][ROWS][PIECE];
+};
+
+/* The inner loop is the one whose elements are near each other. */
+static void gather(struct piece *to, const struct pairs *p, const float *w, int64_t rows,
+                   int64_t from, int64_t n)
 {
-    return w > 0 ? w * p->hi[k] : w * p->lo[k];
+    for (int j = 0; j < 2; j++) {
+        const int64_t *at = p->at[j] + from;
+        if (p->stride > p->n)
+            for (int64_t o = 0; o < rows; o++)
+                for (int64_t i = 0; i < n; i++)
+                    to->w[j][o][i] = w[o * p->stride + at[i]];
+        else
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t o = 0; o < rows; o++)
+                    to->w[j][o][i] = w[o * p->stride + at[i]];
+    }
 }
 
-/* The largest sum upwards: of two weights of one sign, the larger takes its largest code, and what
- * the sum of both leaves is for the other. */
-static inline float sum_of(const struct pair *p, float a, float b)
-{
-    float most = part_of(p, 0, a) + part_of(p, 1, b);
-    if (!(a > 0 && b > 0))
-        return most;
-    float rest = a >= b ? a * p->hi[0] + b * fmaxf(p->sum - p->hi[0], p->lo[1])
-                        : b * p->hi[1] + a * fmaxf(p->sum - p->hi[1], p->lo[0]);
-    return fminf(most, rest);
-}
-
-/* What is left for the sum where both codes are rounded to nearest. */
-static inline float room_of(const struct pair *p)
-{
-    return LIMIT - 0.5f * fminf(p->hi[0] + p->hi[1], p->sum);
-}
-
-/* The lowest scale with which the sum of two weights fits. */
-static inline float scale_of(const struct pair *p, float a, float b)
-{
-    return fmaxf(sum_of(p, a, b), sum_of(p, -a, -b)) / room_of(p);
-}
-
-static inline float scale_of_row(const struct pair *p, const float *row)
-{
-    return scale_of(p, row[p->at[0]], row[p->at[1]]);
-}
-
-/* n rows from w on. The inner loop is the one whose elements are near each other. */
+/* n rows from w on. */
 static void lowest_of_rows(const struct pairs *p, const float *w, int64_t n, float *low)
 {
-    if (p->stride > p->n)
-        for (int64_t o = 0; o < n; o++)
-            for (int64_t i = 0; i < p->n; i++)
-                low[o] = fmaxf(low[o], scale_of_row(&p->pair[i], w + o * p->stride));
-    else
-        for (int64_t i = 0; i < p->n; i++)
-            for (int64_t o = 0; o < n; o++)
-                low[o] = fmaxf(low[o], scale_of_row(&p->pair[i], w + o * p->stride));
+    struct piece piece;
+    for (int64_t o = 0; o < n; o++)
+        low[o] = 0;
+    for (int64_t o = 0; o < n; o += ROWS)
+        for (int64_t i = 0; i < p->n; i += PIECE) {
+            int64_t rows = n - o < ROWS ? n - o : ROWS, k = p->n - i < PIECE ? p->n - i : PIECE;
+            gather(&piece, p, w + o * p->stride, rows, i, k);
+            for (int64_t r = 0; r < rows; r++) {
+                float *to = &low[o + r];
+                *to = fmaxf(*to, k_pairs_lowest_scale(&p->code, i, k, piece.w[0][r],
+                                                      piece.w[1][r], LIMIT));
+            }
+        }
 }
 
 bool pairs_lowest_scales(const struct qlayer *l, float *low)
@@ -186,8 +186,6 @@ bool pairs_lowest_scales(const struct qlayer *l, float *low)
     int64_t groups = qlayer_groups(l), rows = qlayer_channels(l) / groups;
     const struct codes *code = find_codes(&a, l, c.n);
     const float *w = tensor_f32(qlayer_weight(l)->constant);
-    for (int64_t o = 0; o < groups * rows; o++)
-        low[o] = 0;
     for (int64_t g = 0; g < groups; g++) {
         struct pairs p = find_pairs(&a, l, code + g * c.n / groups);
         lowest_of_rows(&p, w + g * rows * p.stride, rows, low + g * rows);
@@ -196,14 +194,14 @@ bool pairs_lowest_scales(const struct qlayer *l, float *low)
     return true;
 }
 
-static void mend(const struct pair *p, float code[2])
+static void mend(const struct k_pairs *p, int64_t i, float code[2])
 {
-    float room = room_of(p);
+    float room = k_pair_room(p, i, LIMIT);
     for (float sign = 1; sign >= -1; sign -= 2)
-        for (;;) {
-            float part[2] = {part_of(p, 0, sign * code[0]), part_of(p, 1, sign * code[1])};
-            if (sum_of(p, sign * code[0], sign * code[1]) <= room)
-                break;
+        while (k_pair_sum(p, i, sign * code[0], sign * code[1]) > room) {
+            float part[2];
+            for (int j = 0; j < 2; j++)
+                part[j] = k_pair_part(p, i, j, sign * code[j]);
             code[part[1] > part[0]] -= sign;
         }
 }
@@ -211,9 +209,9 @@ static void mend(const struct pair *p, float code[2])
 static void mend_row(const struct pairs *p, float scale, float *row)
 {
     for (int64_t i = 0; i < p->n; i++) {
-        float *w[2] = {row + p->pair[i].at[0], row + p->pair[i].at[1]};
+        float *w[2] = {row + p->at[0][i], row + p->at[1][i]};
         float code[2] = {rintf(*w[0] / scale), rintf(*w[1] / scale)}, was[2] = {code[0], code[1]};
-        mend(&p->pair[i], code);
+        mend(&p->code, i, code);
         for (int k = 0; k < 2; k++)
             if (code[k] != was[k])
                 *w[k] = code[k] * scale;
@@ -229,19 +227,25 @@ void pairs_mend(const struct qlayer *l, float *w)
     const struct quant *q = qlayer_weight(l)->quant;
     int64_t groups = qlayer_groups(l), rows = qlayer_channels(l) / groups;
     const struct codes *code = find_codes(&a, l, c.n);
+    float *low = NEW_BUFFER(&a, rows, float);
     for (int64_t g = 0; g < groups; g++) {
         struct pairs p = find_pairs(&a, l, code + g * c.n / groups);
-        for (int64_t o = g * rows; o < (g + 1) * rows; o++)
-            mend_row(&p, q->scale[q->n == 1 ? 0 : o], w + o * p.stride);
+        float *from = w + g * rows * p.stride;
+        lowest_of_rows(&p, from, rows, low);
+        for (int64_t o = 0; o < rows; o++) {
+            float scale = q->scale[q->n == 1 ? 0 : g * rows + o];
+            if (low[o] > scale * 0.999f) /* else they fit, with more room than they need */
+                mend_row(&p, scale, from + o * p.stride);
+        }
     }
     arena_release(&a);
 }
 
 float pairs_lowest_of_row(const float *x, int64_t k, int64_t step)
 {
-    const struct pair any = {{0, 0}, {0, 0}, {CODES, CODES}, 2 * CODES};
-    float low = 0;
+    float least = 0, most = CODES, sum = 2 * CODES, low = 0;
+    const struct k_pairs any = {{&least, &least}, {&most, &most}, &sum};
     for (int64_t i = 0; i + 1 < k; i += 2)
-        low = fmaxf(low, scale_of(&any, x[i * step], x[(i + 1) * step]));
+        low = fmaxf(low, k_pairs_lowest_scale(&any, 0, 1, &x[i * step], &x[(i + 1) * step], LIMIT));
     return low;
 }

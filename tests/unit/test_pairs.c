@@ -34,8 +34,12 @@ static const struct shape_of_layer layers[] = {
     {"(float[2,3,7] x) => (float y) <float[2,7,5] w = random(8)> { y = MatMul(x, w) }", 2, 7, 1},
     {"(float[3,9] x) => (float y) <float[5,9] w = random(9)> { y = Gemm <transB = 1> (x, w) }", 1,
      9, 1},
+    {"(float[3,521] x) => (float y) <float[521,18] w = random(10)> { y = MatMul(x, w) }", 1, 521,
+     1},
+    {"(float[3,521] x) => (float y) <float[18,521] w = random(11)>"
+     "{ y = Gemm <transB = 1> (x, w) }", 1, 521, 1},
 };
-enum { N_LAYERS = sizeof layers / sizeof *layers };
+enum { N_LAYERS = sizeof layers / sizeof *layers, MOST_ROWS = 18 };
 
 struct setting {
     struct model *m;
@@ -159,7 +163,7 @@ enum known { NOTHING, RANGES, SUMS };
 static void check_scales(const struct shape_of_layer *f, enum known known, int *raised)
 {
     struct setting s = setting_of(f->text, "generic");
-    float low[16];
+    float low[MOST_ROWS];
     assert_int_equal(s.n_seen, f->channels * qlayer_groups(s.l));
     if (known)
         see(&s, known == SUMS);
@@ -216,7 +220,7 @@ static void test_signed_inputs(void **state)
     (void)state;
     struct setting s = setting_of(layers[6].text, "generic");
     struct setting u = setting_of(layers[6].text, "generic");
-    float of_signed[16], of_unsigned[16];
+    float of_signed[MOST_ROWS], of_unsigned[MOST_ROWS];
     struct quant *x = s.l->input->quant;
     x->type.dtype = DTYPE_I8;
     x->zero[0] = 60 - 128;
@@ -284,7 +288,7 @@ static void test_mend_larger(void **state)
 static void no_pairs(const char *text, const char *target, void (*change)(struct setting *s))
 {
     struct setting s = setting_of(text, target);
-    float low[16];
+    float low[MOST_ROWS];
     if (change)
         change(&s);
     assert_int_equal(pairs_channels(s.l).n, 0);
