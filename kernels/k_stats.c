@@ -9,6 +9,7 @@
 #include "k_simd.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { LANES = 16, BLOCK = 256, GROUP = BLOCK / 2, TABLES = 4, CHUNK = 1 << 17 };
@@ -161,90 +162,119 @@ int64_t k_extremes(const float *x, int64_t n, float *min, float *max)
     return n - finite_extremes(x, n, min, max);
 }
 
-/* Eight rows are compared with each other before what was found so far is read. */
-K_CLONES static void widen_rows(const float *restrict x, int64_t rows, int64_t n,
-                                float *restrict lo, float *restrict hi)
-{
-    enum { ROWS = 8 };
-    int64_t r = 0;
-    for (; r + ROWS <= rows; r += ROWS)
-        for (int64_t i = 0; i < n; i++) {
-            float least = lo[i], most = hi[i];
-            for (int k = 0; k < ROWS; k++) {
-                float v = x[(r + k) * n + i];
-                least = v < least ? v : least;
-                most = v > most ? v : most;
-            }
-            lo[i] = least;
-            hi[i] = most;
-        }
-    for (; r < rows; r++)
-        for (int64_t i = 0; i < n; i++) {
-            float v = x[r * n + i];
-            lo[i] = v < lo[i] ? v : lo[i];
-            hi[i] = v > hi[i] ? v : hi[i];
-        }
-}
+/* What was found so far in each of up to PIECE columns; total: their sum, in which whatever is not
+ * finite stays. */
+enum { ROWS = 8, MANY = 64, PIECE = 256 };
+struct columns {
+    float lo[PIECE], hi[PIECE], sum[PIECE], total[PIECE];
+};
 
-void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *lo, float *hi)
+/* n columns of x[rows][step]; bounded: what follows the last element is not to be read, and its sum
+ * with that not wanted. Eight rows are compared with each other before what was found is read. */
+K_CLONES static void widen_columns(const float *restrict x, int64_t rows, int64_t n, int64_t step,
+                                   bool bounded, struct columns *restrict to)
 {
-    enum { FEW = 16 }; /* channels; so many rows are one then, and a vector is filled */
-    int64_t wide = channels < FEW ? FEW : 1, n = channels * wide;
-    if (wide > 1 && rows >= wide) {
-        float least[FEW * FEW], most[FEW * FEW];
-        for (int64_t i = 0; i < n; i++) {
-            least[i] = lo[i % channels];
-            most[i] = hi[i % channels];
-        }
-        widen_rows(x, rows / wide, n, least, most);
-        for (int64_t i = 0; i < n; i++) {
-            lo[i % channels] = fminf(lo[i % channels], least[i]);
-            hi[i % channels] = fmaxf(hi[i % channels], most[i]);
-        }
-        x += rows / wide * n;
-        rows %= wide;
-    }
-    widen_rows(x, rows, channels, lo, hi);
-}
-
-/* The sum of each of n elements in a row and the one behind it, which for the last of a row is the
- * first of the next. */
-K_CLONES static void raise_sums(const float *restrict x, int64_t rows, int64_t n,
-                                float *restrict sum)
-{
-    enum { ROWS = 8 };
     int64_t r = 0;
     for (; r + ROWS < rows; r += ROWS)
         for (int64_t i = 0; i < n; i++) {
-            float most = sum[i];
+            float lo = to->lo[i], hi = to->hi[i], sum = to->sum[i], total = to->total[i];
             for (int k = 0; k < ROWS; k++) {
-                float v = x[(r + k) * n + i] + x[(r + k) * n + i + 1];
-                most = v > most ? v : most;
+                float v = x[(r + k) * step + i], two = v + x[(r + k) * step + i + 1];
+                lo = v < lo ? v : lo;
+                hi = v > hi ? v : hi;
+                sum = two > sum ? two : sum;
+                total += v;
             }
-            sum[i] = most;
+            to->lo[i] = lo;
+            to->hi[i] = hi;
+            to->sum[i] = sum;
+            to->total[i] = total;
         }
-    for (; r < rows; r++)
-        for (int64_t i = 0; i < n - (r == rows - 1); i++) {
-            float v = x[r * n + i] + x[r * n + i + 1];
-            sum[i] = v > sum[i] ? v : sum[i];
+    for (; r < rows; r++) {
+        const float *row = x + r * step;
+        for (int64_t i = 0; i < n; i++) {
+            to->lo[i] = row[i] < to->lo[i] ? row[i] : to->lo[i];
+            to->hi[i] = row[i] > to->hi[i] ? row[i] : to->hi[i];
+            to->total[i] += row[i];
         }
+        for (int64_t i = 0; i < n - (bounded && r == rows - 1); i++) {
+            float two = row[i] + row[i + 1];
+            to->sum[i] = two > to->sum[i] ? two : to->sum[i];
+        }
+    }
 }
 
-void k_neighbour_sums(const float *x, int64_t rows, int64_t channels, float *sum)
+static inline float least(float a, float b)
 {
-    enum { MANY = 64 }; /* elements in a row: fewer rows are one, so that vectors are filled */
-    float wide[2 * MANY];
-    int64_t times = channels < MANY ? 2 * MANY / channels : 1, n = channels * times;
-    if (times > 1 && rows >= times) {
-        for (int64_t i = 0; i < n; i++)
-            wide[i] = -INFINITY;
-        raise_sums(x, rows / times, n, wide);
-        for (int64_t i = 0; i < n; i++)
-            sum[i % channels] = fmaxf(sum[i % channels], wide[i]);
-        x += rows / times * n;
-        rows %= times;
+    return a < b ? a : b;
+}
+
+static inline float most(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* The n columns from `from` on hold the same channels as the first. */
+static void join_columns(struct columns *to, int64_t from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        to->lo[i] = least(to->lo[i], to->lo[from + i]);
+        to->hi[i] = most(to->hi[i], to->hi[from + i]);
+        to->sum[i] = most(to->sum[i], to->sum[from + i]);
     }
-    raise_sums(x, rows, channels, sum);
+}
+
+/* Are all totals of the first n finite? */
+static bool totals_finite(const struct columns *c, int64_t n)
+{
+    bool bad = false;
+    for (int64_t i = 0; i < n; i++)
+        bad |= !is_finite(c->total[i]);
+    return !bad;
+}
+
+/* Channels first .. first + n - 1, of which `times` rows are one, so that vectors are filled.
+ * False: there may be elements that are not finite. */
+static bool widen_channels(const float *x, int64_t rows, int64_t channels, int64_t first,
+                           int64_t n, int64_t times, struct k_channels *to)
+{
+    struct columns found;
+    for (int64_t i = 0; i < n * times; i++) {
+        found.lo[i] = INFINITY;
+        found.hi[i] = found.sum[i] = -INFINITY;
+        found.total[i] = 0;
+    }
+    bool last = first + n == channels;
+    widen_columns(x + first, rows / times, n * times, channels * times,
+                  last && rows % times == 0, &found);
+    x += rows / times * times * channels;
+    if (rows % times)
+        widen_columns(x + first, rows % times, n, channels, last, &found);
+    for (int64_t k = 1; k < times; k++)
+        join_columns(&found, k * n, n);
+    float min = to->min, max = to->max;
+    for (int64_t i = 0, c = first; i < n; i++, c++) {
+        to->lo[c] = least(to->lo[c], found.lo[i]);
+        to->hi[c] = most(to->hi[c], found.hi[i]);
+        to->sum[c] = most(to->sum[c], found.sum[i]);
+        min = least(min, found.lo[i]);
+        max = most(max, found.hi[i]);
+    }
+    to->min = min;
+    to->max = max;
+    return totals_finite(&found, n * times);
+}
+
+int64_t k_channels(const float *x, int64_t rows, int64_t channels, struct k_channels *to)
+{
+    int64_t times = channels < MANY ? 2 * MANY / channels : 1;
+    bool finite = true;
+    to->min = INFINITY;
+    to->max = -INFINITY;
+    for (int64_t c = 0; c < channels && rows; c += PIECE)
+        finite &= widen_channels(x, rows, channels, c,
+                                 channels - c < PIECE ? channels - c : PIECE, times, to);
+    return finite ? 0 : k_extremes(x, rows * channels, &to->min, &to->max);
 }
 
 /* floor() is a call where the processor is old; conversion cuts towards zero, which is one too high

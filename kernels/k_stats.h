@@ -22,11 +22,15 @@ void k_stats(const float *x, int64_t n, struct k_stats *s);
  * infinite. */
 int64_t k_extremes(const float *x, int64_t n, float *min, float *max);
 
-/* Widens lo[c] .. hi[c] by the elements of x[rows][c] that are in channel c; NaN is left out. */
-void k_channel_extremes(const float *x, int64_t rows, int64_t channels, float *lo, float *hi);
-/* Raises sum[c] to the largest x[row][c] + x[row][c + 1], for c + 1 < channels; sum[channels - 1]
- * may be anything afterwards. */
-void k_neighbour_sums(const float *x, int64_t rows, int64_t channels, float *sum);
+/* What channels are in all calls, and the extremes of all elements in one: as of k_extremes(). */
+struct k_channels {
+    float *lo, *hi; /* [channel]; NaN is left out */
+    float *sum;     /* [channel]: the largest of an element and the next channel's; of the last
+                       channel it may be anything */
+    float min, max;
+};
+/* Widens them by x[rows][channels], in one pass; returns what k_extremes() does. */
+int64_t k_channels(const float *x, int64_t rows, int64_t channels, struct k_channels *to);
 
 enum { K_BINS = 2048 };
 /* Adds 1 to bin[floor(x * inverse) - first] for each finite x. inverse is a power of two; every

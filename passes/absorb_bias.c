@@ -173,7 +173,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!count)
         return 0;
     struct tap tap;
-    struct peaks *peaks = peaks_watch(m, channels, false, SAMPLES, ctx->jobs, ctx->scratch, &tap);
+    struct peaks *peaks = peaks_watch(m, channels, SAMPLES, ctx->jobs, ctx->scratch, &tap);
     TRY(taps_run(m, &tap, 1, ctx->data, ctx->jobs, NULL, err));
     struct model *clone = model_clone(m);
     int moved = absorb(clone, channels, peaks, ctx->scratch);

@@ -116,7 +116,7 @@ static int contest_run(struct contest *c, const struct model *m, struct err *err
     const struct channels *channels = channels_find(m, ctx->scratch);
     TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
     int samples = trial_samples(ctx);
-    const struct peaks *peaks = peaks_watch(m, channels, false, PEAK_SAMPLES * samples, ctx->jobs,
+    const struct peaks *peaks = peaks_watch(m, channels, PEAK_SAMPLES * samples, ctx->jobs,
                                             ctx->scratch, &tap[0]);
     c->reference = measure_watch(m, ctx->data, samples, ctx->scratch, &tap[1]);
     TRY(trial_sqnr(m, c->reference, tap, 2, ctx, &c->without, err));

@@ -46,14 +46,20 @@ struct calibration {
 static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     struct calibration *g = data;
-    if (g->channels[v->id].n)
-        g->peaks_tap.watch(g->peaks_tap.data, worker, i, v, t);
+    struct extremes e;
+    bool known = peaks_see(&g->peaks_tap, worker, v, t, &e);
     int slot = g->slot[v->id];
+    (void)i;
     if (g->in_body[v->id])
         g->ran[worker][v->id] = true;
-    struct arena *a = g->jobs == 1 ? &g->arena : &g->part_arena[worker];
-    if (slot >= 0 && t->dtype == DTYPE_F32)
-        stats_add(&g->part[worker][slot], a, tensor_f32(t), tensor_count(t), g->counted);
+    if (slot < 0 || t->dtype != DTYPE_F32)
+        return;
+    const float *x = tensor_f32(t);
+    int64_t n = tensor_count(t);
+    if (!known)
+        e = extremes_of(x, n);
+    stats_add(&g->part[worker][slot], g->jobs == 1 ? &g->arena : &g->part_arena[worker], x, n, &e,
+              g->counted);
 }
 
 static void merge(void *data, int worker, int i)
@@ -304,7 +310,7 @@ struct calibration *calibration_watch(struct model *m, struct placement *p, cons
     g->seen = (double)n / count;
     g->reach = 1;
     gather_prepare(g, m, p, jobs);
-    g->peaks = peaks_watch(m, g->channels, true, samples, jobs, &g->arena, &g->peaks_tap);
+    g->peaks = peaks_watch(m, g->channels, samples, jobs, &g->arena, &g->peaks_tap);
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = g->slot[i] >= 0 || g->in_body[i] || g->channels[i].n;

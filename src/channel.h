@@ -22,7 +22,7 @@ struct channels *channels_find(const struct model *m, struct arena *a);
  * without channels, 0 where a value was not computed. */
 struct peaks {
     float **lo, **hi;
-    float **sum; /* the largest sum of this channel and the next at one place; NULL: not wanted */
+    float **sum; /* the largest sum of this channel and the next at one place; INFINITY: unknown */
 };
 
 /* Channel from + i of the input arrives in channels to + i * repeat ... + repeat - 1 of the output,

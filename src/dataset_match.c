@@ -8,6 +8,8 @@
  */
 #include "dataset_kind.h"
 
+#include "k_stats.h"
+
 #include <math.h>
 
 static int fail_type(const struct feed *f, const struct tensor *t, struct err *err)
@@ -77,12 +79,9 @@ static int convert(const struct feed *f, const struct tensor *t, struct tensor *
 static bool all_finite(const struct tensor *t)
 {
     int64_t n = tensor_count(t), bad = 0;
-    if (t->dtype == DTYPE_F32) {
-        const uint32_t *bits = t->data;
-        for (int64_t i = 0; i < n; i++)
-            bad |= (bits[i] & 0x7f800000) == 0x7f800000;
-        return !bad;
-    }
+    float min, max;
+    if (t->dtype == DTYPE_F32)
+        return !k_extremes(tensor_f32(t), n, &min, &max);
     for (int64_t i = 0; i < n && !bad; i++)
         bad = !isfinite(tensor_get(t, i));
     return !bad;

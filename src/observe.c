@@ -110,22 +110,28 @@ static void count_spread(struct stats *s, const float *x, int64_t n, int64_t mos
     count(s, part, most);
 }
 
-void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most)
+struct extremes extremes_of(const float *x, int64_t n)
 {
-    float min, max;
-    int64_t bad = k_extremes(x, n, &min, &max);
-    s->bad += bad;
-    if (bad == n)
+    struct extremes e;
+    e.bad = k_extremes(x, n, &e.min, &e.max);
+    return e;
+}
+
+void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n,
+               const struct extremes *e, int64_t most)
+{
+    s->bad += e->bad;
+    if (e->bad == n)
         return;
     s->samples++;
-    s->sum_min += (double)min;
-    s->sum_max += (double)max;
+    s->sum_min += (double)e->min;
+    s->sum_max += (double)e->max;
     if (!most) {
-        widen(s, min, max);
-        s->n += n - bad;
+        widen(s, e->min, e->max);
+        s->n += n - e->bad;
         return;
     }
-    stats_reach(s, a, min, max);
+    stats_reach(s, a, e->min, e->max);
     if (n <= most)
         count(s, x, n);
     else

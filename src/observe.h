@@ -31,11 +31,19 @@ struct stats {
     uint64_t *bin;           /* STATS_BINS; NULL until the first element */
 };
 
-/* Starts with {0}. stats_add: the elements of one value in one sample, of which `most` are counted
- * (a multiple of STATS_BLOCK, up to STATS_COUNTED); extremes are those of all. most 0, in all
- * calls: only extremes are wanted; there is neither a histogram nor sums over elements, and min and
- * max reach to 0. */
-void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n, int64_t most);
+/* Of the finite ones of some elements: +-INFINITY where there are none. */
+struct extremes {
+    float min, max;
+    int64_t bad; /* how many are NaN or infinite */
+};
+struct extremes extremes_of(const float *x, int64_t n);
+
+/* Starts with {0}. stats_add: the elements of one value in one sample and their extremes, of which
+ * `most` are counted (a multiple of STATS_BLOCK, up to STATS_COUNTED). most 0, in all calls: only
+ * extremes are wanted; there is neither a histogram nor sums over elements, and min and max reach
+ * to 0. */
+void stats_add(struct stats *s, struct arena *a, const float *x, int64_t n,
+               const struct extremes *e, int64_t most);
 /* As if from's samples had been added after into's. */
 void stats_merge(struct stats *into, struct arena *a, const struct stats *from);
 /* The first half of it, and what is left in `from` is the other: sums, whose order counts, from

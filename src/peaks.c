@@ -16,56 +16,67 @@ struct session {
     struct peaks *all;
 };
 
-static void widen(float *lo, float *hi, const float *x, int64_t n)
+/* Channels that do not lie side by side: [..][channel][inner]. */
+static void see_apart(struct peaks *to, int id, const float *x, int64_t n, int64_t channels,
+                      int64_t inner, struct extremes *e)
 {
-    float min, max;
-    k_extremes(x, n, &min, &max);
-    *lo = fminf(*lo, min);
-    *hi = fmaxf(*hi, max);
+    *e = (struct extremes){INFINITY, -INFINITY, 0};
+    for (int64_t c = 0; c < channels; c++)
+        to->sum[id][c] = INFINITY;
+    for (int64_t at = 0; at < n; at += channels * inner)
+        for (int64_t c = 0; c < channels; c++) {
+            struct extremes one = extremes_of(x + at + c * inner, inner);
+            to->lo[id][c] = fminf(to->lo[id][c], one.min);
+            to->hi[id][c] = fmaxf(to->hi[id][c], one.max);
+            e->min = fminf(e->min, one.min);
+            e->max = fmaxf(e->max, one.max);
+            e->bad += one.bad;
+        }
 }
 
-static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+bool peaks_see(const struct tap *tap, int worker, const struct value *v, const struct tensor *t,
+               struct extremes *e)
 {
-    struct session *s = data;
+    const struct session *s = tap->data;
     struct channels c = s->channels[v->id];
     struct peaks *to = &s->part[worker];
-    float *lo = to->lo[v->id], *hi = to->hi[v->id];
-    (void)i;
-    if (t->dtype != DTYPE_F32 || t->shape.rank <= c.axis || t->shape.dim[c.axis] != c.n)
-        return;
+    if (!c.n || t->dtype != DTYPE_F32 || t->shape.rank <= c.axis || t->shape.dim[c.axis] != c.n)
+        return false;
     bool last = t->layout == LAYOUT_CHANNELS_LAST && c.axis == 1;
     int64_t inner = last ? 1 : shape_span(&t->shape, c.axis + 1, t->shape.rank);
     const float *x = tensor_f32(t);
     int64_t n = tensor_count(t);
-    if (inner == 1)
-        k_channel_extremes(x, n / c.n, c.n, lo, hi);
-    if (inner == 1 && to->sum)
-        k_neighbour_sums(x, n / c.n, c.n, to->sum[v->id]);
-    for (int64_t channel = 0; inner > 1 && to->sum && channel < c.n; channel++)
-        to->sum[v->id][channel] = INFINITY;
-    for (int64_t at = 0; inner > 1 && at < n; at += c.n * inner)
-        for (int64_t channel = 0; channel < c.n; channel++)
-            widen(&lo[channel], &hi[channel], x + at + channel * inner, inner);
+    if (inner == 1) {
+        struct k_channels k = {.lo = to->lo[v->id], .hi = to->hi[v->id], .sum = to->sum[v->id]};
+        int64_t bad = k_channels(x, n / c.n, c.n, &k);
+        *e = (struct extremes){k.min, k.max, bad};
+    } else {
+        see_apart(to, v->id, x, n, c.n, inner, e);
+    }
+    return true;
+}
+
+static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+{
+    struct extremes e;
+    (void)i;
+    peaks_see(&(struct tap){.data = data}, worker, v, t, &e);
 }
 
 /* Nothing seen so far. */
-static struct peaks peaks_new(struct arena *a, const struct channels *channels, int n_values,
-                              bool sums)
+static struct peaks peaks_new(struct arena *a, const struct channels *channels, int n_values)
 {
     struct peaks p = {NEW_ARRAY(a, n_values, float *), NEW_ARRAY(a, n_values, float *),
-                      sums ? NEW_ARRAY(a, n_values, float *) : NULL};
+                      NEW_ARRAY(a, n_values, float *)};
     for (int i = 0; i < n_values; i++) {
         if (!channels[i].n)
             continue;
         p.lo[i] = NEW_ARRAY(a, channels[i].n, float);
         p.hi[i] = NEW_ARRAY(a, channels[i].n, float);
-        if (sums)
-            p.sum[i] = NEW_ARRAY(a, channels[i].n, float);
+        p.sum[i] = NEW_ARRAY(a, channels[i].n, float);
         for (int64_t c = 0; c < channels[i].n; c++) {
             p.lo[i][c] = FLT_MAX;
-            p.hi[i][c] = -FLT_MAX;
-            if (sums)
-                p.sum[i][c] = -FLT_MAX;
+            p.hi[i][c] = p.sum[i][c] = -FLT_MAX;
         }
     }
     return p;
@@ -73,11 +84,10 @@ static struct peaks peaks_new(struct arena *a, const struct channels *channels, 
 
 static void peaks_join(struct peaks *all, const struct peaks *part, int id, int64_t channel)
 {
-    float *lo = &all->lo[id][channel], *hi = &all->hi[id][channel];
+    float *lo = &all->lo[id][channel], *hi = &all->hi[id][channel], *sum = &all->sum[id][channel];
     *lo = fminf(*lo, part->lo[id][channel]);
     *hi = fmaxf(*hi, part->hi[id][channel]);
-    if (all->sum)
-        all->sum[id][channel] = fmaxf(all->sum[id][channel], part->sum[id][channel]);
+    *sum = fmaxf(*sum, part->sum[id][channel]);
 }
 
 static int finish(void *data, bool ran, struct err *err)
@@ -94,8 +104,8 @@ static int finish(void *data, bool ran, struct err *err)
     return 0;
 }
 
-struct peaks *peaks_watch(const struct model *m, const struct channels *channels, bool sums,
-                          int samples, int jobs, struct arena *a, struct tap *tap)
+struct peaks *peaks_watch(const struct model *m, const struct channels *channels, int samples,
+                          int jobs, struct arena *a, struct tap *tap)
 {
     struct session *s = NEW(a, struct session);
     *s = (struct session){channels, m->n_values, jobs, NEW_ARRAY(a, jobs, struct peaks),
@@ -104,8 +114,8 @@ struct peaks *peaks_watch(const struct model *m, const struct channels *channels
     for (int i = 0; i < m->n_values; i++)
         want[i] = channels[i].n > 0;
     for (int w = 0; w < jobs; w++)
-        s->part[w] = peaks_new(a, channels, m->n_values, sums);
-    *s->all = peaks_new(a, channels, m->n_values, sums);
+        s->part[w] = peaks_new(a, channels, m->n_values);
+    *s->all = peaks_new(a, channels, m->n_values);
     *tap = (struct tap){.want = want, .samples = samples, .watch = watch, .finish = finish,
                         .data = s};
     return s->all;

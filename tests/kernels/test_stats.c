@@ -97,14 +97,16 @@ static void test_histogram(void **state)
     arena_release(&a);
 }
 
-static void test_channel_extremes(void **state)
+static void test_channels(void **state)
 {
+    enum { MOST = 600 };
     (void)state;
     struct random r = {13};
     struct arena a = {0};
     for (int k = 0; k < 200; k++) {
-        int64_t rows = random_int(&r, 0, 70), channels = random_int(&r, 1, 40);
-        float *x = random_data(&r, &a, rows * channels), lo[40], hi[40], least[40], most[40];
+        int64_t rows = random_int(&r, 0, 70), channels = random_int(&r, 1, k % 8 ? 40 : MOST);
+        float *x = random_data(&r, &a, rows * channels), lo[MOST], hi[MOST], least[MOST];
+        float most[MOST], sum[MOST] = {0}, largest[MOST] = {0}, min, max;
         for (int64_t c = 0; c < channels; c++) {
             lo[c] = least[c] = k % 2 ? FLT_MAX : -0.125f;
             hi[c] = most[c] = k % 2 ? -FLT_MAX : 0.125f;
@@ -112,9 +114,10 @@ static void test_channel_extremes(void **state)
         if (k % 3 == 0 && rows)
             for (int64_t i = 0; i < rows; i++)
                 x[i * channels] = NAN;
-        k_channel_extremes(x, rows, channels, lo, hi);
-        float sum[40] = {0}, largest[40] = {0};
-        k_neighbour_sums(x, rows, channels, sum);
+        struct k_channels all = {.lo = lo, .hi = hi, .sum = sum};
+        assert_int_equal(k_channels(x, rows, channels, &all),
+                         k_extremes(x, rows * channels, &min, &max));
+        assert_true(!rows || (all.min == min && all.max == max));
         for (int64_t i = 0; i + 1 < rows * channels; i++)
             if (i % channels != channels - 1 && !isnan(x[i] + x[i + 1]))
                 largest[i % channels] = fmaxf(largest[i % channels], x[i] + x[i + 1]);
@@ -135,7 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_histogram),
-        cmocka_unit_test(test_channel_extremes),
+        cmocka_unit_test(test_channels),
     };
     return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }

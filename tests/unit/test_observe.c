@@ -56,10 +56,16 @@ static void fill(enum shape_of_data shape, float *x, int n)
     }
 }
 
+static void add(struct stats *s, struct arena *a, const float *x, int64_t n)
+{
+    struct extremes e = extremes_of(x, n);
+    stats_add(s, a, x, n, &e, STATS_COUNTED);
+}
+
 static struct stats stats_of(struct arena *a, const float *x, int n)
 {
     struct stats s = {0};
-    stats_add(&s, a, x, n, STATS_COUNTED);
+    add(&s, a, x, n);
     return s;
 }
 
@@ -138,8 +144,8 @@ static void stats_of_nothing_are_empty(void **state)
     (void)state;
     struct arena a = {0};
     struct stats s = {0}, other = {0};
-    stats_add(&s, &a, NULL, 0, STATS_COUNTED);
-    stats_add(&s, &a, (float[]){NAN}, 1, STATS_COUNTED);
+    add(&s, &a, NULL, 0);
+    add(&s, &a, (float[]){NAN}, 1);
     stats_merge(&other, &a, &s);
     assert_int_equal(other.samples, 0);
     assert_int_equal(other.bad, 1);
@@ -163,15 +169,15 @@ static void order_does_not_matter(void **state)
         x[i] = x[i] * scale[i / PART] + shift[i / PART];
     struct stats forwards = {0}, backwards = {0}, merged = {0}, pair[PARTS / 2] = {{0}};
     for (int i = 0; i < PARTS; i++) {
-        stats_add(&forwards, &a, x + i * PART, PART, STATS_COUNTED);
-        stats_add(&backwards, &a, x + (PARTS - 1 - i) * PART, PART, STATS_COUNTED);
-        stats_add(&pair[i / 2], &a, x + i * PART, PART, STATS_COUNTED);
+        add(&forwards, &a, x + i * PART, PART);
+        add(&backwards, &a, x + (PARTS - 1 - i) * PART, PART);
+        add(&pair[i / 2], &a, x + i * PART, PART);
     }
     for (int i = PARTS / 2 - 1; i >= 0; i--)
         stats_merge(&merged, &a, &pair[i]);
     struct stats in_order = {0}, worker[2] = {{0}};
     for (int i = 0; i < PARTS; i++) {
-        stats_add(&worker[i % 2], &a, x + i * PART, PART, STATS_COUNTED);
+        add(&worker[i % 2], &a, x + i * PART, PART);
         stats_move_sums(&in_order, &worker[i % 2]);
     }
     for (int i = 0; i < 2; i++) {
@@ -182,7 +188,7 @@ static void order_does_not_matter(void **state)
     assert_same(&forwards, &merged);
     assert_same(&forwards, &in_order);
     struct stats one = {0}, all = stats_of(&a, x, PARTS * PART);
-    stats_add(&one, &a, x, PARTS * PART, STATS_COUNTED);
+    add(&one, &a, x, PARTS * PART);
     assert_int_equal(all.exponent, forwards.exponent);
     assert_memory_equal(all.bin, forwards.bin, STATS_BINS * sizeof *all.bin);
     arena_release(&a);
@@ -240,8 +246,8 @@ static void min_max_and_its_mean(void **state)
     (void)state;
     struct arena a = {0};
     struct stats s = {0};
-    stats_add(&s, &a, (float[]){-1, 4, 2}, 3, STATS_COUNTED);
-    stats_add(&s, &a, (float[]){-3, 8}, 2, STATS_COUNTED);
+    add(&s, &a, (float[]){-1, 4, 2}, 3);
+    add(&s, &a, (float[]){-3, 8}, 2);
     struct range r = observe("min-max", &s, &uint8, 0);
     assert_true(r.lo == -3 && r.hi == 8);
     r = observe("mean-min-max", &s, &uint8, 0);
@@ -255,18 +261,18 @@ static void beyond_what_few_samples_show(void **state)
     (void)state;
     struct arena a = {0};
     struct stats s = {0}, positive = {0}, large = {0};
-    stats_add(&s, &a, (float[]){-1, 4, 2}, 3, STATS_COUNTED);
+    add(&s, &a, (float[]){-1, 4, 2}, 3);
     struct range r = stats_range_beyond(&s);
     assert_true(r.lo == -1 && r.hi == 4); /* nothing is known of how samples differ */
-    stats_add(&s, &a, (float[]){-3, 8}, 2, STATS_COUNTED);
+    add(&s, &a, (float[]){-3, 8}, 2);
     r = stats_range_beyond(&s);
     assert_true(r.lo == -5 && r.hi == 12);
-    stats_add(&positive, &a, (float[]){1, 4}, 2, STATS_COUNTED);
-    stats_add(&positive, &a, (float[]){3, 4}, 2, STATS_COUNTED);
+    add(&positive, &a, (float[]){1, 4}, 2);
+    add(&positive, &a, (float[]){3, 4}, 2);
     r = stats_range_beyond(&positive);
     assert_true(r.lo == 0 && r.hi == 4);
-    stats_add(&large, &a, (float[]){-3e38F, 3e38F}, 2, STATS_COUNTED);
-    stats_add(&large, &a, (float[]){-1, 1}, 2, STATS_COUNTED);
+    add(&large, &a, (float[]){-3e38F, 3e38F}, 2);
+    add(&large, &a, (float[]){-1, 1}, 2);
     r = stats_range_beyond(&large);
     assert_true(isfinite(r.lo) && isfinite(r.hi));
     arena_release(&a);
