@@ -11,6 +11,7 @@
 #include "exec.h"
 #include "extreme.h"
 #include "op.h"
+#include "picture.h"
 #include "place_borders.h"
 #include "place_branches.h"
 #include "place_codes.h"
@@ -378,6 +379,21 @@ static void place_dynamics(const struct place *p, struct placement *out)
     dynamics_keep(d, out);
 }
 
+/* Weights whose channels will stand apart need no care for short sums. */
+static void free_pictures(const struct target *t, const struct placement *p)
+{
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct qlayer *l = &p->layer[i];
+        struct value *w = qlayer_weight(l);
+        if (!qlayer_reads_codes(l) || !w->constant || !value_used_once(w)
+            || !value_used_once(l->input) || l->input->quant->type.grain != GRAIN_TENSOR)
+            continue;
+        struct quant *q = w->quant;
+        if (picture_find(t, l->node, l->input, w->constant, q->type.dtype).apart)
+            q->type.short_sums = false;
+    }
+}
+
 int place_model(struct model *m, const struct target *t, const char *skip, struct arena *a,
                 struct placement *out, struct err *err)
 {
@@ -412,8 +428,10 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     for (int i = 0; t->integer_bias && i < out->n_layer; i++)
         place_bias(m, &out->layer[i]);
     place_shifts(m);
-    if (t->inputs == INPUTS_CALIBRATED)
+    if (t->inputs == INPUTS_CALIBRATED) {
         place_dynamics(&p, out);
+        free_pictures(t, out);
+    }
     out->left = p.left.at;
     out->n_left = p.left.n;
     if (out->n_layer || recurrent_any_dynamic(t, m))

@@ -34,7 +34,7 @@ static const double per_node = COST_PER_NODE, per_conv = 6, per_product = 0.15, 
 /* Of a position, where channels do not fill a block. */
 static const double per_unblocked = 6e-3;
 /* Of an element, amid a network, where the next kernel does not find it in the cache. */
-static const double per_written = 1e-4, per_padded = 2.2e-4;
+static const double per_written = 1e-4, per_padded = 6e-5;
 /* ConvInteger: of a group; of an element of the filter for each output, and of an output. */
 static const double dynamic_rate = 16e3, per_group = 1.4, dynamic_copy = 1.1e-3,
                     dynamic_written = 2.6e-3;
@@ -182,9 +182,20 @@ bool cost_pays_to_pad(const struct node *n, double channels)
     for (size_t i = 0; i < axes; i++)
         positions /= (double)step[i];
     double copying = positions * (s.rows * per_row + s.taps * s.in * per_byte);
-    double padding = elements * (per_padded * channels + per_converted * added)
+    double padding = elements * per_padded * channels
                    + positions * s.taps * added * (s.out + BLOCK) / integer_rate;
     return copying > per_node + 2 * padding; /* where they are near, it was not faster */
+}
+
+double cost_times_spread(const struct node *n, double channels)
+{
+    struct conv_size s;
+    if (!conv_size(n, &s))
+        return INFINITY;
+    double before = per_conv + integer_conv(&s), places = cost_size(node_input(n, 0), 0) / s.in;
+    double moved = (s.in + 1 + channels) * places; /* Pad, and Gather */
+    s.in = channels;
+    return (per_conv + integer_conv(&s) + 2 * per_node + per_padded * moved) / before;
 }
 
 /* What it takes in and gives out, each from and to codes. */

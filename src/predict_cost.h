@@ -21,6 +21,9 @@ double cost_of_dynamic(const struct node *n);
 double cost_of_rows(const struct node *n);
 /* Would a convolution in integers be faster with zeros around that make so many input channels? */
 bool cost_pays_to_pad(const struct node *n, double channels);
+/* How many times as long it takes with zeros between its channels that make so many of them;
+ * INFINITY: not known. */
+double cost_times_spread(const struct node *n, double channels);
 /* Product of dims from..rank-1, those that are not known as above; 0: the rank is not known. */
 double cost_size(const struct value *v, int from);
 

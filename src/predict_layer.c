@@ -51,20 +51,41 @@ bool node_is_dequantize(const struct node *n)
            && has_result(n);
 }
 
+static const struct node *node_before(const struct node *n)
+{
+    return n->n_in && n->in[0].value ? n->in[0].value->def : NULL;
+}
+
+/* The Pad of codes along the second axis. */
+static bool pads_codes(const struct node *n)
+{
+    const struct node *before = n->op == OP_Pad ? node_before(n) : NULL;
+    const struct tensor *pads = before ? operand_tensor(n, 1) : NULL;
+    return pads && node_is_quantize(before) && tensor_count(pads) == 8 && tensor_get(pads, 5) > 0;
+}
+
+static bool spreads_codes(const struct node *n)
+{
+    const struct node *before = n->op == OP_Gather ? node_before(n) : NULL;
+    return before && pads_codes(before) && node_int(n, "axis", 0) == 1 && operand_tensor(n, 1);
+}
+
 bool node_pads_channels(const struct node *n)
 {
-    const struct node *user = n->op == OP_Pad ? value_only_user(n->out[0]) : NULL;
-    const struct tensor *pads = operand_tensor(n, 1);
-    return user && node_is_quantize(user) && pads && tensor_count(pads) == 8
-        && tensor_get(pads, 5) > 0;
+    return pads_codes(n) || spreads_codes(n);
 }
 
 int64_t channels_padded(const struct node *conv)
 {
-    const struct node *n = node_input(conv, 0)->def;
-    for (int i = 0; i < 2 && n && (node_is_dequantize(n) || node_is_quantize(n)); i++)
-        n = n->in[0].value ? n->in[0].value->def : NULL;
-    return n && node_pads_channels(n) ? (int64_t)tensor_get(operand_tensor(n, 1), 5) : 0;
+    const struct node *n = node_before(conv);
+    n = n && node_is_dequantize(n) ? node_before(n) : NULL;
+    if (!n || !node_pads_channels(n))
+        return 0;
+    if (pads_codes(n))
+        return (int64_t)tensor_get(operand_tensor(n, 1), 5);
+    int64_t more = (int64_t)tensor_get(operand_tensor(node_before(n), 1), 5);
+    int64_t one = n->in[0].value->type.shape.dim[1]; /* with those */
+    return tensor_count(operand_tensor(n, 1)) - (one - more);
 }
 
 bool node_is_copy(const struct node *n)

@@ -28,9 +28,9 @@ const struct value *value_before_copies(const struct value *v);
 bool node_is_copy(const struct node *n);
 bool node_is_quantize(const struct node *n);   /* in either domain */
 bool node_is_dequantize(const struct node *n);
-/* What pad-channels writes: behind it is a QuantizeLinear, and it pads the second axis. */
+/* Is it one of those that pad-channels writes, between QuantizeLinear and DequantizeLinear? */
 bool node_pads_channels(const struct node *n);
-/* Zeros that it has put among the input channels of a convolution; the float model has none. */
+/* Zeros that they have put among the input channels of a convolution; the float model has none. */
 int64_t channels_padded(const struct node *conv);
 /* The numbers of an initializer or a Constant node; NULL: another value, or none. */
 const struct tensor *value_tensor(const struct value *v);

@@ -60,6 +60,7 @@ const struct target target_table[N_TARGETS] = {
         .slow_volumes = true,
         .short_sums = true,
         .pad_channels = true,
+        .channels_apart = true,
         .no_signed_sums = true,
         .opset = 13,
         .formats = "qdq,qoperator,dynamic,dq",
@@ -85,6 +86,7 @@ const struct target target_table[N_TARGETS] = {
         .whole_blocks = true,
         .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
         .short_sums = true,
+        .channels_apart = true,
         .add_is_bias = true,
         .wrong_extremes = true,
         .moves_quantizers = true,
@@ -364,8 +366,10 @@ static int settle_rules(struct target *t, enum format f, struct err *err)
 int target_settle(struct target *t, enum format f, struct err *err)
 {
     t->inputs = format_table[f].inputs;
-    if (f != FORMAT_QDQ)
+    if (f != FORMAT_QDQ) {
         t->dynamic = "";
+        t->pad_channels = t->channels_apart = false;
+    }
     const char *weights = t->inputs == INPUTS_FLOAT ? t->weights_only : t->weights;
     TRY(check_type(t, f, "weights", &t->weight, weights, err));
     if (t->activation.rows && t->inputs != INPUTS_DYNAMIC)

@@ -70,6 +70,7 @@ struct target {
     bool slow_volumes;        /* of one of volumes the weight alone is rounded if that is faster */
     bool short_sums;          /* kernels of some processors add two products in 16 bits (pairs.h) */
     bool pad_channels;        /* pictures get channels of zeros up to a multiple of 4 */
+    bool channels_apart;      /* ... or between theirs, for the sake of short sums (picture.h) */
     bool no_signed_sums;      /* from opset 21 on it does not load a MatMul of int8 inputs of more
                                  than two axes with a bias behind it */
     bool wrong_extremes;      /* extreme.h */

@@ -35,6 +35,7 @@ const struct target_field target_field_table[] = {
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
     FIELD("short-sums", FIELD_BOOL, short_sums),
     FIELD("pad-channels", FIELD_BOOL, pad_channels),
+    FIELD("channels-apart", FIELD_BOOL, channels_apart),
     FIELD("no-signed-sums", FIELD_BOOL, no_signed_sums),
     FIELD("wrong-extremes", FIELD_BOOL, wrong_extremes),
     FIELD("moves-quantizers", FIELD_BOOL, moves_quantizers),

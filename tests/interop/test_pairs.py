@@ -40,6 +40,11 @@ def gemm(net):
     return net.node("Gemm", net.input(3, 24), net.weight(8, 24), net.bias(8), transB=1)
 
 
+def picture(net):
+    x = net.node("Conv", net.input(1, 3, 64, 64), net.weight(16, 3, 3, 3), net.bias(16))
+    return net.node("Relu", x)
+
+
 def transposed(net):
     x = net.node("Relu", net.input(1, 8, 6, 6))
     return net.node("ConvTranspose", x, net.weight(8, 6, 2, 2), strides=[2, 2])
@@ -55,6 +60,7 @@ def lstm(net):
 
 LAYERS = {
     "conv": conv(8, 3, 3), "conv_of_odd_channels": conv(5, 3, 3), "conv_of_pictures": conv(3, 3, 3),
+    "picture": picture, "conv_of_four_channels": conv(4, 3, 3),
     "conv_of_one_channel": conv(1, 3, 3), "pointwise": conv(16, 1, 1), "conv_1d": conv(6, 5),
     "grouped": conv(12, 3, 3, group=2, outputs=36), "depthwise": conv(8, 3, 3, group=8),
     "matmul": matmul(9, 24), "row": matmul(1, 24), "odd_row": matmul(1, 23), "gemm": gemm,

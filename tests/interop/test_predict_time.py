@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 import quern
-from predict_nets import Net
+from predict_nets import STEP, Net
 from quern import helper, np, onnx
 
 FLOAT, BOOL, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.BOOL, onnx.TensorProto.INT64
@@ -125,11 +125,19 @@ class PredictTime(unittest.TestCase):
 
     def test_padded_channels(self):
         """Channels of zeros in front of a convolution are not in the float model."""
-        def padded(channels):
+        def padded(channels, kept=4, order=()):
             n = Net(1, channels, 160, 160)
-            x = "x" if channels == 4 else n.op("Pad", "x", n.ints(*[0] * 5, 4 - channels, 0, 0))
-            return n.end(n.pair(n.conv(n.pair(x), 16, 4, 5, pads=2)))
+            scale, zero = n.const(STEP, np.float32), n.const(100, np.uint8)
+            x = n.op("QuantizeLinear", "x", scale, zero)
+            if channels < kept:
+                x = n.op("Pad", x, n.ints(*[0] * 5, kept - channels, 0, 0), zero)
+            if order:
+                x = n.op("Gather", x, n.ints(*order), axis=1)
+            x = n.op("DequantizeLinear", x, scale, zero)
+            return n.end(n.pair(n.conv(x, 16, len(order) or kept, 5, pads=2)))
         self.assertGreater(self.ratio(padded(1)), 1.2 * self.ratio(padded(4)))
+        spread = 0, 3, 1, 3, 2, 3, 3, 3
+        self.assertGreater(self.ratio(padded(3, 4, spread)), 1.1 * self.ratio(padded(8, 8)))
 
     def test_readers(self):
         """Each reader of a DequantizeLinear gets one of its own."""

@@ -325,6 +325,32 @@ static void test_no_pairs(void **state)
     no_pairs(layers[0].text, "generic", at_run_time); /* ConvInteger */
 }
 
+/* Channels of a picture get zeros between them, where nothing else reads it. */
+static void test_pictures(void **state)
+{
+    (void)state;
+    const char *of_three = "(float[1,3,6,6] x) => (float y) <float[4,3,3,3] w = random(1)>"
+                           "{ y = Conv(x, w) }";
+    no_pairs(of_three, "openvino", NULL);
+    no_pairs("(float[1,6,6,4] x) => (float y) <float[4,4,3,3] w = random(1)>"
+             "{ t = Transpose <perm = [0,3,1,2]> (x) y = Conv(t, w) }", "openvino", NULL);
+    static const char *const others[][2] = {
+        {"(float[1,3,6,6] x) => (float y) <float[4,3,3,3] w = random(1)> { y = Conv(x, w) }",
+         "generic"},
+        {"(float[1,5,6,6] x) => (float y) <float[4,5,3,3] w = random(1)> { y = Conv(x, w) }",
+         "openvino"},
+        {"(float[1,3,6,6] x) => (float y, float z) <float[4,3,3,3] w = random(1)>"
+         "{ y = Conv(x, w) z = Sin(x) }", "openvino"},
+        {"(float[1,3,6,6] x) => (float y) <float[4,3,3,3] w = random(1)>"
+         "{ r = Relu(x) y = Conv(r, w) }", "openvino"},
+    };
+    for (int i = 0; i < 4; i++) {
+        struct setting s = setting_of(others[i][0], others[i][1]);
+        assert_true(s.n_seen > 0);
+        setting_close(&s);
+    }
+}
+
 /* Without knowing what comes. */
 static void test_row(void **state)
 {
@@ -377,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_mend),
         cmocka_unit_test(test_mend_larger),
         cmocka_unit_test(test_no_pairs),
+        cmocka_unit_test(test_pictures),
         cmocka_unit_test(test_row),
         cmocka_unit_test(test_asymmetric),
         cmocka_unit_test(test_keep_grid),
