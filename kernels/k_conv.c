@@ -2,12 +2,14 @@
  *
  * k_conv: convolution as a matrix product. A block of output positions is gathered into rows
  * [taps][c / groups], which meet the weight as a matrix; a transposed convolution goes the other
- * way, from products to sums at the places they belong to. With one channel a group there is no
- * matrix to speak of, and the taps are walked directly.
+ * way, from products to sums at the places they belong to. Few channels are gathered from planes,
+ * as columns, since a position has too little of them to copy. With one channel a group there is
+ * no matrix to speak of, and the taps are walked directly.
  */
 #include "k_conv.h"
 
 #include "k_gemm.h"
+#include "k_layout.h"
 #include "k_simd.h"
 
 #include <string.h>
@@ -54,6 +56,12 @@ static bool is_depthwise(const struct conv_dims *d)
     return !d->transposed && d->groups == d->c && d->groups == d->m;
 }
 
+static bool has_few_channels(const struct conv_dims *d)
+{
+    enum { FEW = 16 };
+    return !d->transposed && !is_depthwise(d) && d->c / d->groups < FEW;
+}
+
 bool k_conv_is_apart(const struct conv_dims *d)
 {
     bool apart = d->transposed;
@@ -88,7 +96,9 @@ size_t k_conv_scratch(const struct conv_dims *d)
     if (is_depthwise(d))
         return 0;
     int64_t row = (d->transposed ? d->m : d->c) / d->groups * conv_taps(d);
-    return (size_t)(BLOCK * row);
+    if (!has_few_channels(d))
+        return (size_t)(BLOCK * row);
+    return (size_t)(BLOCK * (row + d->m / d->groups) + d->c * conv_in_span(d));
 }
 
 /* Coordinates of a flat position, the last axis fastest. */
@@ -115,7 +125,7 @@ static int64_t tap_place(const struct conv_dims *d, const int64_t at[CONV_AXES],
     return place;
 }
 
-/* All three ways add to what y holds. */
+/* All ways add to what y holds. */
 K_CLONES static void depthwise(const struct conv_dims *d, const float *x, const float *w, float *y)
 {
     int64_t taps = conv_taps(d), m = d->m, n_out = conv_out_span(d);
@@ -150,6 +160,53 @@ static void gather(const struct conv_dims *d, const float *x, int64_t first, int
             else
                 memcpy(rows, x + place * d->c, sizeof *rows * (size_t)c);
         }
+    }
+}
+
+/* to[i] = from[at + i * step] for i < n, 0 where that is not within the line. */
+static void copy_line(const float *from, int64_t line, int64_t at, int64_t step, int64_t n,
+                      float *to)
+{
+    int64_t first = at < 0 ? (-at + step - 1) / step : 0;
+    int64_t last = at < line ? (line - at + step - 1) / step : 0;
+    first = first < n ? first : n;
+    last = last < n ? last : n;
+    last = last > first ? last : first;
+    memset(to, 0, sizeof *to * (size_t)first);
+    if (step == 1)
+        memcpy(to + first, from + at + first, sizeof *to * (size_t)(last - first));
+    else
+        for (int64_t i = first; i < last; i++)
+            to[i] = from[at + i * step];
+    memset(to + last, 0, sizeof *to * (size_t)(n - last));
+}
+
+/* columns[tap][channel][i] of positions first + i, all of one line of the output; x has planes, of
+ * the channels of one group. */
+static void gather_line(const struct conv_dims *d, const float *x, int64_t first, int64_t n,
+                        float *columns)
+{
+    int64_t taps = conv_taps(d), c = d->c / d->groups, line = d->in[2], span = conv_in_span(d);
+    int64_t at[CONV_AXES], tap[CONV_AXES], p[CONV_AXES];
+    split(first, d->out, at);
+    for (int64_t t = 0; t < taps; t++) {
+        split(t, d->kernel, tap);
+        for (int a = 0; a < CONV_AXES; a++)
+            p[a] = at[a] * d->stride[a] - d->pad[a] + tap[a] * d->dilation[a];
+        bool inside = p[0] >= 0 && p[0] < d->in[0] && p[1] >= 0 && p[1] < d->in[1];
+        const float *from = x + (inside ? (p[0] * d->in[1] + p[1]) * line : 0);
+        for (int64_t i = 0; i < c; i++, columns += BLOCK)
+            copy_line(from + i * span, inside ? line : 0, p[2], d->stride[2], n, columns);
+    }
+}
+
+static void gather_planes(const struct conv_dims *d, const float *x, int64_t first, int64_t n,
+                          float *columns)
+{
+    for (int64_t i = 0, run; i < n; i += run) {
+        run = d->out[2] - (first + i) % d->out[2];
+        run = run < n - i ? run : n - i;
+        gather_line(d, x, first + i, run, columns + i);
     }
 }
 
@@ -192,6 +249,28 @@ static void place_rows(const struct conv_dims *d, const float *rows, int64_t fir
             }
         for (int a = CONV_AXES - 1; a >= 0 && ++at[a] == d->in[a] && a; a--)
             at[a] = 0;
+    }
+}
+
+/* Of few channels; the products come out as planes too. */
+static void forward_planes(const struct conv_dims *d, const float *x, const float *w, float *y,
+                           float *planes)
+{
+    int64_t c = d->c / d->groups, m = d->m / d->groups, k = c * conv_taps(d);
+    int64_t n_out = conv_out_span(d), span = conv_in_span(d);
+    float *columns = planes + d->c * span, *sums = columns + k * BLOCK;
+    k_transpose(planes, x, sizeof *x, 1, span, d->c);
+    for (int64_t g = 0; g < d->groups; g++) {
+        for (int64_t first = 0; first < n_out; first += BLOCK) {
+            int64_t n = n_out - first < BLOCK ? n_out - first : BLOCK;
+            gather_planes(d, planes + g * c * span, first, n, columns);
+            struct gemm p = {.m = m, .n = n, .k = k, .lda = k, .ldb = BLOCK, .ldc = BLOCK,
+                             .alpha = 1};
+            k_gemm_f32(&p, w + g * m * k, columns, sums);
+            for (int64_t j = 0; j < m; j++)
+                for (int64_t i = 0; i < n; i++)
+                    y[(first + i) * d->m + g * m + j] += sums[j * BLOCK + i];
+        }
     }
 }
 
@@ -246,6 +325,8 @@ void k_conv(const struct conv_dims *d, const float *x, const float *packed, cons
             backward(d, x, packed, fresh, y, scratch);
         else if (is_depthwise(d))
             depthwise(d, x, packed, y);
+        else if (has_few_channels(d))
+            forward_planes(d, x, packed, y, scratch);
         else
             forward(d, x, packed, y, scratch);
         k_tail(&rest, y, conv_out_span(d), d->m);

@@ -197,6 +197,27 @@ static void test_own(void **state)
     each_trial(20, try_own, NULL);
 }
 
+/* More places than are computed at a time, in lines that end anywhere. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    struct random r = {6};
+    struct arena a = {0};
+    for (int k = 0; k < 60; k++) {
+        struct conv_dims d = random_dims(&r, false, 1 + k % 3, k / 3 % 2);
+        d.in[CONV_AXES - 1] += d.axes > 1 ? 60 : 700;
+        if (d.axes > 1)
+            d.in[CONV_AXES - 2] += 10;
+        for (int i = 0; i < CONV_AXES; i++)
+            d.out[i] = out_size(&d, i);
+        struct trial t = trial_new(&r, &a, d);
+        run_own(&a, &t, false);
+        run_own(&a, &t, true);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+}
+
 /* Transposed, in windows that do not touch, up to more places than are computed at a time. */
 static void test_apart(void **state)
 {
@@ -473,6 +494,7 @@ int main(void)
     kernels_enter();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_apart),
         cmocka_unit_test(test_dnnl),
         cmocka_unit_test(test_winograd),
