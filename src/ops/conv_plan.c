@@ -124,13 +124,27 @@ static void plans_release(struct op_state *s)
     }
 }
 
-static struct conv_plan *plan_new(const struct conv_dims *d, enum dtype x, const struct tail *t,
-                                  const struct conv_weight *w, const struct conv_plan *list)
+/* How often channels are repeated, and the dims of what is computed then. (One channel alone is no
+ * depthwise convolution, and many outputs of few are better off as products.) */
+static int64_t repeat(const struct conv_dims *d, struct conv_dims *to)
+{
+    enum { MOST = 8 };
+    memcpy(to, d, sizeof *to); /* with its padding: plan_serves() compares bytes */
+    if (d->transposed || d->groups != d->c || d->c == 1 || d->m == d->c || d->m > MOST * d->c)
+        return 1;
+    to->c = to->groups = d->m;
+    return d->m / d->c;
+}
+
+static struct conv_plan *plan_new(const struct conv_dims *d, int64_t times, enum dtype x,
+                                  const struct tail *t, const struct conv_weight *w,
+                                  const struct conv_plan *list)
 {
     struct conv_plan *p = mem_alloc(sizeof *p);
     memset(p, 0, sizeof *p);
     p->state.release = plans_release;
-    memcpy(&p->dims, d, sizeof *d); /* with its padding: plan_serves() compares bytes */
+    memcpy(&p->dims, d, sizeof *d);
+    p->times = times;
     p->x = x;
     p->tail = *t;
     p->by_winograd = x == DTYPE_F32 && w->fixed && k_winograd_init(&p->winograd, d);
@@ -156,10 +170,12 @@ struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d
                                  const struct tail *t, const struct conv_weight *w)
 {
     struct conv_plan *mine = NULL, *p;
+    struct conv_dims computed;
+    int64_t times = repeat(d, &computed);
     struct op_state *list = c->state ? __atomic_load_n(c->state, __ATOMIC_ACQUIRE) : NULL;
     for (;;) {
         int n = 0;
-        for (p = (struct conv_plan *)list; p && !plan_serves(p, d, x, t); p = p->next)
+        for (p = (struct conv_plan *)list; p && !plan_serves(p, &computed, x, t); p = p->next)
             n++;
         if (p) {
             if (mine)
@@ -167,7 +183,7 @@ struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d
             return p;
         }
         if (!mine)
-            mine = plan_new(d, x, t, w, (struct conv_plan *)list);
+            mine = plan_new(&computed, times, x, t, w, (struct conv_plan *)list);
         if (!c->state || n >= MAX_PLANS)
             return mine;
         mine->next = (struct conv_plan *)list;
@@ -197,6 +213,35 @@ static const void *packed_weight(const struct conv_plan *p, const struct conv_we
     return packed;
 }
 
+static inline void repeat_each(const float *x, int64_t n, int64_t times, float *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < times; k++)
+            to[i * times + k] = x[i];
+}
+
+/* The input with its channels as they are computed with. */
+static const void *repeated(const struct conv_plan *p, const void *x, struct arena *scratch)
+{
+    if (p->times == 1)
+        return x;
+    int64_t n = p->dims.batch * p->dims.c / p->times * conv_in_span(&p->dims);
+    if (p->x == DTYPE_F32) {
+        float *to = NEW_BUFFER(scratch, n * p->times, float);
+        if (p->times == 2)
+            repeat_each(x, n, 2, to);
+        else if (p->times == 4)
+            repeat_each(x, n, 4, to);
+        else
+            repeat_each(x, n, p->times, to);
+        return to;
+    }
+    char *to = NEW_BUFFER(scratch, n * p->times, char);
+    for (int64_t i = 0; i < n; i++)
+        memset(to + i * p->times, ((const char *)x)[i], (size_t)p->times);
+    return to;
+}
+
 static void run(const struct conv_plan *p, const float *x, const void *packed,
                 const struct tail *t, float *y, struct arena *scratch)
 {
@@ -212,7 +257,7 @@ static void run(const struct conv_plan *p, const float *x, const void *packed,
 void conv_plan_run(const struct conv_plan *p, const float *x, const struct conv_weight *w,
                    const struct tail *t, float *y, struct arena *scratch)
 {
-    run(p, x, packed_weight(p, w, scratch), t, y, scratch);
+    run(p, repeated(p, x, scratch), packed_weight(p, w, scratch), t, y, scratch);
 }
 
 static void run_words(const struct conv_plan *p, const void *x, int32_t zero, const void *packed,
@@ -234,6 +279,7 @@ void conv_plan_run_codes(const struct conv_plan *p, const void *x, int32_t zero,
                          const struct conv_weight *w, int32_t *sum, struct arena *scratch)
 {
     const void *packed = packed_weight(p, w, scratch);
+    x = repeated(p, x, scratch);
     if (by_integers(p)) {
         k_dnnl_conv_run_codes(&p->dnnl, x, packed, zero, sum,
                               arena_buffer(scratch, 1, p->dnnl.scratch));

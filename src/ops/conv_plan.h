@@ -5,6 +5,9 @@
  *
  * The input is float, or codes of 8 bits whose weight is int8. Codes are multiplied and summed as
  * integers; the sums are exact while they are below 2^24.
+ *
+ * Where each channel of the input has several outputs of its own, it is repeated for each: that is
+ * a depthwise convolution, for which there is fast code.
  */
 #ifndef CONV_PLAN_H
 #define CONV_PLAN_H
@@ -16,7 +19,8 @@
 struct conv_plan {
     struct op_state state; /* *call.state is the newest plan's */
     struct conv_plan *next;
-    struct conv_dims dims;
+    struct conv_dims dims;   /* of what is computed */
+    int64_t times;           /* each channel of the input comes so many times in it: below */
     enum dtype x;            /* DTYPE_F32, DTYPE_U8 or DTYPE_I8 */
     struct tail tail;        /* pointers mean only "there is one"; none for codes */
     bool by_winograd, by_dnnl, by_words; /* words: codes by k_iconv(); none: k_conv() */

@@ -70,7 +70,8 @@ class Task:
         return copy
 
     def write_calibration(self, directory):
-        """One .npz file a sample; the keys are input names."""
+        """One .npz file a sample; the keys are input names. Makes the directory."""
+        directory.mkdir(parents=True, exist_ok=True)
         data = self.data()
         samples = data.record(Ort(self.model), CALIBRATION) if isinstance(data, Stream) else \
             itertools.islice(data.calibration, CALIBRATION)
