@@ -99,6 +99,12 @@ def conv_depthwise_multiplier(net):
 
 
 @layer
+def conv_depthwise_multipliers(net):
+    x = net.node("Relu", conv(net, image(net), 8, 24, group=8, strides=[2, 2], pads=[1, 1, 1, 1]))
+    net.output(conv(net, x, 24, 96, group=24, dilations=[2, 2], pads=[2, 1, 1, 2]))
+
+
+@layer
 def conv_1d(net):
     net.output(conv(net, net.input("batch", 6, 40), 6, 12, (5,), pads=[2, 2]))
 
