@@ -343,8 +343,12 @@ static void test_pictures(void **state)
          "{ y = Conv(x, w) z = Sin(x) }", "openvino"},
         {"(float[1,3,6,6] x) => (float y) <float[4,3,3,3] w = random(1)>"
          "{ r = Relu(x) y = Conv(r, w) }", "openvino"},
+        {"(float[1,3,6,6] x, bool p, float[1,4,4,4] k) => (float y)"
+         "<float[4,3,3,3] w = random(1)>"
+         "{ y = If(p) <then_branch = t () => (float u) { u = Conv(x, w) },"
+         "             else_branch = e () => (float v) { v = Identity(k) }> }", "openvino"},
     };
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         struct setting s = setting_of(others[i][0], others[i][1]);
         assert_true(s.n_seen > 0);
         setting_close(&s);
