@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_math: exp, tanh and erf of floats as straight-line code, which compilers make vector loops of.
- * Errors are below 4 units in the last place (exp: 2); infinities, NaN, overflow and subnormal
- * results are as in libm.
+ * k_math: exp, tanh, erf and the like of floats as straight-line code, which compilers make vector
+ * loops of. Errors are below 4 units in the last place (exp: 2); infinities, NaN, overflow and
+ * subnormal results are as in libm.
  */
 #ifndef K_MATH_H
 #define K_MATH_H
@@ -14,6 +14,17 @@
 static inline float k_rint(float x)
 {
     return (x + 0x1.8p23f) - 0x1.8p23f;
+}
+
+/* As one instruction does it: where either is NaN, b. */
+static inline float k_least(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float k_most(float a, float b)
+{
+    return a > b ? a : b;
 }
 
 static inline float k_power_of_two(int32_t n)

@@ -6,6 +6,7 @@
  */
 #include "k_stats.h"
 
+#include "k_math.h"
 #include "k_simd.h"
 
 #include <math.h>
@@ -204,23 +205,13 @@ K_CLONES static void widen_columns(const float *restrict x, int64_t rows, int64_
     }
 }
 
-static inline float least(float a, float b)
-{
-    return a < b ? a : b;
-}
-
-static inline float most(float a, float b)
-{
-    return a > b ? a : b;
-}
-
 /* The n columns from `from` on hold the same channels as the first. */
 static void join_columns(struct columns *to, int64_t from, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        to->lo[i] = least(to->lo[i], to->lo[from + i]);
-        to->hi[i] = most(to->hi[i], to->hi[from + i]);
-        to->sum[i] = most(to->sum[i], to->sum[from + i]);
+        to->lo[i] = k_least(to->lo[i], to->lo[from + i]);
+        to->hi[i] = k_most(to->hi[i], to->hi[from + i]);
+        to->sum[i] = k_most(to->sum[i], to->sum[from + i]);
     }
 }
 
@@ -254,11 +245,11 @@ static bool widen_channels(const float *x, int64_t rows, int64_t channels, int64
         join_columns(&found, k * n, n);
     float min = to->min, max = to->max;
     for (int64_t i = 0, c = first; i < n; i++, c++) {
-        to->lo[c] = least(to->lo[c], found.lo[i]);
-        to->hi[c] = most(to->hi[c], found.hi[i]);
-        to->sum[c] = most(to->sum[c], found.sum[i]);
-        min = least(min, found.lo[i]);
-        max = most(max, found.hi[i]);
+        to->lo[c] = k_least(to->lo[c], found.lo[i]);
+        to->hi[c] = k_most(to->hi[c], found.hi[i]);
+        to->sum[c] = k_most(to->sum[c], found.sum[i]);
+        min = k_least(min, found.lo[i]);
+        max = k_most(max, found.hi[i]);
     }
     to->min = min;
     to->max = max;

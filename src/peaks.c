@@ -34,10 +34,9 @@ static void see_apart(struct peaks *to, int id, const float *x, int64_t n, int64
         }
 }
 
-bool peaks_see(const struct tap *tap, int worker, const struct value *v, const struct tensor *t,
-               struct extremes *e)
+static bool see(const struct session *s, int worker, const struct value *v, const struct tensor *t,
+                struct extremes *e)
 {
-    const struct session *s = tap->data;
     struct channels c = s->channels[v->id];
     struct peaks *to = &s->part[worker];
     if (!c.n || t->dtype != DTYPE_F32 || t->shape.rank <= c.axis || t->shape.dim[c.axis] != c.n)
@@ -56,11 +55,17 @@ bool peaks_see(const struct tap *tap, int worker, const struct value *v, const s
     return true;
 }
 
+bool peaks_see(const struct tap *tap, int worker, const struct value *v, const struct tensor *t,
+               struct extremes *e)
+{
+    return see(tap->data, worker, v, t, e);
+}
+
 static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
 {
     struct extremes e;
     (void)i;
-    peaks_see(&(struct tap){.data = data}, worker, v, t, &e);
+    see(data, worker, v, t, &e);
 }
 
 /* Nothing seen so far. */
