@@ -141,7 +141,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 
 const struct pass pass_pad_channels = {
     .name = "pad-channels",
-    .summary = "give pictures channels of zeros where that is faster, or sums are short then",
+    .summary = "give pictures channels of zeros, where that is faster or sums fit then",
     .needs = FACT_TYPES,
     .breaks = FACT_TYPES,
     .run = run,
