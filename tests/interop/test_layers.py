@@ -101,7 +101,8 @@ def conv_depthwise_multiplier(net):
 @layer
 def conv_depthwise_multipliers(net):
     x = net.node("Relu", conv(net, image(net), 8, 24, group=8, strides=[2, 2], pads=[1, 1, 1, 1]))
-    net.output(conv(net, x, 24, 96, group=24, dilations=[2, 2], pads=[2, 1, 1, 2]))
+    for outputs in 96, 72:
+        net.output(conv(net, x, 24, outputs, group=24, dilations=[2, 2], pads=[2, 1, 1, 2]))
 
 
 @layer

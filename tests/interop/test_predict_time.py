@@ -137,7 +137,7 @@ class PredictTime(unittest.TestCase):
             return n.end(n.pair(n.conv(x, 16, len(order) or kept, 5, pads=2)))
         self.assertGreater(self.ratio(padded(1)), 1.2 * self.ratio(padded(4)))
         spread = 0, 3, 1, 3, 2, 3, 3, 3
-        self.assertGreater(self.ratio(padded(3, 4, spread)), 1.1 * self.ratio(padded(8, 8)))
+        self.assertGreater(self.ratio(padded(3, 4, spread)), 1.5 * self.ratio(padded(8, 8)))
 
     def test_readers(self):
         """Each reader of a DequantizeLinear gets one of its own."""

@@ -109,6 +109,24 @@ expect <int64[8] d_pads = {0, 0, 0, 0, 0, 1, 0, 0}, int64[8] d_channels = {0, 4,
   float[1,1,4,4] c = Conv(d, v)
 }
 
+# but not what a layer computes
+run pad-channels
+target openvino
+g (float[1,5,4,4] x) => (float[1,1,4,4] c)
+<float s = {0.5}, uint8 z = {10}, float sw = {0.25}, int8 zw = {0},
+ int8[3,5,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6}, int8[1,3,1,1] e = {1, 2, 3}>
+{ i = QuantizeLinear(x, s, z) j = DequantizeLinear(i, s, z) u = DequantizeLinear(w, sw, zw)
+  k = Conv(j, u) l = QuantizeLinear(k, s, z) m = DequantizeLinear(l, s, z)
+  t = Transpose<perm = [0, 1, 3, 2]>(m)
+  q = QuantizeLinear(t, s, z) d = DequantizeLinear(q, s, z) v = DequantizeLinear(e, sw, zw)
+  c = Conv(d, v) }
+expect
+{ i = QuantizeLinear(x, s, z) j = DequantizeLinear(i, s, z) u = DequantizeLinear(w, sw, zw)
+  k = Conv(j, u) l = QuantizeLinear(k, s, z) m = DequantizeLinear(l, s, z)
+  t = Transpose<perm = [0, 1, 3, 2]>(m)
+  q = QuantizeLinear(t, s, z) d = DequantizeLinear(q, s, z) v = DequantizeLinear(e, sw, zw)
+  c = Conv(d, v) }
+
 # other targets read one channel as well as four, and uint8 weights are multiplied exactly
 run pad-channels
 target openvino
