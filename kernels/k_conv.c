@@ -171,7 +171,10 @@ static void copy_line(const float *from, int64_t line, int64_t at, int64_t step,
     int64_t last = at < line ? (line - at + step - 1) / step : 0;
     first = first < n ? first : n;
     last = last < n ? last : n;
-    last = last > first ? last : first;
+    if (last <= first) {
+        memset(to, 0, sizeof *to * (size_t)n);
+        return;
+    }
     memset(to, 0, sizeof *to * (size_t)first);
     if (step == 1)
         memcpy(to + first, from + at + first, sizeof *to * (size_t)(last - first));
