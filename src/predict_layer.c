@@ -81,11 +81,13 @@ int64_t channels_padded(const struct node *conv)
     n = n && node_is_dequantize(n) ? node_before(n) : NULL;
     if (!n || !node_pads_channels(n))
         return 0;
-    if (pads_codes(n))
-        return (int64_t)tensor_get(operand_tensor(n, 1), 5);
-    int64_t more = (int64_t)tensor_get(operand_tensor(node_before(n), 1), 5);
-    int64_t one = n->in[0].value->type.shape.dim[1]; /* with those */
-    return tensor_count(operand_tensor(n, 1)) - (one - more);
+    const struct node *pad = pads_codes(n) ? n : node_before(n);
+    const struct shape *padded = &pad->out[0]->type.shape;
+    int64_t added = (int64_t)tensor_get(operand_tensor(pad, 1), 5);
+    if (pad == n)
+        return added;
+    bool known = padded->rank > 1 && padded->dim[1] > added;
+    return known ? tensor_count(operand_tensor(n, 1)) - (padded->dim[1] - added) : 0;
 }
 
 bool node_is_copy(const struct node *n)
