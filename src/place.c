@@ -380,7 +380,7 @@ static void place_dynamics(const struct place *p, struct placement *out)
 }
 
 /* Weights whose channels will stand apart need no care for short sums. */
-static void free_pictures(const struct target *t, const struct placement *p)
+static void spare_pictures(const struct target *t, const struct placement *p)
 {
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
@@ -430,7 +430,7 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     place_shifts(m);
     if (t->inputs == INPUTS_CALIBRATED) {
         place_dynamics(&p, out);
-        free_pictures(t, out);
+        spare_pictures(t, out);
     }
     out->left = p.left.at;
     out->n_left = p.left.n;

@@ -294,7 +294,7 @@ int quantize_choose(struct quantize_options *o, struct recipe *r, struct quantiz
         t->unit_rule = UNITS_FOLLOW;
     if (!strcmp(o->cpu, "vnni"))
         t->short_sums = false;
-    if (str_list_has(o->skip, "pad-channels", ','))
+    if (str_list_has(o->skip, "pad-channels", ',')) /* place counts on it otherwise */
         t->pad_channels = t->channels_apart = false;
     t->rules = &r->rules;
     c->setting = r->setting.at;
