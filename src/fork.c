@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fork: one run of the float model a sample, each with memory of its own, since it meets another
- * thread each time.
+ * fork: one run of the float model a sample and lane, each with memory of its own, since it meets
+ * another thread each time.
  */
 #include "fork.h"
 
@@ -14,8 +14,8 @@ struct fork {
     const bool *want;   /* of simulated runs, by value id */
     int *position;      /* of nodes of the main graph, by id */
     struct exec *exec;  /* the float model's */
-    struct run **run;   /* [sample] */
-    int n, jobs;
+    struct run **run;   /* [lane][sample] */
+    int n, lanes, jobs;
     struct arena arena;
 };
 
@@ -46,8 +46,12 @@ struct fork_point fork_point(const struct graph *g)
 static int start_run(void *data, int i, const struct tensor *const *input, struct err *err)
 {
     struct fork *f = data;
-    f->run[i] = run_open(f->exec);
-    return run_begin_copied(f->run[i], input, err);
+    for (int lane = 0; lane < f->lanes; lane++) {
+        struct run **run = &f->run[lane * f->n + i];
+        *run = run_open(f->exec);
+        TRY(run_begin_copied(*run, input, err));
+    }
+    return 0;
 }
 
 /* What is measured, and what is handed on at the points. */
@@ -75,18 +79,20 @@ static int start(struct fork *f, const struct model *m, const struct dataset *d,
     graph_each(m->graph, n)
         f->position[n->id] = at++;
     f->want = measure_wanted(f->measure, m, &f->arena);
-    f->run = NEW_ARRAY(&f->arena, f->n, struct run *);
+    f->run = NEW_ARRAY(&f->arena, f->lanes * f->n, struct run *);
     struct exec_options o = {EXEC_FLOAT, wanted(f, m, point, n_points), true, NULL, false};
     f->exec = exec_open(m->graph, &o, err);
     return f->exec ? samples_feed(f->exec, d, index, f->n, start_run, f, err) : -1;
 }
 
 struct fork *fork_open(const struct model *m, const struct dataset *d, const struct measure *s,
-                       const struct fork_point *point, int n_points, int jobs, struct err *err)
+                       const struct fork_point *point, int n_points, int lanes, int jobs,
+                       struct err *err)
 {
     struct arena arena = {0};
     struct fork *f = NEW(&arena, struct fork);
-    *f = (struct fork){.measure = s, .n = measure_samples(s), .jobs = jobs, .arena = arena};
+    *f = (struct fork){.measure = s, .n = measure_samples(s), .lanes = lanes, .jobs = jobs,
+                       .arena = arena};
     if (start(f, m, d, point, n_points, err) == 0)
         return f;
     fork_close(f);
@@ -95,7 +101,7 @@ struct fork *fork_open(const struct model *m, const struct dataset *d, const str
 
 void fork_close(struct fork *f)
 {
-    for (int i = 0; f->run && i < f->n; i++)
+    for (int i = 0; f->run && i < f->lanes * f->n; i++)
         run_close(f->run[i]);
     exec_close(f->exec);
     struct arena arena = f->arena;
@@ -104,6 +110,7 @@ void fork_close(struct fork *f)
 
 struct session {
     struct fork *fork;
+    struct run **from; /* of the lane, [sample] */
     struct exec *exec;
     int position; /* of the point */
     struct tally *tally;
@@ -122,7 +129,7 @@ static void on_value(void *data, const struct value *v, const struct tensor *t)
 
 static int run_end(struct session *s, int sample, struct err *err)
 {
-    struct run *from = s->fork->run[sample];
+    struct run *from = s->from[sample];
     const struct node *next;
     while ((next = run_next(from)) && s->fork->position[next->id] < s->position)
         TRY(run_step(from, err));
@@ -143,12 +150,12 @@ static void run_sample_end(void *data, int i, int worker)
     run_end(s, i, &s->error[i]);
 }
 
-int fork_figures(struct fork *f, const struct model *clone, struct fork_point point,
+int fork_figures(struct fork *f, int lane, const struct model *clone, struct fork_point point,
                  struct figures *figures, struct err *err)
 {
     struct arena a = {0};
     struct exec_options o = {EXEC_SIMULATE, f->want, true, point.node, false};
-    struct session s = {f, exec_open(clone->graph, &o, err), point.position,
+    struct session s = {f, f->run + lane * f->n, exec_open(clone->graph, &o, err), point.position,
                         tally_new(f->measure, &a), NEW_ARRAY(&a, f->n, struct err)};
     int r = s.exec ? 0 : -1;
     if (s.exec)

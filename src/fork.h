@@ -5,7 +5,8 @@
  *
  * A run of the float model for each sample advances from one such point to the next; the simulated
  * runs start there with what it has computed. So looking at each layer alone costs half of as many
- * runs. Points are asked for in the order of the graph.
+ * runs. Several clones may be measured side by side, each in a lane with such runs of its own.
+ * Points are asked for in the order of the graph, in each lane.
  */
 #ifndef FORK_H
 #define FORK_H
@@ -24,12 +25,14 @@ struct fork_point fork_point(const struct graph *g);
 
 struct fork;
 /* m: the float model; it must not change while the fork is open. `s`: of its outputs, of a dataset
- * whose samples are no sequence. point: nodes that will be asked for, of a clone maybe. NULL: it
- * failed. */
+ * whose samples are no sequence. point: nodes that will be asked for, of a clone maybe. jobs: of
+ * each lane. NULL: it failed. */
 struct fork *fork_open(const struct model *m, const struct dataset *d, const struct measure *s,
-                       const struct fork_point *point, int n_points, int jobs, struct err *err);
-/* Simulates the clone, in which nothing is rounded before `point`. */
-int fork_figures(struct fork *f, const struct model *clone, struct fork_point point,
+                       const struct fork_point *point, int n_points, int lanes, int jobs,
+                       struct err *err);
+/* Simulates the clone, in which nothing is rounded before `point`, a node of its own graph. One
+ * call at a time in a lane. */
+int fork_figures(struct fork *f, int lane, const struct model *clone, struct fork_point point,
                  struct figures *figures, struct err *err);
 void fork_close(struct fork *f);
 

@@ -6,7 +6,6 @@
 
 #include "correct.h"
 #include "effort.h"
-#include "mask.h"
 #include "region_trial.h"
 #include "samples.h"
 #include "solve.h"
@@ -30,8 +29,8 @@ static const double small = 1;         /* percent: not worth a look at its parts
 static int noise_now(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
     struct figures figures;
-    region_set_layers(t);
-    TRY(measure_figures(s, t->clone, t->look.jobs, &figures, err));
+    lane_set(t->lane);
+    TRY(measure_figures(s, t->lane->clone, t->look.jobs, &figures, err));
     *noise = figures.noise;
     return 0;
 }
@@ -49,25 +48,26 @@ double region_alone(const struct region *r)
 static int noise_of_choice(struct trial *t, const struct measure *s, double *noise, struct err *err)
 {
     for (int i = 0; i < t->out->n; i++)
-        region_set(t, &t->out->region[i], t->out->region[i].off);
+        region_set(t->lane, &t->out->region[i], t->out->region[i].off);
     return noise_now(t, s, noise, err);
 }
 
 static double share_of(const struct trial *t, int layer)
 {
-    double ops = t->look.effort.of_node[t->p.layer[layer].node->id];
+    double ops = t->look.effort.of_node[t->lane->p.layer[layer].node->id];
     return t->look.effort.ops > 0 ? 100 * ops / t->look.effort.ops : 0;
 }
 
 /* Neighbours in one graph, as few together as give about `most`. */
 static void find_regions(struct trial *t, int most)
 {
-    int n = t->p.n_layer, size = (n + most - 1) / most;
+    int n = t->lane->p.n_layer, size = (n + most - 1) / most;
     struct regions *out = t->out;
     out->region = NEW_ARRAY(t->a, n, struct region);
     for (int i = 0; i < n; i++) {
         struct region *r = out->n ? &out->region[out->n - 1] : NULL;
-        if (!r || r->n == size || t->p.layer[r->first].node->graph != t->p.layer[i].node->graph) {
+        if (!r || r->n == size
+            || t->lane->p.layer[r->first].node->graph != t->lane->p.layer[i].node->graph) {
             r = &out->region[out->n++];
             r->first = i;
         }
@@ -186,7 +186,7 @@ static int search(struct trial *t, const struct measure *s, int lo, int hi, doub
 static void split(struct trial *t)
 {
     struct regions *out = t->out, old = *out;
-    out->region = NEW_ARRAY(t->a, t->p.n_layer, struct region);
+    out->region = NEW_ARRAY(t->a, t->lane->p.n_layer, struct region);
     out->n = 0;
     for (int i = 0; i < old.n; i++) {
         struct region r = old.region[i];
@@ -236,8 +236,8 @@ static int look(struct trial *t, double limit, struct err *err)
     TRY(open_few(t, err));
     TRY(region_measure_alone(t, !again, err));
     TRY(choose_ranges(t, limit, err));
-    t->given = NEW_ARRAY(t->a, t->p.n_layer, bool);
-    if (!again && out->n < t->p.n_layer) {
+    t->given = NEW_ARRAY(t->a, t->lane->p.n_layer, bool);
+    if (!again && out->n < t->lane->p.n_layer) {
         find_order(t);
         choose(t, foresee(t, limit / t->now));
         split(t);
@@ -314,44 +314,29 @@ int region_mean_samples(double ops)
     return effort_samples(ops, MEAN_SAMPLES, 2);
 }
 
-/* What layers have in float. */
-static void note_own(struct trial *t)
-{
-    int n = t->p.n_layer;
-    t->own = NEW_ARRAY(t->a, n, struct value *);
-    t->shifted = NEW_ARRAY(t->a, n, struct value *);
-    t->weight = NEW_ARRAY(t->a, n, const struct tensor *);
-    t->rounded = NEW_ARRAY(t->a, n, const struct tensor *);
-    for (int i = 0; i < n; i++) {
-        t->own[i] = qlayer_bias(&t->p.layer[i]);
-        t->weight[i] = qlayer_weight(&t->p.layer[i])->constant;
-    }
-}
-
 /* Codes and biases of rounded weights beside what layers have in float; NULL: to nearest. */
 static void round_layers(struct trial *t, const struct rounding *rounding)
 {
     static const struct rounded nearest;
-    for (int i = 0; i < t->p.n_layer; i++) {
-        const struct qlayer *l = &t->p.layer[i];
+    for (int i = 0; i < t->lane->p.n_layer; i++) {
+        const struct qlayer *l = &t->lane->p.layer[i];
         const struct rounded *r = rounding ? &rounding->of_node[l->node->id] : &nearest;
-        t->rounded[i] = r->weight ? r->weight : t->weight[i];
-        qlayer_weight(l)->constant = t->rounded[i];
+        t->lane->rounded[i] = r->weight ? r->weight : t->lane->weight[i];
+        qlayer_weight(l)->constant = t->lane->rounded[i];
         if (r->bias)
-            constant_replace(t->own[i], r->bias);
-        else if (t->own[i])
-            node_set_input(l->bias_node, l->bias_slot, t->own[i]);
+            constant_replace(t->lane->own[i], r->bias);
+        else if (t->lane->own[i])
+            node_set_input(l->bias_node, l->bias_slot, t->lane->own[i]);
     }
-    shift_biases(t->clone, &t->p, t->look.means);
-    for (int i = 0; i < t->p.n_layer; i++)
-        t->shifted[i] = qlayer_bias(&t->p.layer[i]);
+    shift_biases(t->lane->clone, &t->lane->p, t->look.means);
+    for (int i = 0; i < t->lane->p.n_layer; i++)
+        t->lane->shifted[i] = qlayer_bias(&t->lane->p.layer[i]);
 }
 
 /* The codes that are known are taken if they serve as well as those to nearest. */
 static int take_codes(struct trial *t, struct err *err)
 {
-    note_own(t);
-    solve_finer(&t->p);
+    solve_finer(&t->lane->p);
     round_layers(t, t->look.rounding);
     TRY(noise_now(t, t->whole, &t->now, err));
     if (!t->look.rounding
@@ -364,11 +349,11 @@ static int take_codes(struct trial *t, struct err *err)
 /* Exchanges the biases of layers that are on with those in `bias`; NULL: none. */
 static void exchange_biases(struct trial *t, const struct tensor **bias)
 {
-    for (int i = 0; i < t->p.n_layer; i++) {
+    for (int i = 0; i < t->lane->p.n_layer; i++) {
         if (!bias[i])
             continue;
-        const struct tensor *old = t->shifted[i]->constant;
-        t->shifted[i] = constant_replace(t->shifted[i], bias[i]);
+        const struct tensor *old = t->lane->shifted[i]->constant;
+        t->lane->shifted[i] = constant_replace(t->lane->shifted[i], bias[i]);
         bias[i] = old;
     }
 }
@@ -378,11 +363,11 @@ static void exchange_biases(struct trial *t, const struct tensor **bias)
 static int noise_corrected(struct trial *t, double db, double *noise, struct err *err)
 {
     const struct region_look *l = &t->look;
-    const struct tensor **bias = NEW_ARRAY(t->a, t->p.n_layer, const struct tensor *);
+    const struct tensor **bias = NEW_ARRAY(t->a, t->lane->p.n_layer, const struct tensor *);
     *noise = t->now;
     if (!l->targets || t->out->before < db - corrects)
         return 0;
-    TRY(correct_biases(t->clone, &t->p, l->targets, l->data, l->jobs, t->a, bias, err));
+    TRY(correct_biases(t->lane->clone, &t->lane->p, l->targets, l->data, l->jobs, t->a, bias, err));
     exchange_biases(t, bias);
     TRY(noise_now(t, t->whole, noise, err));
     exchange_biases(t, bias);
@@ -435,12 +420,9 @@ static int settle(struct trial *t, const struct region_goal *goal, struct err *e
 int regions_settle(const struct region_look *look, const struct region_goal *goal, struct arena *a,
                    struct regions *result, struct err *err)
 {
-    struct trial t = {.look = *look, .clone = model_clone(look->model), .whole = look->measure,
-                      .a = a, .out = result};
-    place_find_layers(t.clone, a, &t.p);
-    t.mask = mask_open(t.clone, &t.p, look->target, a);
-    t.off = NEW_ARRAY(a, t.p.n_layer, bool);
+    struct trial t = {.look = *look, .lane = lane_open(look->model, look->target, a),
+                      .whole = look->measure, .a = a, .out = result};
     int r = settle(&t, goal, err);
-    model_close(t.clone);
+    lane_close(t.lane);
     return r;
 }

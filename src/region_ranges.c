@@ -13,7 +13,7 @@
 /* Slots of the calibration, by value id of the clone; -1: none. Values with one quant share it. */
 static void find_slots(struct trial *t)
 {
-    const struct model *m = t->clone;
+    const struct model *m = t->lane->clone;
     const struct calibration *c = t->look.calibration;
     int n_slots = 0;
     t->slot = NEW_ARRAY(t->a, m->n_values, int);
@@ -44,7 +44,7 @@ static void find_slots(struct trial *t)
 static int rounded_slots(const struct trial *t, int *slot)
 {
     int n = 0;
-    graph_each(t->clone->graph, node)
+    graph_each(t->lane->clone->graph, node)
         for (int i = 0; i < node->n_in; i++) {
             const struct value *v = node->in[i].value;
             if (!v || v->constant || !v->quant || node->in[i].plain)
@@ -64,7 +64,7 @@ static void set_ranges(struct trial *t, const int *slot, int n, const struct ran
 {
     for (int i = 0; i < n; i++)
         t->quant[slot[i]]->range[0] = range[slot[i]];
-    solve_ranges(t->clone);
+    solve_ranges(t->lane->clone);
 }
 
 static bool are_same(const struct range *a, const struct range *b, const int *slot, int n)
@@ -76,24 +76,24 @@ static bool are_same(const struct range *a, const struct range *b, const int *sl
 }
 
 /* The observer with whose ranges the region adds least, if that is much less. */
-static int range_alone(struct trial *t, struct fork *f, struct region *r, struct fork_point point,
-                       struct err *err)
+static int range_alone(const struct alone *k, int lane, struct region *r, struct err *err)
 {
     static const double less = 0.8;
-    int *slot = NEW_ARRAY(t->a, t->clone->n_values, int);
+    struct trial *t = region_trial(k);
+    int *slot = NEW_ARRAY(t->a, t->lane->clone->n_values, int);
     const struct range *best = t->was;
     double noise = r->noise;
-    region_set(t, r, false);
-    region_set_layers(t);
+    region_set(t->lane, r, false);
+    lane_set(t->lane);
     int n = rounded_slots(t, slot);
     for (int i = 0; i < n; i++)
         t->was[slot[i]] = t->quant[slot[i]]->range[0];
-    for (int k = 0; k < N_OBSERVERS; k++) {
-        const struct range *range = calibration_ranges(t->look.calibration, &observer_table[k]);
-        if (observer_table[k].only_by_name || are_same(range, t->was, slot, n))
+    for (int o = 0; o < N_OBSERVERS; o++) {
+        const struct range *range = calibration_ranges(t->look.calibration, &observer_table[o]);
+        if (observer_table[o].only_by_name || are_same(range, t->was, slot, n))
             continue;
         set_ranges(t, slot, n, range);
-        TRY(region_measure(t, f, r, point, err));
+        TRY(region_measure(k, lane, r, err));
         if (r->noise < noise * less) {
             noise = r->noise;
             best = range;
@@ -111,9 +111,9 @@ int region_choose_ranges(struct trial *t, struct err *err)
     if (!t->look.calibration)
         return 0;
     find_slots(t);
-    t->was = NEW_ARRAY(t->a, t->clone->n_values, struct range);
-    t->out->ranged = NEW_ARRAY(t->a, t->clone->n_values, struct ranged);
-    return region_each_alone(t, false, range_alone, err);
+    t->was = NEW_ARRAY(t->a, t->lane->clone->n_values, struct range);
+    t->out->ranged = NEW_ARRAY(t->a, t->lane->clone->n_values, struct ranged);
+    return region_each_alone(t, range_alone, err);
 }
 
 void region_restore_ranges(struct trial *t)
@@ -122,6 +122,6 @@ void region_restore_ranges(struct trial *t)
         int slot = t->out->ranged[i].slot;
         t->quant[slot]->range[0] = t->was[slot];
     }
-    solve_ranges(t->clone);
+    solve_ranges(t->lane->clone);
     t->out->n_ranged = 0;
 }

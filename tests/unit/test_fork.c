@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { SAMPLES = 5, N_LAYERS = 5 };
+enum { SAMPLES = 5, N_LAYERS = 5, LANES = 2 };
 
 /* A residual sum, a pool that moves codes, shape arithmetic, and a body that captures: what a point
  * needs of the part before it comes from far and near. */
@@ -62,36 +62,53 @@ static void net_close(struct net *n)
     arena_release(&n->a);
 }
 
+/* A lane's clone, and the marks of its layers. */
+struct half {
+    struct model *clone;
+    struct placement p;
+    struct mask *mask;
+};
+
+static void half_open(struct half *h, struct net *n)
+{
+    h->clone = model_clone(n->m);
+    place_find_layers(h->clone, &n->a, &h->p);
+    h->mask = mask_open(h->clone, &h->p, target_find("onnxruntime"), &n->a);
+}
+
 static void look_at_each_layer(int jobs)
 {
     struct net n = net_new();
     struct err err = {0};
-    struct model *clone = model_clone(n.m);
-    struct placement p;
-    place_find_layers(clone, &n.a, &p);
-    struct mask *mask = mask_open(clone, &p, target_find("onnxruntime"), &n.a);
+    struct half half[LANES];
+    for (int i = 0; i < LANES; i++)
+        half_open(&half[i], &n);
     struct fork_point point[N_LAYERS];
     bool off[N_LAYERS][N_LAYERS];
     for (int i = 0; i < N_LAYERS; i++) {
         for (int k = 0; k < N_LAYERS; k++)
             off[i][k] = i != k;
-        mask_set(mask, off[i]);
-        point[i] = fork_point(clone->graph);
+        mask_set(half[0].mask, off[i]);
+        point[i] = fork_point(half[0].clone->graph);
         assert_true(i == 0 || point[i].position > point[i - 1].position);
     }
-    struct fork *f = fork_open(n.m, n.data, n.measure, point, N_LAYERS, jobs, &err);
+    struct fork *f = fork_open(n.m, n.data, n.measure, point, N_LAYERS, LANES, jobs, &err);
     assert_non_null(f);
     for (int i = 0; i < N_LAYERS; i++) {
         struct figures part, whole;
-        mask_set(mask, off[i]);
-        assert_int_equal(fork_figures(f, clone, point[i], &part, &err), 0);
-        assert_int_equal(measure_figures(n.measure, clone, jobs, &whole, &err), 0);
-assert_true(whole.noise > 1e-7);
+        struct half *h = &half[i % LANES];
+        mask_set(h->mask, off[i]);
+        struct fork_point begin = fork_point(h->clone->graph);
+        assert_int_equal(begin.position, point[i].position);
+        assert_int_equal(fork_figures(f, i % LANES, h->clone, begin, &part, &err), 0);
+        assert_int_equal(measure_figures(n.measure, h->clone, jobs, &whole, &err), 0);
+        assert_true(whole.noise > 1e-7);
         assert_float_equal(part.sqnr, whole.sqnr, 0.01);
         assert_float_equal(part.noise / whole.noise, 1, 0.01);
     }
     fork_close(f);
-    model_close(clone);
+    for (int i = 0; i < LANES; i++)
+        model_close(half[i].clone);
     net_close(&n);
 }
 

@@ -42,6 +42,22 @@ static int more(struct watched *w, struct tap *tap)
     return 1 + rounding_watch(w->m, &l->ctx, &tap[1]);
 }
 
+/* Three threads find the same regions, to the bit. */
+static void compare_with_threads(struct region_look look, const struct region_goal *goal,
+                                 struct arena *a, const struct regions *one)
+{
+    struct err err = {0};
+    struct regions found = {0};
+    look.jobs = 3;
+    assert_int_equal(regions_settle(&look, goal, a, &found, &err), 0);
+    assert_int_equal(found.n, one->n);
+    assert_int_equal(found.n_ranged, one->n_ranged);
+    for (int i = 0; i < found.n; i++) {
+        assert_memory_equal(&found.region[i].noise, &one->region[i].noise, sizeof(double));
+        assert_true(found.region[i].off == one->region[i].off);
+    }
+}
+
 /* How many regions must be float for so many dB. */
 static int count_off(struct looked *l, double db, const struct rounding *rounding,
                      const struct targets *targets, double noise)
@@ -57,6 +73,7 @@ static int count_off(struct looked *l, double db, const struct rounding *roundin
     assert_int_equal(regions_settle(&look, &goal, &w->a, &found, &err), 0);
     for (int i = 0; i < found.n; i++)
         off += found.region[i].off;
+    compare_with_threads(look, &goal, &w->a, &found);
     l->n_ranged = found.n_ranged;
     l->ranged = found.ranged;
     return off;
