@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * correct: many samples advance together, one layer at a time, so that each layer is measured with
- * all earlier ones corrected in one walk over the network. The number of samples follows from the
- * memory that their live activations need. In a sequence of samples each starts from the state that
+ * all earlier ones corrected in one walk over the network. Its sum waits until the correction is
+ * known, which is then added to it. The number of samples follows from the memory that their live
+ * activations need. In a sequence of samples each starts from the state that
  * the simulated model, not yet corrected, has brought there.
  */
 #include "correct.h"
@@ -31,6 +32,11 @@ struct targets {
     const struct qlayer *layer; /* by value id: what f(y) belongs to; node NULL: nothing */
     float **mean;               /* by id of the layer's node: [sample * channels + c] */
 };
+struct corrected { /* a layer that has its correction; layer NULL: none */
+    const struct qlayer *layer;
+    float *by; /* [c] */
+    bool twice;
+};
 struct correct {
     const struct model *model;
     const struct placement *p;
@@ -42,6 +48,8 @@ struct correct {
     int *layer_of;                 /* by value id: the layer whose sum it is, or -1 */
     struct moment *now;            /* [sample * channels + c] of the layer under way */
     int current;                   /* that layer */
+    bool twice;                    /* its sums are too large to be kept: they are computed twice */
+    struct corrected before;       /* the layer before it */
     bool *seen;                    /* [sample] */
     struct run **run;              /* [sample] */
     struct err *error;             /* [job] */
@@ -51,6 +59,12 @@ struct correct {
 static bool is_corrected(const struct model *m, const struct qlayer *l)
 {
     return qlayer_bias(l) && l->node->graph == m->graph;
+}
+
+/* Are its channels axis 1, and not the last? */
+static bool is_conv(const struct qlayer *l)
+{
+    return l->node->op == OP_Conv || l->node->op == OP_ConvTranspose;
 }
 
 /* Sums of f and f' over n rows of channels, in float: few enough that nothing is lost. */
@@ -117,9 +131,8 @@ static void channel_means(const struct qlayer *l, const struct activation *f,
                           const struct tensor *t, struct moment *out)
 {
     int64_t channels = qlayer_channels(l);
-    bool conv = l->node->op == OP_Conv || l->node->op == OP_ConvTranspose;
     struct channel_map m = {tensor_f32(t), tensor_count(t) / channels, channels, 0};
-    if (conv && t->layout == LAYOUT_PLAIN)
+    if (is_conv(l) && t->layout == LAYOUT_PLAIN)
         m.inner = shape_span(&t->shape, 2, t->shape.rank);
     for (int64_t c = 0; c < channels; c++)
         out[c] = (struct moment){0};
@@ -211,23 +224,38 @@ static void on_simulated(void *data, const struct value *v, const struct tensor 
     c->seen[w->sample] = true;
 }
 
-/* Brings one sample to the point where the current layer's sum is computed next, and looks at it.
- * The sum may be computed together with the layer's node, or by the Add behind it. */
+/* What the layer before gives becomes what it gives with its correction. */
+static int shift_before(const struct correct *c, struct run *r, struct err *err)
+{
+    const struct corrected *k = &c->before;
+    if (!k->layer)
+        return 0;
+    if (k->twice) {
+        run_hold(r, k->layer->sum);
+        TRY(run_step(r, err));
+    }
+    return run_shift(r, is_conv(k->layer) ? 1 : -1, k->by, err);
+}
+
+/* Brings one sample to the point where the current layer's sum is computed, and looks at it. The
+ * sum may be computed together with the layer's node, or by the Add behind it. */
 static int advance(struct correct *c, int sample, struct err *err)
 {
     const struct qlayer *l = &c->p->layer[c->current];
     struct run *r = c->run[sample];
-    for (;;) {
-        const struct node *next = run_next(r);
-        if (!next)
-            return err_set(err, ERR_INPUT, "%s was not executed", node_title(l->node));
-        if (next == l->node || next == l->sum->def) {
+    const struct node *next;
+    TRY(shift_before(c, r, err));
+    if (!c->twice)
+        run_hold(r, l->sum);
+    while ((next = run_next(r))) {
+        if (c->twice && (next == l->node || next == l->sum->def))
             TRY(run_peek(r, err));
-            if (c->seen[sample])
-                return 0;
-        }
-        TRY(run_step(r, err));
+        if (!c->seen[sample])
+            TRY(run_step(r, err));
+        if (c->seen[sample])
+            return 0;
     }
+    return err_set(err, ERR_INPUT, "%s was not executed", node_title(l->node));
 }
 
 /* Samples sample, sample + jobs, ... share buffers, so one worker handles them. */
@@ -259,28 +287,34 @@ static double correction(const struct correct *c, int64_t channels, int64_t o)
     return mean / slope * fmax(0, 1 - se2 / (mean * mean));
 }
 
-static const struct tensor *corrected_bias(struct correct *c, struct arena *a,
-                                           const struct tensor *bias)
+static const struct tensor *corrected_bias(struct correct *c, const struct qlayer *l,
+                                           struct arena *a)
 {
+    const struct tensor *bias = qlayer_bias(l)->constant;
     int64_t channels = tensor_count(bias);
     struct tensor *t = tensor_new(a, DTYPE_F32, &bias->shape);
-    for (int64_t o = 0; o < channels; o++)
-        tensor_f32(t)[o] = (float)((double)tensor_f32(bias)[o] + correction(c, channels, o));
+    c->before = (struct corrected){l, NEW_BUFFER(c->scratch, channels, float), c->twice};
+    for (int64_t o = 0; o < channels; o++) {
+        double by = correction(c, channels, o);
+        c->before.by[o] = (float)by;
+        tensor_f32(t)[o] = (float)((double)tensor_f32(bias)[o] + by);
+    }
     return t;
 }
 
-static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
-                          const struct tensor **corrected, struct err *err)
+static int correct_layers(struct correct *c, struct arena *a, const struct tensor **corrected,
+                          struct err *err)
 {
     int64_t most = 1;
     for (int i = 0; i < c->p->n_layer; i++)
         most = qlayer_channels(&c->p->layer[i]) > most ? qlayer_channels(&c->p->layer[i]) : most;
     c->now = NEW_ARRAY(c->scratch, c->n * most, struct moment);
     for (int i = 0; i < c->p->n_layer; i++) {
-        const struct value *bias = qlayer_bias(&c->p->layer[i]);
         if (!is_corrected(c->model, &c->p->layer[i]))
             continue;
+        int64_t bytes = sum_bytes(&c->p->layer[i]);
         c->current = i;
+        c->twice = !bytes || bytes * c->n > MEMORY;
         for (int k = 0; k < c->n; k++)
             c->seen[k] = false;
         threads_for(c->jobs, c->jobs, advance_share, c);
@@ -289,8 +323,7 @@ static int correct_layers(struct correct *c, struct exec *x, struct arena *a,
                 *err = c->error[k];
                 return -1;
             }
-        corrected[i] = corrected_bias(c, a, bias->constant);
-        exec_override(x, bias, corrected[i]);
+        corrected[i] = corrected_bias(c, &c->p->layer[i], a);
     }
     return 0;
 }
@@ -328,7 +361,7 @@ static int simulated_pass(struct correct *c, const struct dataset *d, struct are
     c->error = NEW_ARRAY(c->scratch, c->jobs, struct err);
     int r = samples_feed(x, d, c->index, c->n, start_run, c, err);
     if (r >= 0)
-        r = correct_layers(c, x, a, corrected, err);
+        r = correct_layers(c, a, corrected, err);
     for (int i = c->n - 1; i >= 0; i--)
         if (c->run[i])
             run_close(c->run[i]);

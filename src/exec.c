@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec: opening a graph for execution, and exchanging its constants.
+ * exec: opening a graph for execution.
  */
 #include "exec.h"
 
@@ -19,13 +19,8 @@ struct exec *exec_open(const struct graph *g, const struct exec_options *o, stru
         exec_close(x);
         return NULL;
     }
-    struct arena scratch = {0};
-    bool *stale = NEW_ARRAY(&scratch, x->n_values, bool);
-    memset(stale, true, (size_t)x->n_values * sizeof *stale);
     x->setup = run_new(x, pool_open());
-    int result = setup_run(x, true, stale, err);
-    arena_release(&scratch);
-    if (result < 0) {
+    if (setup_run(x, err) < 0) {
         exec_close(x);
         return NULL;
     }
@@ -49,20 +44,6 @@ void exec_close(struct exec *x)
 const struct graph *exec_graph(const struct exec *x)
 {
     return x->graph;
-}
-
-void exec_override(struct exec *x, const struct value *v, const struct tensor *t)
-{
-    struct arena scratch = {0};
-    bool *stale = NEW_ARRAY(&scratch, x->n_values, bool);
-    struct err err;
-    stale[v->id] = true;
-    x->place[v->id].constant = t;
-    x->version++;
-    /* The same types went through the same operators when the exec was opened. */
-    if (setup_run(x, false, stale, &err) < 0)
-        BUG("%s", err.text);
-    arena_release(&scratch);
 }
 
 const bool *exec_want_all(struct arena *a, const struct model *m)

@@ -2,7 +2,7 @@
  *
  * exec: runs a graph on tensors. It reads the graph and never writes it; the graph must not change
  * while an exec is open, except for the numbers of quants (scale and zero point), which are read at
- * each run, and constants exchanged with exec_override().
+ * each run.
  *
  * A `struct exec` is the plan: order, last readers, layouts, constant sub-expressions, packed
  * weights; it may be shared by threads. A `struct run` is one worker's state: it runs one sample at
@@ -47,9 +47,6 @@ void exec_find_runnable(const struct graph *g, bool *runnable);
 struct exec *exec_open(const struct graph *g, const struct exec_options *o, struct err *err);
 void exec_close(struct exec *x);
 const struct graph *exec_graph(const struct exec *x);
-/* From the next step on, constant `v` has this tensor (same dtype and shape) instead of its own;
- * the tensor must live as long as the exec. Not while another thread executes a step. */
-void exec_override(struct exec *x, const struct value *v, const struct tensor *t);
 /* For exec_options.want: every value of the model. */
 const bool *exec_want_all(struct arena *a, const struct model *m);
 
@@ -92,8 +89,14 @@ int run_begin_at(struct run *r, const struct run *other, struct err *err);
 int run_step(struct run *r, struct err *err);
 const struct node *run_next(const struct run *r);
 /* Executes the next node for the watcher only: what it computes is thrown away, and the next step
- * executes it again (with constants that were exchanged in between). */
+ * executes it again. */
 int run_peek(struct run *r, struct err *err);
+/* When this wanted value, a float one, is computed, it waits, once the watcher has seen it, and
+ * nothing reads it: the next call must be run_shift(). */
+void run_hold(struct run *r, const struct value *v);
+/* The value that waits grows by these numbers, one for each index of the axis (-1: the last), and
+ * goes on. */
+int run_shift(struct run *r, int axis, const float *by, struct err *err);
 struct run *run_open_beside(struct run *other);
 
 #endif

@@ -93,7 +93,6 @@ struct exec {
     int n_setup, n_all;      /* n_all: indices of steps are below it */
     struct block main;
     struct run *setup;
-    unsigned version; /* counts overrides */
 };
 
 /* exec_need.c: which nodes run and which of them are fixed. -1: some cannot. */
@@ -114,10 +113,9 @@ void plan_rounding(struct exec *x, struct block *b);
  * model, before and after. */
 void plan_fuse(struct exec *x, struct block *b, int *step_of);
 
-/* exec_run.c: computes what is fixed, at first; or again what depends on the stale values (by id;
- * more are marked), and forgets what was prepared from them. A node of a body that fails at first
- * is not fixed after all: it may be that nobody ever gets there. */
-int setup_run(struct exec *x, bool first, bool *stale, struct err *err);
+/* exec_run.c: computes what is fixed. A node of a body that fails is not fixed after all: it may be
+ * that nobody ever gets there. */
+int setup_run(struct exec *x, struct err *err);
 /* What an operator prepared for the step, and for those of its bodies. */
 void step_forget(struct step *s);
 /* The fixed value in plain order. */

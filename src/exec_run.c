@@ -36,7 +36,7 @@ struct run *run_new(struct exec *x, struct pool *pool)
     r->forms = NEW_ARRAY(&arena, x->n_values, struct cell *);
     r->memo = NEW_ARRAY(&arena, x->n_all, struct memo);
     r->output = NEW_ARRAY(&arena, x->main.n_outputs, const struct tensor *);
-    r->version = x->version;
+    r->held = -1;
     r->in = NEW_ARRAY(&arena, n, const struct tensor *);
     r->hidden_in = NEW_ARRAY(&arena, n, const struct tensor *);
     r->hidden = NEW_ARRAY(&arena, n, struct tensor);
@@ -111,21 +111,8 @@ static int feed(struct run *r, int value, const struct tensor *t, bool copied, s
     return result;
 }
 
-/* Other layouts of constants that were exchanged since are not theirs any more. */
-static void refresh(struct run *r)
-{
-    const struct exec *x = r->exec;
-    if (r->version == x->version || r == x->setup)
-        return;
-    for (int v = 0; v < x->n_values; v++)
-        if (x->place[v].fixed)
-            cells_free(r->pool, &r->forms[v]);
-    r->version = x->version;
-}
-
 static int execute(struct run *r, struct step *s, struct err *err)
 {
-    refresh(r);
     unsigned before = kernels_enter();
     int result = run_execute(r, s, err);
     kernels_leave(before);
@@ -239,10 +226,46 @@ int run_step(struct run *r, struct err *err)
         TRY(execute(r, s, err));
         run_free_dead(r, s);
     }
-    if (r->at < x->main.n_steps)
+    if (r->at < x->main.n_steps || r->waits)
         return 1;
     finish(r);
     return 0;
+}
+
+void run_hold(struct run *r, const struct value *v)
+{
+    r->held = v->id;
+}
+
+/* t[..][i][..] += by[i] */
+static void add_along(struct tensor *t, int axis, const float *by)
+{
+    int64_t n = t->shape.dim[axis], count = tensor_count(t);
+    int64_t inner = shape_span(&t->shape, axis + 1, t->shape.rank);
+    if (t->layout == LAYOUT_CHANNELS_LAST)
+        inner = 1;
+    float *x = tensor_f32(t);
+    for (int64_t at = 0; at < count && inner == 1; at += n)
+        for (int64_t i = 0; i < n; i++)
+            x[at + i] += by[i];
+    for (int64_t at = 0; at < count && inner > 1; at += inner)
+        for (int64_t k = 0; k < inner; k++)
+            x[at + k] += by[at / inner % n];
+}
+
+int run_shift(struct run *r, int axis, const float *by, struct err *err)
+{
+    struct cell *c = r->forms[r->held];
+    int value = r->held;
+    r->held = -1;
+    r->waits = false;
+    if (!c)
+        return 0; /* nothing reads it */
+    unsigned before = kernels_enter();
+    add_along(&c->t, axis < 0 ? c->t.shape.rank + axis : axis, by);
+    int result = run_round(r, value, err);
+    kernels_leave(before);
+    return result;
 }
 
 const struct node *run_next(const struct run *r)
@@ -264,14 +287,6 @@ const struct tensor *run_output(const struct run *r, int i)
     return r->output[i];
 }
 
-static bool is_stale(const struct step *s, const bool *stale)
-{
-    for (int i = 0; i < s->n_in; i++)
-        if (s->in[i].value >= 0 && stale[s->in[i].value])
-            return true;
-    return false;
-}
-
 /* A step of the setup that did not work out, or needs what did not. */
 static void unfix(struct exec *x, const struct step *s)
 {
@@ -291,27 +306,18 @@ static bool inputs_fixed(const struct exec *x, const struct step *s)
     return true;
 }
 
-static int setup_step(struct exec *x, struct step *s, bool *stale, struct err *err)
-{
-    for (int k = 0; k < s->n_out; k++) {
-        if (s->out[k] < 0)
-            continue;
-        stale[s->out[k]] = true;
-        cells_free(x->setup->pool, &x->setup->forms[s->out[k]]);
-    }
-    step_forget(s);
-    return execute(x->setup, s, err);
-}
-
-static int setup_first(struct exec *x, bool *stale, struct err *err)
+int setup_run(struct exec *x, struct err *err)
 {
     int kept = 0;
+    for (int v = 0; v < x->n_values; v++)
+        if (x->place[v].constant)
+            TRY(feed(x->setup, v, x->place[v].constant, false, err));
     for (int i = 0; i < x->n_setup; i++) {
         struct step *s = &x->setup_step[i];
         bool in_body = s->node->graph->outer, works = inputs_fixed(x, s);
         struct err ignored;
         if (works)
-            works = setup_step(x, s, stale, in_body ? &ignored : err) == 0;
+            works = execute(x->setup, s, in_body ? &ignored : err) == 0;
         if (works)
             x->setup_step[kept++] = *s;
         else if (in_body)
@@ -320,34 +326,6 @@ static int setup_first(struct exec *x, bool *stale, struct err *err)
             return -1;
     }
     x->n_setup = kept;
-    return 0;
-}
-
-static void forget_stale(struct block *b, const bool *stale)
-{
-    for (int i = 0; i < b->n_steps; i++) {
-        if (is_stale(&b->step[i], stale))
-            step_forget(&b->step[i]);
-        for (int k = 0; k < b->step[i].n_bodies; k++)
-            forget_stale(&b->step[i].body[k], stale);
-    }
-}
-
-int setup_run(struct exec *x, bool first, bool *stale, struct err *err)
-{
-    struct run *r = x->setup;
-    for (int v = 0; v < x->n_values; v++) {
-        if (!stale[v] || !x->place[v].constant)
-            continue;
-        cells_free(r->pool, &r->forms[v]);
-        TRY(feed(r, v, x->place[v].constant, false, err));
-    }
-    if (first)
-        return setup_first(x, stale, err);
-    for (int i = 0; i < x->n_setup; i++)
-        if (is_stale(&x->setup_step[i], stale))
-            TRY(setup_step(x, &x->setup_step[i], stale, err));
-    forget_stale(&x->main, stale);
     return 0;
 }
 

@@ -25,7 +25,8 @@ struct run {
     const struct tensor **output;
     int at;                      /* the next step */
     bool peeking;                /* it will be executed again, so its inputs must stay */
-    unsigned version;            /* exec's, when the last run began */
+    int held;                    /* the value that is to wait; -1: none */
+    bool waits;                  /* it does */
     watch_fn *watch;
     void *watch_data;
     cost_fn *cost;               /* NULL: nobody measures */
@@ -54,6 +55,8 @@ struct cell *run_form(const struct run *r, struct operand o, enum layout first);
 struct cell *run_form_in(struct run *r, struct operand o, enum layout layout);
 /* A value was computed or fed: shows it to the watcher, and rounds it where a use wants that. */
 int run_settle(struct run *r, int value, struct err *err);
+/* The second half of that. */
+int run_round(struct run *r, int value, struct err *err);
 /* Does the value die with this step of the run, and may its memory then be reused? */
 bool run_is_spent(const struct run *r, const struct step *s, struct operand o,
                   const struct cell *c);

@@ -175,8 +175,8 @@ static bool tail_fits(const struct run *r, const struct step *s)
     return axis < y->shape.rank && y->shape.dim[axis] == n;
 }
 
-/* Output 0 is input 0's memory with another shape; a copy of it where it is a constant, which may
- * be exchanged while the view is in use. */
+/* Output 0 is input 0's memory with another shape; a copy of it where that is a constant, since
+ * other runs read it as well. */
 static int make_view(struct run *r, const struct step *s, struct err *err)
 {
     struct operand o = s->in[0];
@@ -219,17 +219,10 @@ static void unpack_codes(struct run *r, const struct quant *q, struct cell **for
                      q->scale[0], q->zero[0]);
 }
 
-int run_settle(struct run *r, int value, struct err *err)
+int run_round(struct run *r, int value, struct err *err)
 {
     const struct place *p = &r->exec->place[value];
     struct cell **forms = &r->forms[value], *c = *forms;
-    if (c->face == FACE_CODES) {
-        if (p->read[FACE_ROUNDED])
-            unpack_codes(r, p->value->quant, forms, c);
-        return 0;
-    }
-    if (p->wanted && r->watch && !dtype_is_sequence(c->t.dtype))
-        r->watch(r->watch_data, p->value, &c->t);
     if (!p->read[FACE_ROUNDED] && !p->read[FACE_CODES])
         return 0;
     if (c->t.dtype != DTYPE_F32)
@@ -259,6 +252,23 @@ int run_settle(struct run *r, int value, struct err *err)
     } else if (spare) {
         cell_free(r->pool, forms, c);
     }
+    return 0;
+}
+
+int run_settle(struct run *r, int value, struct err *err)
+{
+    const struct place *p = &r->exec->place[value];
+    struct cell **forms = &r->forms[value], *c = *forms;
+    if (c->face == FACE_CODES) {
+        if (p->read[FACE_ROUNDED])
+            unpack_codes(r, p->value->quant, forms, c);
+        return 0;
+    }
+    if (p->wanted && r->watch && !dtype_is_sequence(c->t.dtype))
+        r->watch(r->watch_data, p->value, &c->t);
+    if (value != r->held)
+        return run_round(r, value, err);
+    r->waits = true;
     return 0;
 }
 

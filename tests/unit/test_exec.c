@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exec on small graphs: steps as a whole, threads, layouts, exchanged constants, and what it says
+ * exec on small graphs: steps as a whole, threads, layouts, values that wait, and what it says
  * where it cannot run.
  */
 #include "exec_fixture.h"
 #include "op.h"
+#include "str.h"
 #include "threads.h"
 
 #include <string.h>
@@ -90,42 +91,88 @@ static void peeking_leaves_everything_as_it_was(void **state)
     fixture_free(&f);
 }
 
-static struct value *find(const struct model *m, const char *name)
+/* A convolution, whose channels are axis 1, and a product, whose channels are the last; with biases
+ * of 0 and of 2^-4 and so on, which are exact. */
+static struct fixture biased(bool shifted)
 {
-    for (int i = 0; i < m->graph->n_constant; i++)
-        if (!strcmp(m->graph->constant[i]->name, name))
-            return m->graph->constant[i];
-    fail_msg("no constant %s", name);
-    return NULL;
+    const char *numbers = shifted ? "float[3] b = {.0625, -.5, 2}, float[2] k = {4, -1}"
+                                  : "float[3] b = {0, 0, 0}, float[2] k = {0, 0}";
+    struct str text = {0};
+    str_printf(&text, "opset 13 g (float[1,2,4,4] x) => (float[...] s, float[...] c) <%s,"
+               " float[3,2,3,3] w = random(1), float[12,2] v = random(2)>"
+               "{ c = Conv(x, w, b) r = Relu(c) f = Flatten(r) m = MatMul(f, v) s = Add(m, k) }",
+               numbers);
+    struct fixture f = fixture_new(text.text);
+    str_release(&text);
+    return f;
 }
 
-/* In the middle of a run; k is also read in another layout than its own. */
-static void constants_can_be_exchanged_between_steps(void **state)
+/* Steps until a value waits, which is neither read nor the end before it is shifted. */
+static void shift_next(struct fixture *f, struct run *r, const struct value *v, int axis,
+                       const float *by, const int *seen)
+{
+    int before = seen[v->id];
+    run_hold(r, v);
+    while (seen[v->id] == before)
+        assert_int_equal(run_step(r, &f->err), 1);
+    assert_int_equal(run_shift(r, axis, by, &f->err), 0);
+}
+
+static void values_wait_and_are_shifted(void **state)
 {
     (void)state;
-    struct fixture f = fixture_new("opset 13\n"
-                                   "g (float[1,2,2,2] x) => (float[...] y)\n"
-                                   "<float[2,2,1,1] w = random(1), float[1,2,2,2] k = fill(2)>\n"
-                                   "{ c = Conv(x, w)  a = Mul(c, k)  n = Neg(a)  y = Mul(n, k) }");
-    const struct tensor *in[] = {image(&f.arena, 2, 2)};
-    struct exec *e = open_exec(&f, NULL);
+    struct fixture f = biased(false), g = biased(true);
+    const struct tensor *in[] = {image(&f.arena, 2, 4)};
+    const struct node *result = f.m->graph->result;
+    int *seen = NEW_ARRAY(&f.arena, f.m->n_values, int);
+    struct exec *e = open_exec(&f, exec_want_all(&f.arena, f.m)), *to = open_exec(&g, NULL);
+    struct run *r = run_open(e), *want = run_open(to);
+    run_one(want, in[0], &g.err);
+    run_watch(r, count_value, seen);
+    for (int i = 0; i < 2; i++) { /* once more, since nothing must be left of it */
+        assert_int_equal(run_begin(r, in, &f.err), 0);
+        shift_next(&f, r, result->in[1].value, 1, (const float[]){.0625f, -.5f, 2}, seen);
+        shift_next(&f, r, result->in[0].value, -1, (const float[]){4, -1}, seen);
+        assert_int_equal(run_step(r, &f.err), 0);
+        for (int k = 0; k < 2; k++)
+            assert_close(run_output(r, k), run_output(want, k));
+    }
+    run_close(r);
+    run_close(want);
+    exec_close(e);
+    exec_close(to);
+    fixture_free(&f);
+    fixture_free(&g);
+}
+
+/* What is rounded is the shifted number: 2.2 gives 2, but 2.2 + .5 gives 3. */
+static void what_waits_is_rounded_behind(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new("opset 13 g (float[1,1,2,2] x) => (float[...] y)"
+                                   "{ n = Neg(x) y = Abs(n) }");
+    struct value *n = f.m->graph->first->out[0];
+    float step = 1;
+    int32_t zero = 128;
+    struct quant q = {.type = {.dtype = DTYPE_U8}, .n = 1, .scale = &step, .zero = &zero};
+    int *seen = NEW_ARRAY(&f.arena, f.m->n_values, int);
+    n->quant = &q;
+    struct exec_options o = {.mode = EXEC_SIMULATE, .want = exec_want_all(&f.arena, f.m)};
+    struct exec *e = exec_open(f.m->graph, &o, &f.err);
     struct run *r = run_open(e);
-    run_one(r, in[0], &f.err);
-    struct tensor want = kept(&f.arena, run_output(r, 0));
-    struct tensor *k = tensor_new(&f.arena, DTYPE_F32, &in[0]->shape);
-    for (int i = 0; i < 8; i++)
-        tensor_f32(k)[i] = (float)i;
+    run_watch(r, count_value, seen);
+    struct tensor *x = tensor_new(&f.arena, DTYPE_F32, &(struct shape){4, {1, 1, 2, 2}});
+    for (int i = 0; i < 4; i++)
+        tensor_f32(x)[i] = -2.2f;
+    const struct tensor *in[] = {x};
     assert_int_equal(run_begin(r, in, &f.err), 0);
-    while (run_next(r)->op != OP_Neg)
-        assert_int_equal(run_step(r, &f.err), 1);
-    exec_override(e, find(f.m, "k"), k);
-    while (run_step(r, &f.err) > 0)
-        ;
-    for (int i = 0; i < 8; i++)
-        tensor_f32(&want)[i] *= (float)i / 2;
-    assert_close(run_output(r, 0), &want);
+    shift_next(&f, r, n, 1, (const float[]){.5f}, seen);
+    assert_int_equal(run_step(r, &f.err), 0);
+    for (int i = 0; i < 4; i++)
+        assert_true(tensor_f32(run_output(r, 0))[i] == 3);
     run_close(r);
     exec_close(e);
+    n->quant = NULL;
     fixture_free(&f);
 }
 
@@ -169,29 +216,6 @@ static void the_number_of_workers_changes_nothing(void **state)
         }
         exec_close(s[workers - 1].exec);
     }
-    fixture_free(&f);
-}
-
-/* w2 goes through a constant sub-expression; the packed weight must be forgotten. */
-static void exchanged_constants_count_from_the_next_run_on(void **state)
-{
-    (void)state;
-    struct fixture f = fixture_new("opset 13\n"
-                                   "g (float[1,2,4,4] x) => (float[1,4,4,4] y)\n"
-                                   "<float[4,2,1,1] w = random(1), float k = 2>\n"
-                                   "{ w2 = Mul(w, k)  c = Conv(x, w2)  y = Relu(c) }");
-    const struct tensor *x = image(&f.arena, 2, 4);
-    struct exec *e = open_exec(&f, NULL);
-    struct run *r = run_open(e);
-    run_one(r, x, &f.err);
-    struct tensor want = kept(&f.arena, run_output(r, 0));
-    exec_override(e, find(f.m, "k"), tensor_scalar(&f.arena, DTYPE_F32, 6));
-    run_one(r, x, &f.err);
-    for (int64_t i = 0; i < tensor_count(&want); i++)
-        tensor_f32(&want)[i] *= 3;
-    assert_close(run_output(r, 0), &want);
-    run_close(r);
-    exec_close(e);
     fixture_free(&f);
 }
 
@@ -405,9 +429,9 @@ int main(void)
         cmocka_unit_test(the_watcher_sees_each_wanted_value_once),
         cmocka_unit_test(steps_in_turns_give_what_a_whole_run_gives),
         cmocka_unit_test(peeking_leaves_everything_as_it_was),
-        cmocka_unit_test(constants_can_be_exchanged_between_steps),
+        cmocka_unit_test(values_wait_and_are_shifted),
+        cmocka_unit_test(what_waits_is_rounded_behind),
         cmocka_unit_test(the_number_of_workers_changes_nothing),
-        cmocka_unit_test(exchanged_constants_count_from_the_next_run_on),
         cmocka_unit_test(an_operator_may_write_over_its_input),
         cmocka_unit_test(shapes_are_computed_from_data),
         cmocka_unit_test(what_cannot_run_is_told_at_once),

@@ -376,20 +376,6 @@ static void bodies_that_do_not_fit_are_refused(void **state)
     }
 }
 
-static void a_constant_of_a_body_can_be_exchanged(void **state)
-{
-    (void)state;
-    struct fixture f = fixture_new(powers);
-    const struct tensor *in[] = {number(&f, DTYPE_I64, 2), number(&f, DTYPE_BOOL, 1),
-                                 FLOATS(&f, 1, 2)};
-    run_ok(&f, in);
-    ASSERT_FLOATS(run_output(f.run, 0), 4, 8);
-    exec_override(f.exec, f.m->graph->constant[0], FLOATS(&f, 2, 1)); /* w; two follows it */
-    run_ok(&f, in);
-    ASSERT_FLOATS(run_output(f.run, 0), 16, 8);
-    fixture_free(&f);
-}
-
 struct shared {
     struct run *run[2];
     const struct tensor *in[16][3];
@@ -534,7 +520,6 @@ int main(void)
         cmocka_unit_test(what_cannot_run_inside_is_named),
         cmocka_unit_test(a_mistake_in_the_other_branch_is_no_mistake),
         cmocka_unit_test(bodies_that_do_not_fit_are_refused),
-        cmocka_unit_test(a_constant_of_a_body_can_be_exchanged),
         cmocka_unit_test(the_number_of_workers_changes_nothing),
         cmocka_unit_test(bodies_can_be_a_hundred_deep),
         cmocka_unit_test(there_can_be_thousands_of_bodies),
