@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * calibrate: one run over the data gathers the statistics that every observer reads. Each worker
- * sums one sample at a time; sums are merged in the order of the samples, bins in the end. One
- * worker alone adds to the sum itself, which comes to the same (observe.h).
+ * calibrate: one run over the data gathers the statistics that every observer reads. Each slot has
+ * sums of one sample; they are merged in the order of the samples, bins in the end. One thread
+ * alone adds to the sum itself, which comes to the same (observe.h).
  */
 #include "calibrate.h"
 
@@ -29,45 +29,45 @@ struct calibration {
     int n_values;           /* ids of the model were below it */
     int *slot;              /* by value id: index below n, or -1 */
     const struct value **value;
-    struct stats **part;    /* [worker][value]: sums of the sample under way, bins of all; of one
-                               worker, sum */
-    struct arena *part_arena; /* [worker] */
+    struct stats **part;    /* [slot][value]: sums of the sample under way, bins of all; of one
+                               thread, sum */
+    struct arena *part_arena; /* [slot] */
     struct stats *sum;      /* [value] */
     bool *in_body;          /* by value id: of a body, and watched or a layer's node's output */
-    bool **ran;             /* [worker][value id]: such a value was seen */
+    bool **ran;             /* [slot][value id]: such a value was seen */
     struct channels *channels; /* by value id: of inputs of layers whose sums must be short */
     struct peaks *peaks;    /* theirs */
     struct tap peaks_tap;
     struct range *range[N_OBSERVERS]; /* [value], of those of the table that were asked */
-    int jobs;
+    int jobs, slots;
     struct arena arena;
 };
 
-static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void on_value(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
     struct calibration *g = data;
     struct extremes e;
-    bool known = peaks_see(&g->peaks_tap, worker, v, t, &e);
-    int slot = g->slot[v->id];
+    bool known = peaks_see(&g->peaks_tap, slot, v, t, &e);
+    int at = g->slot[v->id];
     (void)i;
     if (g->in_body[v->id])
-        g->ran[worker][v->id] = true;
-    if (slot < 0 || t->dtype != DTYPE_F32)
+        g->ran[slot][v->id] = true;
+    if (at < 0 || t->dtype != DTYPE_F32)
         return;
     const float *x = tensor_f32(t);
     int64_t n = tensor_count(t);
     if (!known)
         e = extremes_of(x, n);
-    stats_add(&g->part[worker][slot], g->jobs == 1 ? &g->arena : &g->part_arena[worker], x, n, &e,
+    stats_add(&g->part[slot][at], g->jobs == 1 ? &g->arena : &g->part_arena[slot], x, n, &e,
               g->counted);
 }
 
-static void merge(void *data, int worker, int i)
+static void merge(void *data, int slot, int i)
 {
     (void)i;
     struct calibration *g = data;
     for (int k = 0; k < g->n; k++)
-        stats_move_sums(&g->sum[k], &g->part[worker][k]);
+        stats_move_sums(&g->sum[k], &g->part[slot][k]);
 }
 
 static bool is_joined(const struct value *v)
@@ -138,11 +138,12 @@ static void gather_prepare(struct calibration *g, const struct model *m, const s
             g->channels[p->layer[i].input->id] = c;
     }
     g->jobs = jobs;
+    g->slots = threads_slots(jobs);
     g->sum = NEW_ARRAY(&g->arena, g->n, struct stats);
-    g->part = NEW_ARRAY(&g->arena, jobs, struct stats *);
-    g->part_arena = NEW_ARRAY(&g->arena, jobs, struct arena);
-    g->ran = NEW_ARRAY(&g->arena, jobs, bool *);
-    for (int i = 0; i < jobs; i++) {
+    g->part = NEW_ARRAY(&g->arena, g->slots, struct stats *);
+    g->part_arena = NEW_ARRAY(&g->arena, g->slots, struct arena);
+    g->ran = NEW_ARRAY(&g->arena, g->slots, bool *);
+    for (int i = 0; i < g->slots; i++) {
         g->part[i] = jobs == 1 ? g->sum : NEW_ARRAY(&g->arena, g->n, struct stats);
         g->ran[i] = NEW_ARRAY(&g->arena, m->n_values, bool);
     }
@@ -153,7 +154,7 @@ static bool is_idle(const struct calibration *g, const struct value *v)
 {
     if (!g->in_body[v->id])
         return false;
-    for (int k = 0; k < g->jobs; k++)
+    for (int k = 0; k < g->slots; k++)
         if (g->ran[k][v->id])
             return false;
     return true;
@@ -273,11 +274,11 @@ static void keep_seen(const struct calibration *g, const struct qlayer *l)
     w->seen = seen;
 }
 
-/* The end of the run: what was of single workers goes. */
+/* The end of the run: what was of single slots goes. */
 static int settle_gathered(void *data, bool ran, struct err *err)
 {
     struct calibration *g = data;
-    for (int i = 0; i < g->jobs; i++) {
+    for (int i = 0; i < g->slots; i++) {
         for (int k = 0; k < g->n && g->jobs > 1; k++)
             stats_merge(&g->sum[k], &g->arena, &g->part[i][k]);
         arena_release(&g->part_arena[i]);
@@ -333,7 +334,7 @@ void calibration_close(struct calibration *g)
 {
     if (!g)
         return;
-    for (int i = 0; i < g->jobs; i++)
+    for (int i = 0; i < g->slots; i++)
         arena_release(&g->part_arena[i]);
     struct arena arena = g->arena;
     arena_release(&arena);

@@ -143,9 +143,9 @@ static void channel_means(const struct qlayer *l, const struct activation *f,
     }
 }
 
-static void on_float(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void on_float(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
-    (void)worker;
+    (void)slot;
     struct targets *s = data;
     const struct qlayer *l = &s->layer[v->id];
     const struct activation identity = {.lo = -INFINITY, .hi = INFINITY};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * gram: columns are added to the sums in the order of the samples, by syrk: at once where all
- * earlier samples have added theirs; a worker that is ahead of another keeps its own until then.
+ * earlier samples have added theirs; those of a sample that is ahead are kept until then.
  */
 #include "gram.h"
 
 #include "k_gram.h"
 #include "k_startup.h"
 #include "ops/window.h"
+#include "threads.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -23,14 +24,14 @@ struct columns { /* of one layer in one run of it: [groups][positions][k]; also 
 };
 struct grams {
     struct qlayer *layer; /* copies: the placement may lose others meanwhile */
-    int n, samples, jobs;
+    int n, samples, slots;
     const struct graph *main;
     struct gram *gram;
     int *first, *next;       /* layers by input: by value id, then by layer; -1 ends */
     atomic_int *turn;        /* [layer]: of which sample columns are added next */
-    struct columns **column; /* [worker][layer]: of samples whose turn it is not */
-    struct columns *direct;  /* [worker]: on their way into the sums */
-    float **products;        /* [worker]: scratch of k_gram_add_taps() */
+    struct columns **column; /* [slot][layer]: of samples whose turn it is not */
+    struct columns *direct;  /* [slot]: on their way into the sums */
+    float **products;        /* [slot]: scratch of k_gram_add_taps() */
     struct arena arena;
 };
 
@@ -135,11 +136,11 @@ static struct columns *columns_next(struct columns *c)
     return c;
 }
 
-static void add_columns(const struct grams *g, int worker, int k, struct columns *c)
+static void add_columns(const struct grams *g, int slot, int k, struct columns *c)
 {
     struct gram *to = &g->gram[k];
     if (is_depthwise(&g->layer[k]))
-        k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products[worker], to->xx, to->x);
+        k_gram_add_taps(to->groups, to->k, c->positions, c->x, g->products[slot], to->xx, to->x);
     for (int64_t j = 0; j < to->groups * to->parts && !is_depthwise(&g->layer[k]); j++)
         k_gram_add(to->k, c->positions, c->x + j * c->positions * to->k,
                    to->xx + j * k_gram_size(to->k), to->x + j * to->k);
@@ -148,37 +149,37 @@ static void add_columns(const struct grams *g, int worker, int k, struct columns
 }
 
 /* A layer of the main graph has seen all of the sample then; one in a body may run again. */
-static void see_layer(struct grams *g, int worker, int i, int k, const struct tensor *t)
+static void see_layer(struct grams *g, int slot, int i, int k, const struct tensor *t)
 {
     const struct qlayer *l = &g->layer[k];
     bool once = l->node->graph == g->main;
     bool mine = once && atomic_load(&g->turn[k]) == i;
-    struct columns *c = mine ? &g->direct[worker] : columns_next(&g->column[worker][k]);
+    struct columns *c = mine ? &g->direct[slot] : columns_next(&g->column[slot][k]);
     if (c)
         (l->node->op == OP_Conv ? conv_columns : matrix_columns)(g, k, t, c);
     if (!mine)
         return;
-    add_columns(g, worker, k, c);
+    add_columns(g, slot, k, c);
     atomic_store(&g->turn[k], i + 1);
 }
 
-static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void on_value(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
     struct grams *g = data;
     for (int k = g->first[v->id]; k >= 0 && t->dtype == DTYPE_F32; k = g->next[k])
-        see_layer(g, worker, i, k, t);
+        see_layer(g, slot, i, k, t);
 }
 
 /* What was kept, all earlier samples being in. */
-static void merge(void *data, int worker, int i)
+static void merge(void *data, int slot, int i)
 {
     struct grams *g = data;
     unsigned before = kernels_enter(); /* as on_value() runs */
     for (int k = 0; k < g->n; k++) {
         if (atomic_load(&g->turn[k]) > i)
             continue;
-        for (struct columns *c = &g->column[worker][k]; c && c->positions; c = c->next)
-            add_columns(g, worker, k, c);
+        for (struct columns *c = &g->column[slot][k]; c && c->positions; c = c->next)
+            add_columns(g, slot, k, c);
         atomic_store(&g->turn[k], i + 1);
     }
     kernels_leave(before);
@@ -199,7 +200,7 @@ static int drop_columns(void *data, bool ran, struct err *err)
 {
     struct grams *g = data;
     (void)ran, (void)err;
-    for (int i = 0; i < g->jobs; i++) {
+    for (int i = 0; i < g->slots; i++) {
         columns_free(&g->direct[i]);
         for (int k = 0; k < g->n; k++)
             columns_free(&g->column[i][k]);
@@ -229,10 +230,10 @@ static void grams_prepare(struct grams *g, const struct model *m)
         most = is_depthwise(l) && n > most ? n : most;
     }
     g->turn = NEW_ARRAY(a, g->n, atomic_int);
-    g->products = NEW_ARRAY(a, g->jobs, float *);
-    g->direct = NEW_ARRAY(a, g->jobs, struct columns);
-    g->column = NEW_ARRAY(a, g->jobs, struct columns *);
-    for (int i = 0; i < g->jobs; i++) {
+    g->products = NEW_ARRAY(a, g->slots, float *);
+    g->direct = NEW_ARRAY(a, g->slots, struct columns);
+    g->column = NEW_ARRAY(a, g->slots, struct columns *);
+    for (int i = 0; i < g->slots; i++) {
         g->products[i] = NEW_ARRAY(a, most, float);
         g->column[i] = NEW_ARRAY(a, g->n, struct columns);
     }
@@ -243,7 +244,8 @@ struct grams *grams_watch(const struct model *m, const struct qlayer *const *lay
 {
     struct arena arena = {0};
     struct grams *g = NEW(&arena, struct grams);
-    *g = (struct grams){.n = n, .samples = samples, .jobs = jobs, .main = m->graph, .arena = arena};
+    *g = (struct grams){.n = n, .samples = samples,
+                        .slots = threads_slots(jobs), .main = m->graph, .arena = arena};
     g->layer = NEW_ARRAY(&g->arena, n, struct qlayer);
     for (int i = 0; i < n; i++)
         g->layer[i] = *layer[i];

@@ -182,9 +182,9 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
     }
 }
 
-static void record(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void record(void *data, int unused, int i, const struct value *v, const struct tensor *t)
 {
-    (void)worker;
+    (void)unused;
     struct recording *r = data;
     int slot = slot_of(r->m, v);
     if (slot < 0 || t->dtype != DTYPE_F32)
@@ -238,16 +238,16 @@ void measure_add(const struct measure *s, struct tally *tally, int i, const stru
         compare(s, tally, i, slot, t);
 }
 
-static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void on_value(void *data, int unused, int i, const struct value *v, const struct tensor *t)
 {
-    (void)worker;
+    (void)unused;
     struct session *s = data;
     measure_add(s->m, s->tally, s->sample[i], v, t);
 }
 
-static void on_done(void *data, int worker, int i, const struct run *r)
+static void on_done(void *data, int unused, int i, const struct run *r)
 {
-    (void)worker;
+    (void)unused;
     struct session *s = data;
     for (int k = 0; k < s->m->n_output; k++) {
         int slot = s->m->output[k];
@@ -320,7 +320,7 @@ struct measure *measure_open_at(const struct model *m, const struct dataset *d, 
     struct measure *s = watch_at(m, d, index, n, a, &tap);
     struct exec_options options = {EXEC_FLOAT, tap.want, true, NULL, false};
     struct exec *x = exec_open(m->graph, &options, err);
-    struct samples_hooks hooks = {.watch = record};
+    struct samples_hooks hooks = {.watch = record, .ahead = true};
     int r = x ? samples_run(x, d, index, n, jobs, &hooks, tap.data, err) : -1;
     exec_close(x);
     keep_references(tap.data, r >= 0, err);
@@ -381,7 +381,7 @@ static int session_run(struct session *s, const struct model *m, enum exec_mode 
         mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true, NULL, false};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = simulates ? on_value : NULL,
-                                  .done = simulates ? NULL : on_done};
+                                  .done = simulates ? NULL : on_done, .ahead = true};
     int r = x ? samples_run(x, s->m->data, index, n, jobs, &hooks, s, err) : -1;
     exec_close(x);
     arena_release(&a);

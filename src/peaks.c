@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * peaks: each worker keeps peaks of its own; the largest of them does not depend on the order.
+ * peaks: each slot has peaks of its own; the largest of them does not depend on the order.
  */
 #include "peaks.h"
 
 #include "k_stats.h"
+#include "threads.h"
 
 #include <float.h>
 #include <math.h>
 
 struct session {
     const struct channels *channels;
-    int n_values, jobs;
-    struct peaks *part; /* [worker] */
+    int n_values, slots;
+    struct peaks *part; /* [slot] */
     struct peaks *all;
 };
 
@@ -34,11 +35,11 @@ static void see_apart(struct peaks *to, int id, const float *x, int64_t n, int64
         }
 }
 
-static bool see(const struct session *s, int worker, const struct value *v, const struct tensor *t,
+static bool see(const struct session *s, int slot, const struct value *v, const struct tensor *t,
                 struct extremes *e)
 {
     struct channels c = s->channels[v->id];
-    struct peaks *to = &s->part[worker];
+    struct peaks *to = &s->part[slot];
     if (!c.n || t->dtype != DTYPE_F32 || t->shape.rank <= c.axis || t->shape.dim[c.axis] != c.n)
         return false;
     bool last = t->layout == LAYOUT_CHANNELS_LAST && c.axis == 1;
@@ -55,17 +56,17 @@ static bool see(const struct session *s, int worker, const struct value *v, cons
     return true;
 }
 
-bool peaks_see(const struct tap *tap, int worker, const struct value *v, const struct tensor *t,
+bool peaks_see(const struct tap *tap, int slot, const struct value *v, const struct tensor *t,
                struct extremes *e)
 {
-    return see(tap->data, worker, v, t, e);
+    return see(tap->data, slot, v, t, e);
 }
 
-static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void watch(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
     struct extremes e;
     (void)i;
-    see(data, worker, v, t, &e);
+    see(data, slot, v, t, &e);
 }
 
 /* Nothing seen so far. */
@@ -101,7 +102,7 @@ static int finish(void *data, bool ran, struct err *err)
     (void)ran, (void)err;
     for (int i = 0; i < s->n_values; i++)
         for (int64_t c = 0; c < s->channels[i].n; c++) {
-            for (int w = 0; w < s->jobs; w++)
+            for (int w = 0; w < s->slots; w++)
                 peaks_join(s->all, &s->part[w], i, c);
             if (s->all->lo[i][c] > s->all->hi[i][c])
                 s->all->lo[i][c] = s->all->hi[i][c] = 0;
@@ -113,12 +114,13 @@ struct peaks *peaks_watch(const struct model *m, const struct channels *channels
                           int jobs, struct arena *a, struct tap *tap)
 {
     struct session *s = NEW(a, struct session);
-    *s = (struct session){channels, m->n_values, jobs, NEW_ARRAY(a, jobs, struct peaks),
+    int slots = threads_slots(jobs);
+    *s = (struct session){channels, m->n_values, slots, NEW_ARRAY(a, slots, struct peaks),
                           NEW(a, struct peaks)};
     bool *want = NEW_ARRAY(a, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = channels[i].n > 0;
-    for (int w = 0; w < jobs; w++)
+    for (int w = 0; w < slots; w++)
         s->part[w] = peaks_new(a, channels, m->n_values);
     *s->all = peaks_new(a, channels, m->n_values);
     *tap = (struct tap){.want = want, .samples = samples, .watch = watch, .finish = finish,

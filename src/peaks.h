@@ -16,7 +16,7 @@ struct peaks *peaks_watch(const struct model *m, const struct channels *channels
 
 /* What the tap's `watch` does, for who goes through the elements of values as well: their extremes
  * come with it. False: the value has no channels, or is not as it should be, and was not seen. */
-bool peaks_see(const struct tap *tap, int worker, const struct value *v, const struct tensor *t,
+bool peaks_see(const struct tap *tap, int slot, const struct value *v, const struct tensor *t,
                struct extremes *e);
 
 #endif

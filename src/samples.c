@@ -21,6 +21,7 @@ struct worker {
     struct arena arena;
     struct carry carry;
     int id;
+    int slot;    /* of the sample at hand */
     int next;    /* in a sequence: the sample that comes next */
     int current; /* index into `index`; -1: a sample that nobody asked for */
     bool warm;   /* has run a sample */
@@ -34,8 +35,8 @@ struct samples {
     const struct samples_hooks *hooks;
     void *user;
     struct worker *worker;
-    struct err *error; /* one a sample would be much: the first in order is kept by merge */
-    struct err *worker_error;
+    struct err *error; /* [slot]: of its sample; the first in order is kept by merge */
+    struct err *first;
     atomic_int done;
     atomic_bool failed;
 };
@@ -44,7 +45,7 @@ static void on_value(void *data, const struct value *v, const struct tensor *t)
 {
     struct worker *w = data;
     if (w->current >= 0)
-        w->all->hooks->watch(w->all->user, w->id, w->current, v, t);
+        w->all->hooks->watch(w->all->user, w->slot, w->current, v, t);
 }
 
 static int run_sample_of(struct samples *s, struct worker *w, int sample, struct err *err)
@@ -72,34 +73,35 @@ static int run_one(struct samples *s, struct worker *w, int i, struct err *err)
     w->current = i;
     TRY(run_sample_of(s, w, s->index[i], err));
     if (s->hooks->done)
-        s->hooks->done(s->user, w->id, i, w->run);
+        s->hooks->done(s->user, w->slot, i, w->run);
     if (!w->warm)
         file_relax(); /* the first sample has made copies of the weights as kernels want them */
     w->warm = true;
     return 0;
 }
 
-static void work(void *data, int i, int worker)
+static void work(void *data, int i, int worker, int slot)
 {
     struct samples *s = data;
-    s->worker_error[worker].code = ERR_NONE;
+    s->error[slot].code = ERR_NONE;
     if (atomic_load(&s->failed))
         return;
-    if (run_one(s, &s->worker[worker], i, &s->worker_error[worker]) < 0)
+    s->worker[worker].slot = slot;
+    if (run_one(s, &s->worker[worker], i, &s->error[slot]) < 0)
         atomic_store(&s->failed, true);
     if (s->hooks->progress)
         log_progress(s->hooks->progress, atomic_fetch_add(&s->done, 1) + 1, s->n);
 }
 
-static void merge(void *data, int i, int worker)
+static void merge(void *data, int i, int slot)
 {
     struct samples *s = data;
-    if (s->error->code)
+    if (s->first->code)
         return;
-    if (s->worker_error[worker].code)
-        *s->error = s->worker_error[worker];
+    if (s->error[slot].code)
+        *s->first = s->error[slot];
     else if (s->hooks->merge && !atomic_load(&s->failed))
-        s->hooks->merge(s->user, worker, i);
+        s->hooks->merge(s->user, slot, i);
 }
 
 int samples_run(struct exec *x, const struct dataset *d, const int *index, int n, int jobs,
@@ -112,10 +114,11 @@ int samples_run(struct exec *x, const struct dataset *d, const int *index, int n
         jobs = n;
     if (jobs > 1 && is_sequence)
         jobs = 1;
+    int slots = hooks->ahead ? threads_slots(jobs) : jobs;
     struct err first = {0};
     struct samples s = {exec_graph(x), d, is_sequence, index, n, hooks, data,
-                        NEW_ARRAY(&a, jobs, struct worker), &first,
-                        NEW_ARRAY(&a, jobs, struct err), 0, false};
+                        NEW_ARRAY(&a, jobs, struct worker), NEW_ARRAY(&a, slots, struct err),
+                        &first, 0, false};
     for (int i = 0; i < jobs; i++) {
         s.worker[i] = (struct worker){.all = &s, .run = run_open(x), .id = i};
         carry_open(&s.worker[i].carry, d, s.graph);
@@ -124,7 +127,7 @@ int samples_run(struct exec *x, const struct dataset *d, const int *index, int n
         if (hooks->cost)
             run_measure(s.worker[i].run, on_cost, &s.worker[i]);
     }
-    threads_ordered(jobs, n, work, merge, &s);
+    threads_ordered(jobs, slots, n, work, merge, &s);
     for (int i = 0; i < jobs; i++) {
         run_close(s.worker[i].run);
         carry_close(&s.worker[i].carry);

@@ -2,9 +2,9 @@
  *
  * samples: runs an exec over samples of a dataset, spread over threads.
  *
- * Every hook gets the number of the worker, below `jobs`, to find its own buffers. `watch` and
- * `done` run in parallel; `merge` runs after `done`, one at a time, in the order of the samples:
- * so whatever is summed there does not depend on the number of threads.
+ * Every hook gets the number of a slot, to find buffers of its own. `watch` and `done` run in
+ * parallel; `merge` runs after `done`, one at a time, in the order of the samples: so whatever is
+ * summed there does not depend on the number of threads. Until then the slot is the sample's.
  *
  * Where the dataset carries outputs (carry.h) the samples are a sequence: one worker runs them in
  * order, those that no index names as well, since what they leave behind is needed; hooks see the
@@ -18,11 +18,12 @@
 
 struct samples_hooks {
     /* A wanted value of sample i (index into `index`); NULL: nobody watches. */
-    void (*watch)(void *data, int worker, int i, const struct value *v, const struct tensor *t);
+    void (*watch)(void *data, int slot, int i, const struct value *v, const struct tensor *t);
     /* Sample i has run; its outputs are in `r`. NULL: not needed. */
-    void (*done)(void *data, int worker, int i, const struct run *r);
-    void (*merge)(void *data, int worker, int i); /* NULL: not needed */
-    /* A step of some sample; NULL: nobody measures. */
+    void (*done)(void *data, int slot, int i, const struct run *r);
+    void (*merge)(void *data, int slot, int i); /* NULL: not needed */
+    bool ahead; /* slots are below threads_slots(jobs), not jobs: no thread waits for another */
+    /* A step of some sample; NULL: nobody measures. Numbers of workers are below `jobs`. */
     void (*cost)(void *data, int worker, const struct step_cost *c);
     const char *progress; /* what a person reads while it runs; NULL: nothing is shown */
 };

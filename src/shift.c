@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shift: sums of a sample are kept by the worker that runs it and added in the order of the
- * samples.
+ * shift: sums of a sample are kept apart and added in the order of the samples.
  */
 #include "shift.h"
 
 #include "k_simd.h"
 #include "quant.h"
+#include "threads.h"
 
 struct mean { /* of one value, by channel */
     int axis; /* of channels; -1: the last */
@@ -18,7 +18,7 @@ struct mean { /* of one value, by channel */
 struct means {
     int n_values;
     struct mean *total;   /* by id; n = 0: not wanted */
-    struct mean **worker; /* [worker][id]: of the sample at hand */
+    struct mean **part;   /* [slot][id]: of the sample at hand */
 };
 
 static struct mean *means_new(struct arena *a, const struct model *m, const struct placement *p)
@@ -57,10 +57,10 @@ static double sum_of(const float *x, int64_t n)
     return sum[0] + sum[1] + sum[2] + sum[3];
 }
 
-static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void watch(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
     struct means *s = data;
-    struct mean *k = &s->worker[worker][v->id];
+    struct mean *k = &s->part[slot][v->id];
     int axis = k->axis < 0 ? t->shape.rank - 1 : k->axis;
     (void)i;
     if (t->dtype != DTYPE_F32 || axis < 0 || axis >= t->shape.rank || t->shape.dim[axis] != k->n)
@@ -77,12 +77,12 @@ static void watch(void *data, int worker, int i, const struct value *v, const st
     k->count += (double)(tensor_count(t) / k->n);
 }
 
-static void merge(void *data, int worker, int i)
+static void merge(void *data, int slot, int i)
 {
     struct means *s = data;
     (void)i;
     for (int v = 0; v < s->n_values; v++) {
-        struct mean *from = &s->worker[worker][v], *to = &s->total[v];
+        struct mean *from = &s->part[slot][v], *to = &s->total[v];
         for (int64_t c = 0; c < from->n; c++) {
             to->sum[c] += from->sum[c];
             from->sum[c] = 0;
@@ -153,12 +153,13 @@ struct means *means_watch(const struct model *m, const struct placement *p, int 
                           struct arena *a, struct tap *tap)
 {
     struct means *s = NEW(a, struct means);
-    *s = (struct means){m->n_values, means_new(a, m, p), NEW_ARRAY(a, jobs, struct mean *)};
+    *s = (struct means){m->n_values, means_new(a, m, p),
+                         NEW_ARRAY(a, threads_slots(jobs), struct mean *)};
     bool *want = NEW_ARRAY(a, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = s->total[i].n > 0;
-    for (int w = 0; w < jobs; w++)
-        s->worker[w] = means_new(a, m, p);
+    for (int k = 0; k < threads_slots(jobs); k++)
+        s->part[k] = means_new(a, m, p);
     *tap = (struct tap){.want = want, .samples = samples, .watch = watch, .merge = merge,
                         .data = s};
     return s;

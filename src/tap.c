@@ -13,20 +13,20 @@ struct fan {
     int **own; /* [tap][i]: which of its samples sample i of the run is, or -1 */
 };
 
-static void on_value(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void on_value(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
     const struct fan *f = data;
     for (int k = 0; k < f->n; k++)
         if (f->own[k][i] >= 0 && f->tap[k].want[v->id])
-            f->tap[k].watch(f->tap[k].data, worker, f->own[k][i], v, t);
+            f->tap[k].watch(f->tap[k].data, slot, f->own[k][i], v, t);
 }
 
-static void on_sample(void *data, int worker, int i)
+static void on_sample(void *data, int slot, int i)
 {
     const struct fan *f = data;
     for (int k = 0; k < f->n; k++)
         if (f->own[k][i] >= 0 && f->tap[k].merge)
-            f->tap[k].merge(f->tap[k].data, worker, f->own[k][i]);
+            f->tap[k].merge(f->tap[k].data, slot, f->own[k][i]);
 }
 
 static bool *join_wants(struct arena *a, const struct model *m, const struct fan *f)
@@ -72,7 +72,8 @@ int taps_run(const struct model *m, const struct tap *tap, int n, const struct d
                                    !dataset_carries(d, &carries)};
     int *index, count = join_samples(&a, dataset_count(d), &f, &index);
     struct exec *x = exec_open(m->graph, &options, err);
-    struct samples_hooks hooks = {.watch = on_value, .merge = on_sample, .progress = progress};
+    struct samples_hooks hooks = {.watch = on_value, .merge = on_sample, .ahead = true,
+                                  .progress = progress};
     int r = x ? samples_run(x, d, index, count, jobs, &hooks, &f, err) : -1;
     exec_close(x);
     for (int k = 0; k < n; k++)

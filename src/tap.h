@@ -16,9 +16,9 @@
 struct tap {
     const bool *want; /* values, by id */
     int samples;      /* at most, spread over the dataset; 0: all */
-    /* A wanted value of sample i of `samples`. */
-    void (*watch)(void *data, int worker, int i, const struct value *v, const struct tensor *t);
-    void (*merge)(void *data, int worker, int i); /* NULL: not needed */
+    /* A wanted value of sample i of `samples`; slots are below threads_slots(jobs). */
+    void (*watch)(void *data, int slot, int i, const struct value *v, const struct tensor *t);
+    void (*merge)(void *data, int slot, int i); /* NULL: not needed */
     /* At the end, also of a run that failed: `ran` is false then. NULL: not needed. */
     int (*finish)(void *data, bool ran, struct err *err);
     void *data;

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 enum { MAX_WORKERS = 256 };
 
@@ -52,32 +53,89 @@ void threads_for(int n_workers, int n, threads_fn *fn, void *data)
         pthread_join(worker[i].thread, NULL);
 }
 
+enum { FREE = -1 };
+
+struct slot {
+    int item; /* or FREE */
+    bool done;
+};
 struct ordered {
-    threads_fn *fn, *merge;
+    threads_ordered_fn *fn;
+    threads_merge_fn *merge;
     void *data;
-    int turn; /* the item that may merge now */
-    pthread_mutex_t lock;
-    pthread_cond_t turned;
+    int n, next; /* items; the next one that nobody has taken */
+    int turn;    /* the item that is merged next */
+    bool merging;
+    struct slot *slot;
+    int n_slots;
+    pthread_mutex_t lock; /* of all of this */
+    pthread_cond_t freed;
 };
 
-/* Items are taken in order, so the item whose turn it is always has a worker. */
-static void work_then_merge(void *data, int item, int worker)
+static int find_slot(const struct ordered *o, int item)
+{
+    for (int i = 0; i < o->n_slots; i++)
+        if (o->slot[i].item == item && (item == FREE || o->slot[i].done))
+            return i;
+    return -1;
+}
+
+/* All whose turn it is, without the lock meanwhile; unless another worker does it. */
+static void merge_ready(struct ordered *o)
+{
+    int i;
+    while (!o->merging && (i = find_slot(o, o->turn)) >= 0) {
+        o->merging = true;
+        pthread_mutex_unlock(&o->lock);
+        o->merge(o->data, o->turn, i);
+        pthread_mutex_lock(&o->lock);
+        o->merging = false;
+        o->turn++;
+        o->slot[i] = (struct slot){FREE, false};
+        pthread_cond_broadcast(&o->freed);
+    }
+}
+
+/* A slot is taken before an item, so the item whose turn it is always has one. */
+static void work_in_order(void *data, int i, int worker)
 {
     struct ordered *o = data;
-    o->fn(o->data, item, worker);
+    (void)i;
     pthread_mutex_lock(&o->lock);
-    while (o->turn != item)
-        pthread_cond_wait(&o->turned, &o->lock);
-    o->merge(o->data, item, worker);
-    o->turn++;
-    pthread_cond_broadcast(&o->turned);
+    for (;;) {
+        int slot, item;
+        while ((slot = find_slot(o, FREE)) < 0 && o->next < o->n)
+            pthread_cond_wait(&o->freed, &o->lock);
+        if (o->next >= o->n)
+            break;
+        item = o->next++;
+        o->slot[slot] = (struct slot){item, false};
+        pthread_mutex_unlock(&o->lock);
+        o->fn(o->data, item, worker, slot);
+        pthread_mutex_lock(&o->lock);
+        o->slot[slot].done = true;
+        merge_ready(o);
+    }
     pthread_mutex_unlock(&o->lock);
 }
 
-void threads_ordered(int n_workers, int n, threads_fn *fn, threads_fn *merge, void *data)
+void threads_ordered(int n_workers, int n_slots, int n, threads_ordered_fn *fn,
+                     threads_merge_fn *merge, void *data)
 {
-    struct ordered o = {fn, merge, data, 0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER};
-    threads_for(n_workers, n, work_then_merge, &o);
+    struct ordered o = {.fn = fn, .merge = merge, .data = data, .n = n, .n_slots = n_slots,
+                        .lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER};
+    struct slot slot[2 * MAX_WORKERS];
+    if (n_slots > 2 * MAX_WORKERS)
+        o.n_slots = 2 * MAX_WORKERS;
+    o.slot = slot;
+    for (int i = 0; i < o.n_slots; i++)
+        slot[i] = (struct slot){FREE, false};
+    threads_for(n_workers, n < n_workers ? n : n_workers, work_in_order, &o);
+}
+
+int threads_slots(int n_workers)
+{
+    return n_workers + n_workers / 2;
 }
 
 int threads_available(void)

@@ -14,9 +14,15 @@ typedef void threads_fn(void *data, int item, int worker);
  * are done. worker is below n_workers: use it to pick a worker's own buffers. */
 void threads_for(int n_workers, int n, threads_fn *fn, void *data);
 /* The same, and after each item `merge`, one at a time and in the order of the items: for sums
- * whose value depends on the order. A worker waits with its item until all earlier ones are
- * merged. */
-void threads_ordered(int n_workers, int n, threads_fn *fn, threads_fn *merge, void *data);
+ * whose value depends on the order. What an item leaves in its slot, which is below n_slots, stays
+ * until it is merged; while there are free slots a worker whose item must wait goes on with
+ * others. n_slots is at least n_workers. */
+typedef void threads_ordered_fn(void *data, int item, int worker, int slot);
+typedef void threads_merge_fn(void *data, int item, int slot);
+void threads_ordered(int n_workers, int n_slots, int n, threads_ordered_fn *fn,
+                     threads_merge_fn *merge, void *data);
+/* So many slots that workers seldom wait where some items take longer than others. */
+int threads_slots(int n_workers);
 /* The processors this process may use. */
 int threads_available(void);
 

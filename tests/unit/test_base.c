@@ -12,6 +12,7 @@
 #include "vec.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,7 +206,7 @@ static void patterns_match_whole_names(void **state)
 }
 
 struct order {
-    int next, sum[64];
+    int next, sum[64], kept[10]; /* kept: by slot, the item and 1 */
 };
 
 static struct {
@@ -233,30 +234,71 @@ static void libraries_load_when_needed(void **state)
                                      "no_such_library.so.1"));
 }
 
-static void square(void *data, int item, int worker)
+static void square(void *data, int item, int worker, int slot)
 {
+    struct order *o = data;
     (void)worker;
-    ((struct order *)data)->sum[item] = item * item;
+    assert_int_equal(o->kept[slot], 0); /* what was there is merged */
+    o->kept[slot] = item + 1;
+    o->sum[item] = item * item;
 }
 
-static void in_order(void *data, int item, int worker)
+static void in_order(void *data, int item, int slot)
 {
-    (void)worker;
     struct order *o = data;
     assert_int_equal(item, o->next);
+    assert_int_equal(o->kept[slot], item + 1);
+    o->kept[slot] = 0;
     o->next++;
 }
 
 static void ordered_work_merges_in_order(void **state)
 {
     (void)state;
-    for (int workers = 1; workers <= 5; workers++) {
-        struct order o = {0};
-        threads_ordered(workers, 64, square, in_order, &o);
-        assert_int_equal(o.next, 64);
-        assert_int_equal(o.sum[63], 63 * 63);
-    }
-    threads_for(3, 0, square, NULL);
+    for (int workers = 1; workers <= 5; workers++)
+        for (int slots = workers; slots <= 2 * workers; slots++) {
+            struct order o = {0};
+            threads_ordered(workers, slots, 64, square, in_order, &o);
+            assert_int_equal(o.next, 64);
+            assert_int_equal(o.sum[63], 63 * 63);
+        }
+    struct order none = {0};
+    threads_ordered(3, 3, 0, square, in_order, &none);
+    assert_int_equal(none.next, 0);
+}
+
+/* The first item ends when others do: they wait in their slots, but their threads go on. */
+struct ahead {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    int n, next;
+};
+
+static void wait_for_others(void *data, int item, int worker, int slot)
+{
+    struct ahead *a = data;
+    (void)worker, (void)slot;
+    pthread_mutex_lock(&a->lock);
+    while (!item && a->n < 2)
+        pthread_cond_wait(&a->ended, &a->lock);
+    a->n++;
+    pthread_cond_signal(&a->ended);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void count_next(void *data, int item, int slot)
+{
+    struct ahead *a = data;
+    (void)slot;
+    assert_int_equal(item, a->next++);
+}
+
+static void threads_go_on_while_there_are_slots(void **state)
+{
+    (void)state;
+    struct ahead a = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    threads_ordered(2, threads_slots(2), 8, wait_for_others, count_next, &a);
+    assert_int_equal(a.next, 8);
 }
 
 int main(void)
@@ -274,6 +316,7 @@ int main(void)
         cmocka_unit_test(patterns_match_whole_names),
         cmocka_unit_test(libraries_load_when_needed),
         cmocka_unit_test(ordered_work_merges_in_order),
+        cmocka_unit_test(threads_go_on_while_there_are_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "tap.h"
 
 #include "text.h"
+#include "threads.h"
 #include "unit.h"
 
 enum { COUNT = 10, MOST_JOBS = 3 };
@@ -19,18 +20,18 @@ struct seen {
     bool finished, ran;
 };
 
-static void watch(void *data, int worker, int i, const struct value *v, const struct tensor *t)
+static void watch(void *data, int slot, int i, const struct value *v, const struct tensor *t)
 {
     struct seen *s = data;
-    assert_true(worker < MOST_JOBS);
+    assert_true(slot < threads_slots(MOST_JOBS));
     assert_int_equal(v->id, s->value);
     assert_int_equal(tensor_count(t), 2);
     s->watched[i]++;
 }
 
-static void merge(void *data, int worker, int i)
+static void merge(void *data, int slot, int i)
 {
-    (void)worker;
+    (void)slot;
     struct seen *s = data;
     s->merged[s->n++] = i;
 }
