@@ -3,8 +3,8 @@
  * correct: many samples advance together, one layer at a time, so that each layer is measured with
  * all earlier ones corrected in one walk over the network. Its sum waits until the correction is
  * known, which is then added to it. The number of samples follows from the memory that their live
- * activations need. In a sequence of samples each starts from the state that
- * the simulated model, not yet corrected, has brought there.
+ * activations need. In a sequence of samples each starts from the state that the simulated model,
+ * not yet corrected, has brought there.
  */
 #include "correct.h"
 

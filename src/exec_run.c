@@ -144,6 +144,8 @@ static void clear(struct run *r)
         if (!x->place[v].fixed)
             cells_free(r->pool, &r->forms[v]);
     memset(r->output, 0, (size_t)x->main.n_outputs * sizeof *r->output);
+    r->held = -1;
+    r->waits = false;
 }
 
 static int begin(struct run *r, const struct tensor *const *input, bool copied, struct err *err)

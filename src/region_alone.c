@@ -81,7 +81,7 @@ static void find_points(struct alone *k)
 static int open_fork(struct alone *k, struct err *err)
 {
     const struct trial *t = k->trial;
-    if (!k->n || region_is_sequence(t))
+    if (region_is_sequence(t))
         return 0;
     struct fork_point *point = NEW_ARRAY(t->a, k->n, struct fork_point);
     for (int i = 0; i < k->n; i++)
@@ -128,14 +128,18 @@ static int measure_all(struct alone *k, struct err *err)
 
 static int each_alone(struct trial *t, bool all, int n_lanes, region_fn *fn, struct err *err)
 {
-    struct alone k = {.trial = t, .n_lanes = n_lanes, .jobs = t->look.jobs / n_lanes, .fn = fn};
+    struct alone k = {.trial = t, .fn = fn};
     k.lonely = NEW_ARRAY(t->a, t->out->n, struct lonely);
-    k.lane = NEW_ARRAY(t->a, n_lanes, struct lane *);
-    k.error = NEW_ARRAY(t->a, n_lanes, struct err);
-    k.failed = NEW_ARRAY(t->a, n_lanes, int);
     for (int i = 0; i < t->out->n; i++)
         if (all || t->out->region[i].off)
             k.lonely[k.n++].region = &t->out->region[i];
+    if (!k.n)
+        return 0;
+    n_lanes = k.n_lanes = n_lanes < k.n ? n_lanes : k.n;
+    k.jobs = t->look.jobs / n_lanes;
+    k.lane = NEW_ARRAY(t->a, n_lanes, struct lane *);
+    k.error = NEW_ARRAY(t->a, n_lanes, struct err);
+    k.failed = NEW_ARRAY(t->a, n_lanes, int);
     lane_set_all(t->lane, false);
     k.lane[0] = t->lane;
     for (int i = 1; i < n_lanes; i++)
