@@ -175,7 +175,6 @@ void *pages_take(size_t size, bool *clear)
         char *p = map_more(field, MAP_NORESERVE);
         if (!p)
             die_of(size);
-        madvise(p, field, MADV_HUGEPAGE); /* a wish: faults are what small pages cost */
         add((struct range){p, field, false});
         i = find(size);
     }

@@ -143,6 +143,10 @@ def adds_in_16_bits():
     return "avx2" in flags and not {"avx512_vnni", "avx_vnni"} & set(flags)
 
 
+# For ort_run(): then ONNX Runtime sums codes in 32 bits there as well.
+EXACT_SUMS = {"session.x64quantprecision": "1"} if adds_in_16_bits() else None
+
+
 def fitting(codes):
     """Codes of weights with which runtimes compute what ONNX says, whatever the processor."""
     return codes // 2 if codes.dtype == np.int8 and adds_in_16_bits() else codes
