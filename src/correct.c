@@ -49,6 +49,7 @@ struct correct {
     struct moment *now;            /* [sample * channels + c] of the layer under way */
     int current;                   /* that layer */
     bool twice;                    /* its sums are too large to be kept: they are computed twice */
+    int64_t kept;                  /* bytes of sums of one layer that may be kept */
     struct corrected before;       /* the layer before it */
     bool *seen;                    /* [sample] */
     struct run **run;              /* [sample] */
@@ -302,6 +303,16 @@ static const struct tensor *corrected_bias(struct correct *c, const struct qlaye
     return t;
 }
 
+/* Little beside what the model takes anyway. */
+static int64_t bytes_to_keep(const struct placement *p)
+{
+    enum { LEAST = 4 << 20, PART = 4 };
+    int64_t weights = 0;
+    for (int i = 0; i < p->n_layer; i++)
+        weights += (int64_t)qlayer_weight(&p->layer[i])->constant->size;
+    return weights / PART > LEAST ? weights / PART : LEAST;
+}
+
 static int correct_layers(struct correct *c, struct arena *a, const struct tensor **corrected,
                           struct err *err)
 {
@@ -309,12 +320,13 @@ static int correct_layers(struct correct *c, struct arena *a, const struct tenso
     for (int i = 0; i < c->p->n_layer; i++)
         most = qlayer_channels(&c->p->layer[i]) > most ? qlayer_channels(&c->p->layer[i]) : most;
     c->now = NEW_ARRAY(c->scratch, c->n * most, struct moment);
+    c->kept = bytes_to_keep(c->p);
     for (int i = 0; i < c->p->n_layer; i++) {
         if (!is_corrected(c->model, &c->p->layer[i]))
             continue;
         int64_t bytes = sum_bytes(&c->p->layer[i]);
         c->current = i;
-        c->twice = !bytes || bytes * c->n > MEMORY;
+        c->twice = !bytes || bytes * c->n > c->kept;
         for (int k = 0; k < c->n; k++)
             c->seen[k] = false;
         threads_for(c->jobs, c->jobs, advance_share, c);

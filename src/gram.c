@@ -239,6 +239,18 @@ static void grams_prepare(struct grams *g, const struct model *m)
     }
 }
 
+/* Columns of one sample, if its tensors have so many. */
+static double bytes_of_columns(const struct grams *g)
+{
+    double bytes = 0;
+    for (int i = 0; i < g->n; i++) {
+        int64_t row = qlayer_row_length(&g->layer[i]);
+        int64_t positions = positions_of(g, g->gram[i].k, MOST_POSITIONS);
+        bytes += (double)(g->gram[i].groups * row * positions) * sizeof(float);
+    }
+    return bytes;
+}
+
 struct grams *grams_watch(const struct model *m, const struct qlayer *const *layer, int n,
                           int samples, int jobs, struct tap *tap)
 {
@@ -253,8 +265,10 @@ struct grams *grams_watch(const struct model *m, const struct qlayer *const *lay
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = g->first[i] >= 0;
+    enum { MUCH = 8 << 20 };
     *tap = (struct tap){.want = want, .samples = samples, .watch = on_value, .merge = merge,
-                        .finish = drop_columns, .data = g};
+                        .finish = drop_columns, .data = g,
+                        .keeps_much = bytes_of_columns(g) > MUCH};
     return g;
 }
 

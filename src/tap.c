@@ -72,7 +72,10 @@ int taps_run(const struct model *m, const struct tap *tap, int n, const struct d
                                    !dataset_carries(d, &carries)};
     int *index, count = join_samples(&a, dataset_count(d), &f, &index);
     struct exec *x = exec_open(m->graph, &options, err);
-    struct samples_hooks hooks = {.watch = on_value, .merge = on_sample, .ahead = true,
+    bool ahead = true;
+    for (int k = 0; k < n; k++)
+        ahead = ahead && !tap[k].keeps_much;
+    struct samples_hooks hooks = {.watch = on_value, .merge = on_sample, .ahead = ahead,
                                   .progress = progress};
     int r = x ? samples_run(x, d, index, count, jobs, &hooks, &f, err) : -1;
     exec_close(x);

@@ -22,6 +22,7 @@ struct tap {
     /* At the end, also of a run that failed: `ran` is false then. NULL: not needed. */
     int (*finish)(void *data, bool ran, struct err *err);
     void *data;
+    bool keeps_much; /* in a slot: there should be no more of them than threads */
 };
 
 /* Runs `m` once for all of the n taps; what cannot be executed is left out. progress: what a person

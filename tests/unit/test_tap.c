@@ -51,7 +51,7 @@ static struct tap tap_on(struct arena *a, const struct model *m, const struct va
     bool *want = NEW_ARRAY(a, m->n_values, bool);
     *s = (struct seen){.value = v->id};
     want[v->id] = true;
-    return (struct tap){want, samples, watch, merge, finish, s};
+    return (struct tap){want, samples, watch, merge, finish, s, false};
 }
 
 static void run(int count, int jobs, struct seen *one, struct seen *other)
