@@ -28,7 +28,7 @@ struct operand {
 
 struct place { /* what the plan knows of one value */
     const struct value *value; /* NULL: not of this graph */
-    const struct tensor *constant; /* its own or an override; NULL: none */
+    const struct tensor *constant; /* its own; NULL: none */
     bool fixed, wanted;
     bool read[N_FACES];        /* some use sees this face */
 };

@@ -239,7 +239,7 @@ void run_hold(struct run *r, const struct value *v)
     r->held = v->id;
 }
 
-/* t[..][i][..] += by[i] */
+/* t[..][i][..] += by[i]; only axis 1 is ever stored last. */
 static void add_along(struct tensor *t, int axis, const float *by)
 {
     int64_t n = t->shape.dim[axis], count = tensor_count(t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * samples: one struct run, one arena for decoded inputs and one error a worker.
+ * samples: one struct run and one arena for decoded inputs a worker, one error a slot.
  *
  * A worker decodes its sample and then runs it. Decoding ahead would need a processor that has
  * nothing to do, and while samples are left all of them run some: for a MobileNet v2 of 224 x 224
