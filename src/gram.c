@@ -239,16 +239,18 @@ static void grams_prepare(struct grams *g, const struct model *m)
     }
 }
 
-/* Columns of one sample, if its tensors have so many. */
-static double bytes_of_columns(const struct grams *g)
+/* Are the columns of one sample, if its tensors have so many, much beside the weights? */
+static bool columns_are_much(const struct grams *g)
 {
-    double bytes = 0;
+    enum { LEAST = 8 << 20 };
+    int64_t columns = 0, weights = 0;
     for (int i = 0; i < g->n; i++) {
-        int64_t row = qlayer_row_length(&g->layer[i]);
+        const struct qlayer *l = &g->layer[i];
         int64_t positions = positions_of(g, g->gram[i].k, MOST_POSITIONS);
-        bytes += (double)(g->gram[i].groups * row * positions) * sizeof(float);
+        columns += g->gram[i].groups * qlayer_row_length(l) * positions * (int64_t)sizeof(float);
+        weights += tensor_count(qlayer_weight(l)->constant) * (int64_t)sizeof(float);
     }
-    return bytes;
+    return columns > LEAST && columns > weights / 2;
 }
 
 struct grams *grams_watch(const struct model *m, const struct qlayer *const *layer, int n,
@@ -265,10 +267,9 @@ struct grams *grams_watch(const struct model *m, const struct qlayer *const *lay
     bool *want = NEW_ARRAY(&g->arena, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
         want[i] = g->first[i] >= 0;
-    enum { MUCH = 8 << 20 };
     *tap = (struct tap){.want = want, .samples = samples, .watch = on_value, .merge = merge,
                         .finish = drop_columns, .data = g,
-                        .keeps_much = bytes_of_columns(g) > MUCH};
+                        .keeps_much = columns_are_much(g)};
     return g;
 }
 
