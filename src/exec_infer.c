@@ -16,7 +16,7 @@ struct call run_call(struct run *r, const struct step *s, const struct tensor *c
     return (struct call){.node = s->node, .opset = s->opset, .n_in = s->n_in,
                          .n_out = s->node->n_out, .in = in, .out = r->out,
                          .scratch = &r->pool->scratch,
-                         .constant = s->constant};
+                         .constant = s->constant, .grid = s->grid};
 }
 
 /* Calls infer; *known: it could tell everything. */

@@ -25,10 +25,31 @@ static struct operand operand_of(const struct exec *x, const struct use *u)
     return (struct operand){v->id, rounded ? FACE_ROUNDED : FACE_COMPUTED};
 }
 
-struct operand plan_operand(const struct exec *x, const struct node *n, int i)
+static struct operand rounded_operand(const struct exec *x, const struct node *n, int i)
 {
     const struct coded *c = x->coded[n->id];
     return c && i < 3 && c->in[i].value >= 0 ? c->in[i] : operand_of(x, &n->in[i]);
+}
+
+/* Of a weight that the operator rounds itself where it packs it, so that nobody keeps another copy
+ * of it; NULL: it does not. */
+static const struct quant *grid_of(const struct exec *x, const struct node *n)
+{
+    const struct coded *c = x->coded[n->id];
+    const struct value *v = n->n_in > 1 ? n->in[1].value : NULL;
+    bool packs = c ? !c->codes.each : (op_table[n->op].flags & OP_PACKS) != 0;
+    if (!packs || !v || !v->constant || v->constant->dtype != DTYPE_F32
+        || rounded_operand(x, n, 1).face == FACE_COMPUTED || !v->quant->scale)
+        return NULL;
+    return v->quant;
+}
+
+struct operand plan_operand(const struct exec *x, const struct node *n, int i)
+{
+    struct operand o = rounded_operand(x, n, i);
+    if (i == 1 && grid_of(x, n))
+        o.face = FACE_COMPUTED;
+    return o;
 }
 
 static void add_place(struct exec *x, const struct value *v, const bool *want)
@@ -96,6 +117,7 @@ static void step_init(struct exec *x, struct step *s, const struct node *n)
                        .index = x->n_all++, .bias = {.value = -1}, .add = {.value = -1},
                        .alpha = {.value = -1}};
     s->opset = node_opset(n);
+    s->grid = grid_of(x, n);
     if (x->coded[n->id])
         s->codes = x->coded[n->id]->codes;
     s->in = NEW_ARRAY(&x->arena, n->n_in, struct operand);

@@ -53,6 +53,7 @@ struct step {
     struct operand bias, add, alpha; /* of the tail; value -1: none */
     bool gates;
     struct codes codes;      /* x NULL: computes on real values */
+    const struct quant *grid; /* call.grid */
     enum face face;          /* of output 0 */
     int *dead;               /* ids that nobody reads after this step */
     int n_dead;

@@ -9,19 +9,30 @@
 #include <string.h>
 
 /* protobuf-c asks for each string and each small message by itself; they are cut from larger
- * pieces, 16 bytes aligned, since the arena gives whole cache lines. */
+ * pieces, 16 bytes aligned, since the arena gives whole cache lines. Weights are copied from the
+ * mapped file, and after POOL_COPIED bytes of them it gives up its memory. */
 struct pool {
     struct arena *arena;
     char *at;
-    size_t left;
+    size_t left, copied;
 };
-enum { POOL_ALIGN = 16, POOL_PIECE = 32 << 10, POOL_LARGE = 4 << 10 };
+enum { POOL_ALIGN = 16, POOL_PIECE = 32 << 10, POOL_LARGE = 4 << 10, POOL_COPIED = 8 << 20 };
+
+static void *large_alloc(struct pool *p, size_t n)
+{
+    if (p->copied > POOL_COPIED) {
+        file_relax();
+        p->copied = 0;
+    }
+    p->copied += n;
+    return arena_alloc(p->arena, n);
+}
 
 static void *pool_alloc(void *data, size_t n)
 {
     struct pool *p = data;
     if (n >= POOL_LARGE)
-        return arena_alloc(p->arena, n);
+        return large_alloc(p, n);
     n = (n + POOL_ALIGN - 1) / POOL_ALIGN * POOL_ALIGN;
     if (n > p->left) {
         p->at = arena_alloc(p->arena, POOL_PIECE);

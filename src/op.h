@@ -50,6 +50,9 @@ struct call { /* one application of an operator */
     const struct tail *tail;        /* k_tail.h: what to do to output 0 last, where the operator
                                        has OP_TAIL and output 0 is float; NULL: nothing */
     const struct codes *codes;      /* NULL: all are real values. infer always sees those */
+    const struct quant *grid;       /* of input 1, which arrives as the model has it: where it is
+                                       packed it is rounded to that, or becomes its codes. Only
+                                       with codes or where the operator has OP_PACKS */
 };
 typedef int op_fn(struct call *c, struct err *err);
 
@@ -77,7 +80,8 @@ enum op_flag {
     OP_IN_PLACE = 1 << 7,      /* output 0 may lie where input 0 or 1 lies, if they are alike */
     OP_CODES = 1 << 8,         /* eval obeys call.codes */
     OP_ADDS = 1 << 9,          /* input 3 is added to output 0 and arrives as that leaves */
-    OP_CONTROL = 1 << 10,      /* runs bodies or handles sequences: the executor does it itself */
+    OP_PACKS = 1 << 10,        /* eval obeys call.grid, also without codes */
+    OP_CONTROL = 1 << 11,      /* runs bodies or handles sequences: the executor does it itself */
 };
 
 struct op_info {

@@ -116,8 +116,10 @@ static void compute_band(const struct call *c, const struct band *b, const struc
         end_float(c, &s, b->out, at.real);
 }
 
-void codes_convolve(const struct call *c, const struct conv_dims *d, const struct conv_weight *w)
+void codes_convolve(const struct call *c, const struct conv_dims *d, bool by_input)
 {
+    struct conv_weight w = {call_in(c, 1)->data, c->constant & 1u << 1, by_input, c->grid,
+                            call_in(c, 1)};
     struct tensor *y = call_out(c, 0);
     const float *factor = factors(c, d->m);
     int64_t rows = rows_of_band(d);
@@ -129,13 +131,13 @@ void codes_convolve(const struct call *c, const struct conv_dims *d, const struc
         band_at(&b, d, 0, 0, rows);
     union sums_at room = {apart ? NEW_BUFFER(c->scratch, b.count, int32_t) : y->data};
     if (whole) {
-        compute_band(c, &b, w, factor, room);
+        compute_band(c, &b, &w, factor, room);
         return;
     }
     for (int64_t sample = 0; sample < d->batch; sample++)
         for (int64_t first = 0; first < d->out[Y]; first += rows) {
             band_at(&b, d, sample, first, rows);
             union sums_at at = {apart ? room.sum : room.sum + b.out};
-            compute_band(c, &b, w, factor, at);
+            compute_band(c, &b, &w, factor, at);
         }
 }

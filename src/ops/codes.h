@@ -9,7 +9,8 @@
 
 #include "conv_plan.h"
 
-/* Output 0, whose channels vary fastest: a convolution of input 0 with the weight. */
-void codes_convolve(const struct call *c, const struct conv_dims *d, const struct conv_weight *w);
+/* Output 0, whose channels vary fastest: a convolution of input 0 with the weight, input 1.
+ * by_input: that is a matrix [c][m]. */
+void codes_convolve(const struct call *c, const struct conv_dims *d, bool by_input);
 
 #endif

@@ -79,12 +79,25 @@ static void *turned(const struct conv_plan *p, const void *w)
     return to;
 }
 
+/* The weight on its grid, or its codes. */
+static void *rounded(const struct conv_plan *p, const struct conv_weight *w)
+{
+    struct tensor t = *w->type;
+    if (p->x != DTYPE_F32)
+        t.dtype = w->grid->type.dtype;
+    t.data = mem_alloc((size_t)tensor_count(&t) * (p->x == DTYPE_F32 ? sizeof(float) : 1));
+    quant_round_tensor(w->grid, w->type, &t);
+    return t.data;
+}
+
 static void pack(const struct conv_plan *p, const struct conv_weight *w, void *packed)
 {
     const void *data = w->data;
-    void *by_output = NULL;
+    void *by_output = NULL, *on_grid = NULL;
     float *whole = NULL; /* int8 as float */
     const int32_t zero = 0;
+    if (w->grid)
+        data = on_grid = rounded(p, w);
     if (w->by_input)
         data = by_output = turned(p, data);
     if (p->x != DTYPE_F32 && !by_integers(p) && !p->by_words) {
@@ -101,6 +114,7 @@ static void pack(const struct conv_plan *p, const struct conv_weight *w, void *p
         k_dnnl_conv_pack(&p->dnnl, &p->dims, data, packed);
     else
         k_conv_pack(&p->dims, data, packed);
+    mem_free(on_grid);
     mem_free(by_output);
     mem_free(whole);
 }

@@ -33,11 +33,10 @@ int eval_conv(struct call *c, struct err *err)
     if (tensor_count(call_out(c, 0)) == 0)
         return 0;
     if (c->codes) {
-        struct conv_weight codes = {call_in(c, 1)->data, c->constant & 1u << 1, false};
-        codes_convolve(c, &d, &codes);
+        codes_convolve(c, &d, false);
         return 0;
     }
-    struct conv_weight w = {real_in(c, 1), c->constant & 1u << 1, false};
+    struct conv_weight w = {real_in(c, 1), c->constant & 1u << 1, false, c->grid, call_in(c, 1)};
     if (call_in(c, 2))
         tail.bias = real_in(c, 2);
     struct conv_plan *p = conv_plan_find(c, &d, DTYPE_F32, &tail, &w);

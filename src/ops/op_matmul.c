@@ -136,8 +136,7 @@ static void multiply_codes(const struct call *c, bool by_output)
     const struct shape *b = &call_in(c, 1)->shape;
     int64_t k = b->dim[by_output], n = b->dim[!by_output];
     struct conv_dims d = conv_dims_product(tensor_count(call_in(c, 0)) / k, k, n);
-    struct conv_weight w = {call_in(c, 1)->data, c->constant & 1u << 1, !by_output};
-    codes_convolve(c, &d, &w);
+    codes_convolve(c, &d, !by_output);
 }
 
 int eval_matmul(struct call *c, struct err *err)
