@@ -28,7 +28,8 @@
 
 enum { LOOKS = 16 };                 /* at most so many to give back */
 static const double FAR = 30;        /* dB below which it is looked at */
-static const double GAIN = 3;        /* dB that all together must win */
+static const double GAIN = 3;        /* dB that all together must win ... */
+static const double SHORT = 1;       /* ... but for so much on the first samples to go on */
 static const double KEPT = 0.25;     /* dB of that which may be given back */
 static const double BUDGET = 0.15;   /* of the float model's time ... */
 static const double UNSEEN = 0.03;   /* ... and what may be spent of it without a look */
@@ -37,6 +38,13 @@ static const double PRODUCTS = 0.25; /* of the layers, or it is a network of con
 struct candidate {
     int layer;
     double cost; /* microseconds more */
+};
+
+/* How well layers serve as they are: on the first samples, and where somebody wants it on all. */
+struct standing {
+    struct tally *tally;
+    struct figures first, all; /* all: of the tally, if `known` */
+    bool known;
 };
 
 struct turning {
@@ -100,6 +108,35 @@ static int figures_now(struct turning *t, struct figures *now, struct err *err)
     return measure_figures(t->ctx->measure, t->clone, t->ctx->jobs, now, err);
 }
 
+static int look_first(struct turning *t, struct standing *s, struct err *err)
+{
+    const struct measure *m = t->ctx->measure;
+    *s = (struct standing){.tally = tally_new(m, t->ctx->scratch)};
+    dynamics_set(t->dynamics, t->how);
+    TRY(measure_round(m, t->clone, 0, t->ctx->jobs, s->tally, err));
+    s->first = tally_figures(m, s->tally);
+    return 0;
+}
+
+/* `how`: as it was looked at first. */
+static int look_again(struct turning *t, struct standing *s, const enum dynamic *how,
+                      struct err *err)
+{
+    const struct measure *m = t->ctx->measure;
+    if (s->known)
+        return 0;
+    dynamics_set(t->dynamics, how);
+    TRY(measure_round(m, t->clone, 1, t->ctx->jobs, s->tally, err));
+    s->all = tally_figures(m, s->tally);
+    s->known = true;
+    return 0;
+}
+
+static bool wins(const struct figures *a, const struct figures *b, double gain)
+{
+    return region_decibels(a->noise) >= region_decibels(b->noise) + gain;
+}
+
 static void set(struct turning *t, int from, int to, enum dynamic how)
 {
     for (int i = from; i < to; i++)
@@ -147,36 +184,49 @@ static bool is_worth_a_look(const struct turning *t)
     return products > 0 && products >= PRODUCTS * t->p.n_layer;
 }
 
-/* All candidates so, if that wins enough over the best there was. */
-static int attempt(struct turning *t, enum dynamic how, struct figures *best, struct err *err)
+/* Do all candidates, which are set, win enough? *mine: what they give. */
+static int win(struct turning *t, struct standing *best, struct standing *mine, struct err *err)
 {
-    struct figures all;
+    TRY(look_first(t, mine, err));
+    if (!wins(&mine->first, &best->first, GAIN - SHORT))
+        return 0;
+    TRY(look_again(t, best, t->before, err));
+    TRY(look_again(t, mine, t->how, err));
+    return wins(&mine->all, &best->all, GAIN);
+}
+
+/* All candidates so, if that wins enough over the best there was. */
+static int attempt(struct turning *t, enum dynamic how, struct standing *best, struct err *err)
+{
+    struct standing mine;
     find_candidates(t, how);
     if (!is_worth_a_look(t))
         return 0;
     for (int i = 0; i < t->p.n_layer; i++)
         t->before[i] = t->how[i];
     set(t, 0, t->n, how);
-    TRY(figures_now(t, &all, err));
-    if (region_decibels(all.noise) < region_decibels(best->noise) + GAIN) {
+    int won = win(t, best, &mine, err);
+    TRY(won);
+    if (!won) {
         set_back(t, 0, t->n);
         return 0;
     }
-    *best = all;
+    *best = mine;
     t->looks = LOOKS;
-    return give_back(t, 0, t->n, how, &all, err);
+    return give_back(t, 0, t->n, how, &mine.all, err);
 }
 
 /* By measurement, on the clone. A scale for each row costs more: it is tried last. */
 static int choose(struct turning *t, struct err *err)
 {
-    struct figures best;
+    struct standing best;
     solve_finer(&t->p);
     shift_biases(t->clone, &t->p, t->ctx->means);
     t->dynamics = dynamics_open(t->clone, &t->p, t->ctx->target, t->ctx->scratch);
-    TRY(figures_now(t, &best, err));
+    TRY(look_first(t, &best, err));
     TRY(attempt(t, DYNAMIC_WHOLE, &best, err));
-    return region_decibels(best.noise) < FAR ? attempt(t, DYNAMIC_ROWS, &best, err) : 0;
+    double db = region_decibels(best.known ? best.all.noise : best.first.noise);
+    return db < FAR ? attempt(t, DYNAMIC_ROWS, &best, err) : 0;
 }
 
 static void turn_unseen(struct turning *t)

@@ -13,7 +13,7 @@
 #include <math.h>
 
 enum { FEW = 4, MANY = 8 }; /* samples: fewer are not divided, nor as many if there are no others;
-                              more are divided into halves */
+                              more are divided into halves. A sequence must run as a whole */
 
 struct measure {
     const struct dataset *data;
@@ -285,7 +285,9 @@ static struct measure *watch_at(const struct model *m, const struct dataset *d, 
 {
     struct measure *s = NEW(a, struct measure);
     *s = (struct measure){.data = d, .index = index, .n = n};
-    s->every = n < FEW || (n <= MANY && n == dataset_count(d)) ? 1 : n <= MANY ? FEW : 2;
+    const struct dataset_carry *carries;
+    bool whole = n < FEW || (n <= MANY && n == dataset_count(d)) || dataset_carries(d, &carries);
+    s->every = whole ? 1 : n <= MANY ? FEW : 2;
     find_values(s, m->graph, a);
     size_t cells = (size_t)n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
