@@ -65,3 +65,15 @@ void match_put(struct node *n, struct value *with)
     value_replace(n->out[0], with);
     node_remove(n);
 }
+
+struct node *match_put_behind(struct node *n, enum op op)
+{
+    struct value *y = n->out[0];
+    struct build at = build_after(n);
+    struct node *last = build_node(&at, op, 1, &y, 1);
+    value_replace(y, last->out[0]);
+    node_set_input(last, 0, y);
+    value_swap_names(y, last->out[0]);
+    last->out[0]->type = y->type;
+    return last;
+}

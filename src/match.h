@@ -31,5 +31,8 @@ bool match_near(double a, double b);
 /* The readers of the node's only output get `with`, which takes its name and what is known of its
  * type; the node goes. */
 void match_put(struct node *n, struct value *with);
+/* A node of `op` behind n, whose output it reads: all others read what it makes, which takes the
+ * name, and the type until somebody infers it again. */
+struct node *match_put_behind(struct node *n, enum op op);
 
 #endif

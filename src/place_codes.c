@@ -28,6 +28,45 @@ static void share_codes(const struct target *t, struct graph *g)
     }
 }
 
+/* Is v rounded, or does it only go to where it is? ends: what is known of values behind it. */
+static bool ends_rounded(const struct target *t, const struct value *v, const bool *ends)
+{
+    if (v->quant)
+        return true;
+    value_each_use(v, u) {
+        const struct node *n = u->user;
+        if (node_is_result(n) || n->graph != v->graph || u != &n->in[0] || !is_mover(t, n))
+            return false;
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i] && !ends[n->out[i]->id])
+                return false;
+    }
+    return v->uses;
+}
+
+/* Between two that move codes as well: ONNX Runtime 1.31 does not find all of them by itself. */
+static void share_between(const struct target *t, struct graph *g, struct arena *a)
+{
+    bool *ends = NEW_ARRAY(a, g->model->n_values, bool);
+    for (struct node *n = g->last; n; n = n->prev)
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i])
+                ends[n->out[i]->id] = ends_rounded(t, n->out[i], ends);
+    graph_each(g, n) {
+        struct value *in = node_input(n, 0);
+        if (!is_mover(t, n) || in->constant || !in->quant || n->in[0].plain)
+            continue;
+        for (int i = 0; i < n->n_out; i++) {
+            struct value *out = n->out[i];
+            if (!out || out->quant || !ends[out->id])
+                continue;
+            out->quant = in->quant;
+            value_each_use(out, u)
+                u->plain = false;
+        }
+    }
+}
+
 static bool is_captured(const struct value *v)
 {
     value_each_use(v, u)
@@ -87,6 +126,7 @@ void place_codes(struct model *m, const struct target *t)
     struct graph **graph = model_graphs(m, &scratch, &n_graphs);
     for (int i = 0; i < n_graphs; i++) {
         share_codes(t, graph[i]);
+        share_between(t, graph[i], &scratch);
         move_codes_to_bodies(t, graph[i], &scratch);
         share_codes(t, graph[i]);
     }

@@ -4,6 +4,8 @@
  */
 #include "place_form.h"
 
+#include "match.h"
+
 void form_open(struct form *f, const struct model *m, struct arena *a)
 {
     *f = (struct form){a, NEW_ARRAY(a, m->n_values, struct value *), m->n_values};
@@ -29,20 +31,6 @@ static void infer(struct node *n)
 {
     struct err ignored;
     op_infer_node(n, &ignored);
-}
-
-/* What reads y reads the node behind n instead, which is made of `op` with n's new output as input.
- * The new output has the type of y until n is inferred again. */
-static struct node *put_behind(struct node *n, enum op op)
-{
-    struct value *y = n->out[0];
-    struct build at = build_after(n);
-    struct node *last = build_node(&at, op, 1, &y, 1);
-    value_replace(y, last->out[0]);
-    node_set_input(last, 0, y);
-    value_swap_names(y, last->out[0]);
-    last->out[0]->type = y->type;
-    return last;
 }
 
 static struct node *cast_behind(struct value *v, enum dtype t)
@@ -82,7 +70,7 @@ static void form_float32(struct form *f, struct node *n)
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i].value)
             node_set_input(n, i, widen(f, n->in[i].value));
-    node_set_int(put_behind(n, OP_Cast), "to", t);
+    node_set_int(match_put_behind(n, OP_Cast), "to", t);
     infer(n);
 }
 
@@ -159,7 +147,7 @@ static void form_weight_first(struct node *n)
     node_set_input(n, 0, transposed(n, x));
     node_set_input(n, 1, build_constant(&at, "weight",
                                         matrix_transposed(n->graph->model->arena, w->constant)));
-    struct node *back = put_behind(n, OP_Transpose);
+    struct node *back = match_put_behind(n, OP_Transpose);
     infer(n);
     set_perm(back, rank);
 }
@@ -175,7 +163,7 @@ void form_layer(struct form *f, struct node *n)
 
 struct node *form_add_bias(struct node *n, int64_t channels)
 {
-    struct node *add = put_behind(n, OP_Add);
+    struct node *add = match_put_behind(n, OP_Add);
     struct build at = build_before(add);
     struct tensor *zeros = tensor_new(n->graph->model->arena, DTYPE_F32,
                                       &(struct shape){1, {channels}});

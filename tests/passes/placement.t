@@ -270,3 +270,72 @@ g (float[1,1,8,8,8] x) => (float y)
 <float[1,1,3,3,3] w = random(1)>
 { b = Conv(x, w) y = Abs(b) }
 expect note "the input of node 'b' (Conv) stays calibrated: only its weight is rounded"
+
+# onnxruntime: pairs also between two that move codes, but not in front of what reads floats
+run place calibrate solve lower-qdq
+target onnxruntime
+data 4
+g (float[1,2,2,2] x) => (float[1,2,8] y, float[1,4,2] z)
+<float[2,2,1,1] w = {1, 2, 3, 4}, float[2,2,1] v = {1, 2, 3, 4}, int64[3] s = {1, 2, 4},
+ int64[3] t = {1, 4, 2}>
+{
+    c = Conv(x, w)
+    a = Reshape(c, s)
+    b = Transpose <perm = [0, 1, 2]> (a)
+    k = Conv <pads = [2, 2]> (b, v)
+    y = Abs(k)
+    d = Reshape(c, t)
+    e = Transpose <perm = [0, 1, 2]> (d)
+    z = Abs(e)
+}
+expect <float x_scale,
+        uint8 x_zero_point,
+        int8[2,2,1,1] w_quantized = {47,95,60,80},
+        float[2] w_scale,
+        int8[2] w_zero_point = {0,0},
+        int8[2,2,1] v_quantized = {49,99,67,89},
+        float[2] v_scale,
+        int8[2] v_zero_point = {0,0},
+        int32[2] c_bias_quantized,
+        float[2] c_bias_scale,
+        int32[2] k_bias_quantized,
+        float[2] k_bias_scale,
+        float c_scale,
+        uint8 c_zero_point,
+        float k_scale,
+        uint8 k_zero_point>
+{
+  float[2]        k_bias_DequantizeLinear_out = DequantizeLinear(k_bias_quantized, k_bias_scale)
+                      <axis = 0>
+  float[2]        c_bias_DequantizeLinear_out = DequantizeLinear(c_bias_quantized, c_bias_scale)
+                      <axis = 0>
+  float[2,2,1]    v_DequantizeLinear_out = DequantizeLinear(v_quantized, v_scale, v_zero_point)
+                      <axis = 0>
+  float[2,2,1,1]  w_DequantizeLinear_out = DequantizeLinear(w_quantized, w_scale, w_zero_point)
+                      <axis = 0>
+  uint8[1,2,2,2]  x_QuantizeLinear_out = QuantizeLinear(x, x_scale, x_zero_point)
+  float[1,2,2,2]  x_DequantizeLinear_out = DequantizeLinear(x_QuantizeLinear_out, x_scale,
+                      x_zero_point)
+  float[1,2,2,2]  c = Conv(x_DequantizeLinear_out, w_DequantizeLinear_out,
+                      c_bias_DequantizeLinear_out)
+  uint8[1,2,2,2]  c_QuantizeLinear_out = QuantizeLinear(c, c_scale, c_zero_point)
+  float[1,2,2,2]  c_DequantizeLinear_out = DequantizeLinear(c_QuantizeLinear_out, c_scale,
+                      c_zero_point)
+  float[1,2,4]    a = Reshape(c_DequantizeLinear_out, s)
+  uint8[1,2,4]    a_QuantizeLinear_out = QuantizeLinear(a, c_scale, c_zero_point)
+  float[1,2,4]    a_DequantizeLinear_out = DequantizeLinear(a_QuantizeLinear_out, c_scale,
+                      c_zero_point)
+  float[1,2,4]    b = Transpose(a_DequantizeLinear_out) <perm = [0,1,2]>
+  uint8[1,2,4]    b_QuantizeLinear_out = QuantizeLinear(b, c_scale, c_zero_point)
+  float[1,2,4]    b_DequantizeLinear_out = DequantizeLinear(b_QuantizeLinear_out, c_scale,
+                      c_zero_point)
+  float[1,2,8]    k = Conv(b_DequantizeLinear_out, v_DequantizeLinear_out,
+                      k_bias_DequantizeLinear_out) <pads = [2,2]>
+  uint8[1,2,8]    k_QuantizeLinear_out = QuantizeLinear(k, k_scale, k_zero_point)
+  float[1,2,8]    k_DequantizeLinear_out = DequantizeLinear(k_QuantizeLinear_out, k_scale,
+                      k_zero_point)
+  float[1,2,8]    y = Abs(k_DequantizeLinear_out)
+  float[1,4,2]    d = Reshape(c_DequantizeLinear_out, t)
+  float[1,4,2]    e = Transpose(d) <perm = [0,1,2]>
+  float[1,4,2]    z = Abs(e)
+}
