@@ -68,6 +68,8 @@ def multiply_adds(path, feed):
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.enable_profiling = True
+    # The profile leaves out the shapes of weights that are packed.
+    options.add_session_config_entry("session.disable_prepacking", "1")
     with tempfile.TemporaryDirectory() as directory:
         options.profile_file_prefix = str(pathlib.Path(directory) / "run")
         session = onnxruntime.InferenceSession(str(path), options,
