@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every model of the material, quantized for each target with default options, in its runtime.
+"""Every model of the material, quantized for each target with default options, in its runtime;
+of the networks that are made here those that --only names.
 
     python tools/bench/coverage.py [--only PATTERN] [--targets ort,ov,ov-fq] [--samples N]
                                    [--seconds S] [--keep DIRECTORY] [--json FILE] [--peers FILE]
@@ -20,6 +21,7 @@ import tempfile
 
 from coverage_tasks import coverage_tasks
 from datasets import MATERIAL
+from networks import NETWORKS
 
 MODEL = pathlib.Path(__file__).with_name("coverage_model.py")
 TARGETS = ("ort", "ov", "ov-fq")
@@ -177,7 +179,8 @@ def measured_all(args, peers):
         directory = (args.keep or pathlib.Path(scratch)).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         for task in coverage_tasks():
-            if args.only and not any(fnmatch.fnmatch(task.name, each) for each in args.only):
+            patterns = args.only or [] if task.name in NETWORKS else args.only or ["*"]
+            if not any(fnmatch.fnmatch(task.name, each) for each in patterns):
                 continue
             results[task.name] = {target: measured(task.name, target, directory, args)
                                   for target in targets}

@@ -11,7 +11,6 @@ import datasets
 import metrics
 from datasets import MATERIAL, opened, pixels, stretched
 from feeds import Data, Look, Stream, feeds
-from networks import NETWORKS
 from tasks import TASKS, Task, bgr, scene, task
 
 CIFAR = Look((.4914 * 255, .4822 * 255, .4465 * 255), (.2470 * 255, .2435 * 255, .2616 * 255))
@@ -86,13 +85,12 @@ MORE = [
 
 
 def coverage_tasks():
-    """One task a real model, in the order of their names; the data of some is None."""
-    known = {each.name: each for each in TASKS + MORE
-             if not each.options and each.name not in NETWORKS}
+    """One task a model, in the order of their names; the data of some is None."""
+    known = {each.name: each for each in TASKS + MORE if not each.options}
     for folder in sorted((MATERIAL / "models").glob("*")):
         model = folder / "model.onnx"
         if model.exists():
             known.setdefault(folder.name, Task(
                 folder.name, model, functools.partial(stored, folder.name), metrics.SQNR))
-    return sorted((each for each in known.values() if each.model.exists()),
+    return sorted((each for each in known.values() if each.is_there()),
                   key=lambda each: each.name)

@@ -14,7 +14,7 @@ class Graph:
 
     def add(self, kind, *inputs, **attributes):
         output = f"{kind}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], output, **attributes))
         return output
 
     def constant(self, array):
@@ -24,6 +24,20 @@ class Graph:
 
     def weight(self, *shape, fan):
         return self.constant((self.random.standard_normal(shape) / fan ** 0.5).astype(np.float32))
+
+    def conv(self, x, c, m, kernel, stride=1):
+        """A convolution that keeps the size, but for the stride."""
+        fan = c * kernel * kernel
+        return self.add("Conv", x, self.weight(m, c, kernel, kernel, fan=fan),
+                        self.weight(m, fan=m), strides=[stride] * 2, pads=[kernel // 2] * 4,
+                        kernel_shape=[kernel] * 2)
+
+    def double(self, x, c, m, kernel):
+        """A transposed convolution of stride 2."""
+        fan = c * kernel * kernel / 4
+        return self.add("ConvTranspose", x, self.weight(c, m, kernel, kernel, fan=fan),
+                        self.weight(m, fan=m), strides=[2, 2], pads=[kernel // 2 - 1] * 4,
+                        kernel_shape=[kernel] * 2)
 
     def model(self, shape, output, opset):
         value = helper.make_tensor_value_info
@@ -36,11 +50,7 @@ class Graph:
 def resnet50():
     """Bottlenecks of 3, 4, 6 and 3; normalizations are folded already."""
     g = Graph()
-
-    def conv(x, c, m, kernel, stride=1):
-        fan = c * kernel * kernel
-        return g.add("Conv", x, g.weight(m, c, kernel, kernel, fan=fan), g.weight(m, fan=m),
-                     strides=[stride] * 2, pads=[kernel // 2] * 4, kernel_shape=[kernel] * 2)
+    conv = g.conv
 
     def bottleneck(x, c, width, stride):
         y = g.add("Relu", conv(x, c, width, 1))
@@ -105,4 +115,33 @@ def vit_small():
     return g.model([1, 3, 224, 224], g.add("Gemm", first, g.weight(width, 1000, fan=width)), 17)
 
 
-NETWORKS = {"resnet50": resnet50, "vit_small": vit_small}
+def unet():
+    """Three levels of 32, 64 and 128 channels, as in biomedical segmentation: what transposed
+    convolutions of 2x2 have doubled is joined with what was on the way down."""
+    g, width = Graph(), 32
+
+    def two(x, c, m):
+        return g.add("Relu", g.conv(g.add("Relu", g.conv(x, c, m, 3)), m, m, 3))
+    x, c, passed = "x", 3, []
+    for m in (width, 2 * width, 4 * width):
+        passed.append(two(x, c, m))
+        x, c = g.add("MaxPool", passed[-1], kernel_shape=[2, 2], strides=[2, 2]), m
+    x, c = two(x, c, 2 * c), 2 * c
+    while passed:
+        x, c = g.add("Concat", g.double(x, c, c // 2, 2), passed.pop(), axis=1), c // 2
+        x = two(x, 2 * c, c)
+    return g.model([1, 3, 224, 224], g.conv(x, c, 2, 1), 17)
+
+
+def pose():
+    """A trunk of few layers, and behind it a head that draws 17 maps of joints: three transposed
+    convolutions of 4x4 with 256 channels."""
+    g, x, c = Graph(), "x", 3
+    for m, kernel, stride in ((64, 7, 4), (128, 3, 2), (256, 3, 2), (512, 3, 2)):
+        x, c = g.add("Relu", g.conv(x, c, m, kernel, stride)), m
+    for _ in range(3):
+        x, c = g.add("Relu", g.double(x, c, 256, 4)), 256
+    return g.model([1, 3, 224, 224], g.conv(x, c, 17, 1), 17)
+
+
+NETWORKS = {"resnet50": resnet50, "vit_small": vit_small, "unet": unet, "pose": pose}
