@@ -58,6 +58,7 @@ const struct target target_table[N_TARGETS] = {
         .rounds_floats = true,
         .slow_groups = true,
         .slow_volumes = true,
+        .splits_transposed = true,
         .short_sums = true,
         .pad_channels = true,
         .channels_apart = true,

@@ -33,6 +33,7 @@ const struct target_field target_field_table[] = {
     FIELD("rounds-floats", FIELD_BOOL, rounds_floats),
     FIELD("slow-groups", FIELD_BOOL, slow_groups),
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
+    FIELD("splits-transposed", FIELD_BOOL, splits_transposed),
     FIELD("short-sums", FIELD_BOOL, short_sums),
     FIELD("pad-channels", FIELD_BOOL, pad_channels),
     FIELD("channels-apart", FIELD_BOOL, channels_apart),

@@ -60,7 +60,9 @@ int trial_rounds_activations(const struct model *m, struct pass_ctx *ctx, bool *
     struct arena a = {0};
     struct placement p;
     struct model *clone = model_clone(m);
-    int r = place_model(clone, ctx->target, ctx->skip_nodes, &a, &p, err);
+    int r = pass_anticipate(clone, ctx, err);
+    if (r >= 0)
+        r = place_model(clone, ctx->target, ctx->skip_nodes, &a, &p, err);
     *rounds = false;
     for (int i = 0; i < p.n_layer && r >= 0; i++)
         *rounds |= qlayer_reads_codes(&p.layer[i]);
