@@ -11,14 +11,15 @@
  * behind the ConvTranspose is done first, where it is done on codes (W. Shi et al., "Is the
  * deconvolution layer the same as a convolutional layer?", arXiv:1609.07009).
  *
- * It is done for targets with `splits-transposed`, where there is enough to multiply: others are
- * faster in float.
+ * It is done for targets with `splits-transposed`, where they have no kernel for it as it is, and
+ * where there is enough to multiply: others are faster in float.
  */
 #include "dtype.h"
 #include "match.h"
 #include "op.h"
 #include "ops/window.h"
 #include "pass.h"
+#include "place_transposed.h"
 #include "rule.h"
 #include "target.h"
 
@@ -54,8 +55,7 @@ struct split {
 };
 struct splitting {
     struct split_options options;
-    const struct node_rule *rule; /* by id of the nodes that there were at first */
-    int n_rules;
+    const bool *may; /* nodes, by id: in integers they run in no other way */
 };
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -130,11 +130,8 @@ static bool pays(const struct split *s, int products)
 static bool may_split(const struct splitting *p, const struct split *s)
 {
     const struct value *bias = node_input(s->node, 2);
-    int64_t id = s->node->id;
-    if (id < p->n_rules && p->rule[id].why_float)
-        return false;
     bool shuffles = s->axes <= 2 && (!bias || bias->constant);
-    return pays(s, p->options.products) && (s->stride == 1 || shuffles);
+    return p->may[s->node->id] && pays(s, p->options.products) && (s->stride == 1 || shuffles);
 }
 
 /* Of the taps of one channel in and one out those of filter number `filter`, turned around. */
@@ -329,6 +326,22 @@ static int split(struct node *n, void *data)
     return 1;
 }
 
+/* Neither does the user want them in float, nor has the target a kernel for them as they are. */
+static const bool *find_candidates(const struct model *m, const struct pass_ctx *ctx)
+{
+    const struct target *t = ctx->target;
+    bool *may = NEW_ARRAY(ctx->scratch, m->n_nodes, bool);
+    const struct node_rule *rule = rules_resolve(t->rules, ctx->skip_nodes, m, ctx->scratch);
+    const struct bounds *bounds = place_transposed_bounds(m, t, ctx->scratch);
+    int n_graphs;
+    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        graph_each(graph[i], n)
+            may[n->id] = n->op == OP_ConvTranspose && !rule[n->id].why_float
+                      && place_reason_against_transposed(t, n, bounds);
+    return may;
+}
+
 extern const struct pass pass_split_transposed;
 
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
@@ -338,8 +351,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     (void)err;
     if (!t || !t->splits_transposed || t->inputs != INPUTS_CALIBRATED || model_opset(m, "") < CRD)
         return 0;
-    struct splitting p = {.options = {64}, .n_rules = m->n_nodes};
-    p.rule = rules_resolve(t->rules, ctx->skip_nodes, m, ctx->scratch);
+    struct splitting p = {.options = {64}, .may = find_candidates(m, ctx)};
     pass_take_settings(&pass_split_transposed, ctx, &p.options);
     int changes = match_each(m->graph, split, &p);
     graph_sweep(m->graph);
@@ -351,7 +363,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 
 const struct pass pass_split_transposed = {
     .name = "split-transposed",
-    .summary = "write a ConvTranspose as Conv where that is all the target has in integers",
+    .summary = "write a ConvTranspose as Conv, where as such it runs in integers",
     .needs = FACT_TYPES,
     .flags = PASS_SAME_RESULT,
     .options = option_rows,

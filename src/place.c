@@ -19,6 +19,7 @@
 #include "place_exact.h"
 #include "place_form.h"
 #include "place_slow.h"
+#include "place_transposed.h"
 #include "place_units.h"
 #include "quantized.h"
 #include "recurrent.h"
@@ -38,24 +39,6 @@ struct place {
     const struct bounds *bounds; /* of the main graph's values, by id; NULL: not looked for */
     VEC(struct left_float) left;
 };
-
-/* The integer kernels of ConvTranspose take an input whose zero point is 0. */
-static const char *reason_against_transposed(const struct place *p, const struct node *n)
-{
-    const struct value *x = node_input(n, 0);
-    const struct qtype *type = &p->target->activation;
-    if (p->target->inputs != INPUTS_CALIBRATED)
-        return "the target has no integer kernel for this operator";
-    if (node_int(n, "group", 1) != 1)
-        return "the target has no integer kernel for a ConvTranspose with groups";
-    if (type->symmetric)
-        return type->dtype == DTYPE_I8 ? NULL : "the zero point of its input would not be 0";
-    for (int64_t c = 0; p->bounds && c < p->bounds[x->id].n; c++)
-        if (!(p->bounds[x->id].lo[c] >= 0))
-            return "its input may be negative, and then has a zero point";
-    return p->bounds && p->bounds[x->id].n && x->graph == p->model->graph
-               ? NULL : "nothing is known of its input, which may have a zero point";
-}
 
 /* ONNX Runtime 1.31 makes a Gemm between Reshapes of a MatMul and its bias, moves the quantizer of
  * its input over the Reshape, makes it unsigned, and leaves the attribute that says int8. */
@@ -115,7 +98,9 @@ static const char *reason_against(const struct place *p, const struct node *n)
         return "the runtime would compute the maxima, minima or sums that it reads wrongly";
     if (p->may_leave && (reason = reason_to_leave(p, n)))
         return reason;
-    if (n->op == OP_ConvTranspose && (reason = reason_against_transposed(p, n)))
+    reason = n->op == OP_ConvTranspose
+           ? place_reason_against_transposed(p->target, n, p->bounds) : NULL;
+    if (reason)
         return reason;
     if (n->op == OP_MatMul)
         return NULL;
@@ -342,16 +327,6 @@ static const bool *find_units(const struct place *p)
     return may;
 }
 
-/* They take time, and only a ConvTranspose asks. */
-static const struct bounds *find_bounds(const struct model *m, const struct target *t,
-                                        struct arena *a)
-{
-    for (const struct node *n = m->graph->first; n; n = n->next)
-        if (n->op == OP_ConvTranspose && target_rule(t, n) == TARGET_INTEGER)
-            return bounds_find(m->graph, channels_find(m, a), a);
-    return NULL;
-}
-
 static bool has_types(const struct rules *r)
 {
     for (int i = 0; r && i < r->n; i++)
@@ -400,7 +375,7 @@ int place_model(struct model *m, const struct target *t, const char *skip, struc
     struct place p = {.model = m, .target = t, .arena = a,
                       .runnable = NEW_ARRAY(a, m->n_nodes, bool),
                       .rule = rules_resolve(t->rules, skip, m, a), .n_nodes = m->n_nodes,
-                      .exact = place_exact(m, a), .bounds = find_bounds(m, t, a)};
+                      .exact = place_exact(m, a), .bounds = place_transposed_bounds(m, t, a)};
     form_open(&p.form, m, a);
     exec_find_runnable(m->graph, p.runnable);
     int n_graphs;

@@ -86,6 +86,7 @@ const struct target target_table[N_TARGETS] = {
         .weights_only = "int8,uint8,int4,uint4",
         .whole_blocks = true,
         .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
+        .splits_transposed = true,
         .short_sums = true,
         .channels_apart = true,
         .add_is_bias = true,

@@ -68,7 +68,7 @@ struct target {
     bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
     bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
     bool slow_volumes;        /* of one of volumes the weight alone is rounded if that is faster */
-    bool splits_transposed;   /* a ConvTranspose becomes a Conv and DepthToSpace */
+    bool splits_transposed;   /* a ConvTranspose that would stay float becomes a Conv */
     bool short_sums;          /* kernels of some processors add two products in 16 bits (pairs.h) */
     bool pad_channels;        /* pictures get channels of zeros up to a multiple of 4 */
     bool channels_apart;      /* ... or between theirs, for the sake of short sums (picture.h) */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ConvTranspose: OpenVINO runs it in integers behind what is never negative; for ONNX Runtime it
-becomes a Conv. Both compute what quern simulates."""
+"""ConvTranspose: OpenVINO runs it in integers behind what is never negative; elsewhere, and for
+ONNX Runtime, it becomes a Conv. Both compute what quern simulates."""
 import pathlib
 import tempfile
 import unittest
@@ -12,14 +12,15 @@ from quern import Net
 FORMATS = ["qdq", "fakequantize"]
 
 
-def decoder(net, channels, rank=2, kernel=2, stride=2, bias=True, **attributes):
-    """Two transposed convolutions behind Relu."""
-    x = net.node("Relu", net.input(1, channels[0], *[6] * rank))
+def decoder(net, channels, rank=2, kernel=2, stride=2, bias=True, activation="Relu",
+            **attributes):
+    """Two transposed convolutions behind an activation."""
+    x = net.node(activation, net.input(1, channels[0], *[6] * rank))
     for before, behind in zip(channels, channels[1:]):
         inputs = [x, net.weight(before, behind, *[kernel] * rank, scale=0.2)]
-        x = net.node("Relu", net.node("ConvTranspose", *inputs,
-                                      *([net.bias(behind)] if bias else []),
-                                      strides=[stride] * rank, **attributes))
+        x = net.node("ConvTranspose", *inputs, *([net.bias(behind)] if bias else []),
+                     strides=[stride] * rank, **attributes)
+        x = net.node(activation, x)
     net.output(net.node("Conv", x, net.weight(4, channels[-1], *[1] * rank), net.bias(4)))
 
 
@@ -73,6 +74,20 @@ class Transposed(unittest.TestCase):
             for key in real:
                 self.assertLess(quern.relative_difference(theirs[key], real[key]), 0.06)
 
+    def check_split_openvino(self, case, format):
+        """What may be negative has a zero point, with which a Conv runs in integers."""
+        net = Net(3)
+        decoder(net, (64, 64, 16), activation="LeakyRelu", **SPLIT[case])
+        made = quern.Quantized(net, self.directory, "--target", "openvino", "--format", format)
+        self.assertEqual([layer["runs"] for layer in made.layers], ["integer"] * 3)
+        model = quern.OpenVino(made.int8)
+        self.assertEqual(model.layers(), {("Convolution", "integer"): 3})
+        outputs, exact = model(made.samples), quern.ort_run(made.float, made.samples)
+        self.assertLess(made.apart(outputs), 0.02)
+        for theirs, real in zip(outputs, exact, strict=True):
+            for key in real:
+                self.assertLess(quern.relative_difference(theirs[key], real[key]), 0.06)
+
     def test_small(self):
         """Where there is little to multiply it stays what it is, and float."""
         net = Net(3)
@@ -103,6 +118,9 @@ class Transposed(unittest.TestCase):
 
 for case in SPLIT:
     setattr(Transposed, f"test_{case}_split", lambda self, case=case: self.check_split(case))
+    for format in FORMATS:
+        setattr(Transposed, f"test_{case}_split_openvino_{format}",
+                lambda self, case=case, format=format: self.check_split_openvino(case, format))
 for case in CASES:
     for format in FORMATS:
         setattr(Transposed, f"test_{case}_{format}",

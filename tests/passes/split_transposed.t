@@ -134,12 +134,29 @@ g (float[1,64,5] x, float[16] b) => (float y, float z, float t)
 }
 expect unchanged
 
-# not for a target that has a kernel for it
+# not for a target that has a kernel for it ...
 run split-transposed
 target openvino
-g (float[1,64,2,2] x) => (float y) <float[64,8,2,2] w = random(1)>
-{ y = ConvTranspose <strides = [2, 2]> (x, w) }
+g (float[1,64,2,2] x) => (float y) <float[64,64,2,2] w = random(1), float[64,8,2,2] v = random(2)>
+{
+    a = Relu(x)
+    b = ConvTranspose <strides = [2, 2]> (a, w)
+    c = Relu(b)
+    y = ConvTranspose <strides = [2, 2]> (c, v)
+}
 expect unchanged
+
+# ... unless it would have a zero point
+run split-transposed
+target openvino
+g (float[1,64,2,2] x) => (float y) <float[64,64,2,2] w = random(1), float[64,8,2,2] v = random(2)>
+{
+    b = ConvTranspose <strides = [2, 2]> (x, w)
+    c = LeakyRelu(b)
+    y = ConvTranspose <strides = [2, 2]> (c, v)
+}
+expect same-result
+expect note "2 ConvTranspose as Conv"
 
 # nor where weights alone are rounded
 run split-transposed
