@@ -5,10 +5,10 @@
  *     stride 1    ConvTranspose(x, w)  =>  Conv(x, w turned around)
  *     stride s    ConvTranspose(x, w)  =>  Slice(DepthToSpace(Conv(x, s^2 filters for each)))
  *
- * Each position of the output meets every s-th tap only, which ones hangs on its remainder by s.
- * So there is a filter for each remainder, and DepthToSpace (of one axis: Reshape, Transpose,
- * Reshape) puts their outputs in turns; what the pads cut off goes by the Slice. An activation
- * behind the ConvTranspose is done first, where it is done on codes (W. Shi et al., "Is the
+ * Each position of the output meets every s-th tap only; its remainder by s says from which on. So
+ * there is a filter for each remainder, and DepthToSpace (of one axis: Reshape, Transpose, Reshape)
+ * puts their outputs in turns; what the pads cut off goes by the Slice. An activation behind the
+ * ConvTranspose comes right behind the Conv, where it is done on codes (W. Shi et al., "Is the
  * deconvolution layer the same as a convolutional layer?", arXiv:1609.07009).
  *
  * It is done for targets with `splits-transposed`, where they have no kernel for it as it is, and

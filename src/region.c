@@ -398,11 +398,12 @@ static bool serves(const struct trial *t, const struct region_goal *goal)
 static int settle(struct trial *t, const struct region_goal *goal, struct err *err)
 {
     double limit = pow(10, -goal->db / 10);
-    double corrected;
     TRY(take_codes(t, err));
     t->out->before = t->out->after = region_decibels(t->now);
-    TRY(noise_corrected(t, goal->db, &corrected, err));
-    if (fmin(t->now, corrected) <= limit) {
+    double best = t->now;
+    if (best > limit)
+        TRY(noise_corrected(t, goal->db, &best, err));
+    if (best <= limit) {
         *t->out = (struct regions){.before = t->out->before, .after = t->out->after};
         return 0;
     }

@@ -82,11 +82,11 @@ static void *turned(const struct conv_plan *p, const void *w)
 /* The weight on its grid, or its codes. */
 static void *rounded(const struct conv_plan *p, const struct conv_weight *w)
 {
-    struct tensor t = *w->type;
+    struct tensor t = *w->tensor;
     if (p->x != DTYPE_F32)
         t.dtype = w->grid->type.dtype;
     t.data = mem_alloc((size_t)tensor_count(&t) * (p->x == DTYPE_F32 ? sizeof(float) : 1));
-    quant_round_tensor(w->grid, w->type, &t);
+    quant_round_tensor(w->grid, w->tensor, &t);
     return t.data;
 }
 

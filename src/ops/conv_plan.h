@@ -35,7 +35,7 @@ struct conv_weight {
     bool fixed;       /* the same in every call */
     bool by_input;    /* a matrix [c][m]; ONNX's order for a convolution otherwise */
     const struct quant *grid; /* data is float, and rounded to this while it is packed; or NULL */
-    const struct tensor *type; /* of data where there is a grid */
+    const struct tensor *tensor; /* where there is a grid: what the data are of */
 };
 /* The plan for this call, from the call's state or new. conv_plan_leave() gives it back. */
 struct conv_plan *conv_plan_find(const struct call *c, const struct conv_dims *d, enum dtype x,
