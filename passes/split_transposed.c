@@ -5,16 +5,16 @@
  *     stride 1    ConvTranspose(x, w)  =>  Conv(x, w turned around)
  *     stride s    ConvTranspose(x, w)  =>  Slice(DepthToSpace(Conv(x, s^2 filters for each)))
  *
- * Each position of the output meets every s-th tap only; its remainder by s says from which on. So
- * there is a filter for each remainder, and DepthToSpace (of one axis: Reshape, Transpose, Reshape)
- * puts their outputs in turns; what the pads cut off goes by the Slice. An activation behind the
- * ConvTranspose comes right behind the Conv, where it is done on codes (W. Shi et al., "Is the
- * deconvolution layer the same as a convolutional layer?", arXiv:1609.07009).
+ * k_transposed.h says why there is a filter for each remainder by s. DepthToSpace (of one axis:
+ * Reshape, Transpose, Reshape) puts their outputs in turns; the Slice takes away what the pads cut
+ * off. An activation behind the ConvTranspose comes right behind the Conv: it is done on codes
+ * there.
  *
  * It is done for targets with `splits-transposed`, where they have no kernel for it as it is, and
  * where there is enough to multiply: others are faster in float.
  */
 #include "dtype.h"
+#include "k_transposed.h"
 #include "match.h"
 #include "op.h"
 #include "ops/window.h"
@@ -39,29 +39,16 @@ static const struct option option_rows[] = {
     OPTION_END,
 };
 
-/* What becomes of an axis. Position o of the output is position o + pad of all that the windows
- * reach, and that is place (o + pad) / stride of filter (o + pad) % stride. */
-struct axis {
-    int64_t kernel, dilation, taps; /* taps of a filter; where stride > 1 dilation is 1 */
-    int64_t begin, end;             /* pads of the Conv */
-    int64_t cut, cut_end;           /* what the Slice takes away */
-};
 struct split {
     struct node *node;
-    int axes;
-    int64_t groups, stride, filters; /* filters for each output channel */
+    struct conv_dims d;
+    struct k_transposed plain;
     const struct tensor *weight;
-    struct axis axis[CONV_AXES];
 };
 struct splitting {
     struct split_options options;
     const bool *may; /* nodes, by id: in integers they run in no other way */
 };
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
 
 /* The geometry, where it is the same for every extent of the input that is not known. */
 static bool find_geometry(const struct node *n, struct conv_dims *d)
@@ -81,118 +68,62 @@ static bool find_geometry(const struct node *n, struct conv_dims *d)
     return x.rank > 2 && conv_geometry(n, &x, &node_constant(n, 1)->shape, d, &err) == 0;
 }
 
-static bool find_axis(struct axis *to, const struct conv_dims *d, int a)
-{
-    int64_t stride = d->stride[a], reach = (d->kernel[a] - 1) * d->dilation[a] + 1;
-    int64_t first = floor_div(d->pad[a], stride);
-    /* The last place, counted from the last input. */
-    int64_t beyond = floor_div(reach - d->pad_end[a] - 1, stride);
-    to->kernel = d->kernel[a];
-    to->dilation = d->dilation[a];
-    to->taps = (d->kernel[a] + stride - 1) / stride;
-    to->begin = (to->taps - 1) * d->dilation[a] - first;
-    to->end = beyond;
-    to->cut = d->pad[a] - first * stride;
-    to->cut_end = (beyond + 1) * stride - reach + d->pad_end[a];
-    return to->begin >= 0 && to->end >= 0 && (stride == 1 || d->dilation[a] == 1);
-}
-
 /* False: it is none of the two forms. */
 static bool find_split(struct node *n, struct split *s)
 {
-    struct conv_dims d;
     const struct tensor *w = n->op == OP_ConvTranspose ? node_constant(n, 1) : NULL;
+    *s = (struct split){.node = n, .weight = w};
     if (!w || !dtype_info(w->dtype)->is_float || !node_input(n, 0) || tensor_count(w) == 0
-        || !find_geometry(n, &d))
+        || !find_geometry(n, &s->d) || !k_transposed_init(&s->plain, &s->d))
         return false;
-    *s = (struct split){n, d.axes, d.groups, d.stride[CONV_AXES - 1], 1, w, {{0}}};
-    for (int i = 0; i < s->axes; i++) {
-        int a = CONV_AXES - s->axes + i;
-        if (d.stride[a] != s->stride || !find_axis(&s->axis[i], &d, a))
+    for (int a = CONV_AXES - s->d.axes; a < CONV_AXES; a++)
+        if (s->d.stride[a] != s->d.stride[CONV_AXES - 1])
             return false;
-        s->filters *= s->stride;
-    }
     return true;
+}
+
+static int64_t stride_of(const struct split *s)
+{
+    return s->d.stride[CONV_AXES - 1];
 }
 
 static bool pays(const struct split *s, int products)
 {
-    int64_t taps = 1, kernel = 1;
-    for (int i = 0; i < s->axes; i++) {
-        taps *= s->axis[i].taps;
-        kernel *= s->axis[i].kernel;
-    }
-    return s->groups == 1 && s->weight->shape.dim[0] * taps >= products
-        && s->weight->shape.dim[1] * s->filters >= LEAST_FILTERS
-        && taps * s->filters <= MOST_ZEROS * kernel;
+    int64_t taps = conv_taps(&s->plain.conv);
+    return s->d.groups == 1 && s->d.c * taps >= products && s->plain.conv.m >= LEAST_FILTERS
+        && taps * s->plain.filters <= MOST_ZEROS * conv_taps(&s->d);
 }
 
 static bool may_split(const struct splitting *p, const struct split *s)
 {
     const struct value *bias = node_input(s->node, 2);
-    bool shuffles = s->axes <= 2 && (!bias || bias->constant);
-    return p->may[s->node->id] && pays(s, p->options.products) && (s->stride == 1 || shuffles);
+    bool shuffles = s->d.axes <= 2 && (!bias || bias->constant);
+    return p->may[s->node->id] && pays(s, p->options.products) && (stride_of(s) == 1 || shuffles);
 }
 
-/* Of the taps of one channel in and one out those of filter number `filter`, turned around. */
-static void split_taps(const struct split *s, int64_t filter, size_t size, const char *from,
-                       char *to)
-{
-    int64_t remainder[CONV_AXES], at[CONV_AXES] = {0}, taps = 1;
-    for (int i = s->axes - 1; i >= 0; i--, filter /= s->stride)
-        remainder[i] = filter % s->stride;
-    for (int i = 0; i < s->axes; i++)
-        taps *= s->axis[i].taps;
-    for (int64_t t = 0; t < taps; t++) {
-        int64_t tap = 0;
-        bool inside = true;
-        for (int i = 0; i < s->axes; i++) {
-            const struct axis *a = &s->axis[i];
-            int64_t own = (a->taps - 1 - at[i]) * s->stride + remainder[i];
-            inside = inside && own < a->kernel;
-            tap = tap * a->kernel + own;
-        }
-        if (inside)
-            memcpy(to + (size_t)t * size, from + (size_t)tap * size, size);
-        for (int i = s->axes - 1; i >= 0 && ++at[i] == s->axis[i].taps; i--)
-            at[i] = 0;
-    }
-}
-
-/* [c][m / groups][kernel ...] as [m * filters][c / groups][taps ...]. */
 static const struct tensor *split_weight(const struct split *s, struct arena *a)
 {
-    const struct shape *from = &s->weight->shape;
-    int64_t m = from->dim[1], c = from->dim[0] / s->groups;
-    int64_t kernel = shape_span(from, 2, from->rank);
-    struct shape shape = *from;
-    shape.dim[0] = s->groups * m * s->filters;
-    shape.dim[1] = c;
-    for (int i = 0; i < s->axes; i++)
-        shape.dim[2 + i] = s->axis[i].taps;
+    const struct conv_dims *d = &s->plain.conv;
+    struct shape shape = s->weight->shape;
+    shape.dim[0] = d->m;
+    shape.dim[1] = d->c / d->groups;
+    for (int i = 0; i < d->axes; i++)
+        shape.dim[2 + i] = d->kernel[CONV_AXES - d->axes + i];
     struct tensor *t = tensor_new(a, s->weight->dtype, &shape);
-    size_t size = t->size / (size_t)tensor_count(t);
-    int64_t taps = shape_span(&shape, 2, shape.rank);
-    memset(t->data, 0, t->size);
-    for (int64_t o = 0; o < shape.dim[0]; o++)
-        for (int64_t i = 0; i < c; i++) {
-            int64_t group = o / s->filters / m, in = group * c + i;
-            int64_t at = (in * m + o / s->filters % m) * kernel;
-            split_taps(s, o % s->filters, size, (const char *)s->weight->data + (size_t)at * size,
-                       (char *)t->data + (size_t)((o * c + i) * taps) * size);
-        }
+    k_transposed_split(&s->plain, &s->d, K_CHANNEL_FIRST, t->size / (size_t)tensor_count(t),
+                       s->weight->data, t->data);
     return t;
 }
 
 static const struct tensor *split_bias(const struct split *s, const struct tensor *bias,
                                        struct arena *a)
 {
-    int64_t n = tensor_count(bias) * s->filters;
+    int64_t n = tensor_count(bias) * s->plain.filters;
     struct tensor *t = tensor_new(a, bias->dtype, &(struct shape){1, {n}});
     size_t size = t->size / (size_t)n;
     for (int64_t i = 0; i < n; i++)
         memcpy((char *)t->data + (size_t)i * size,
-               (const char *)bias->data + (size_t)(i / s->filters) * size, size);
+               (const char *)bias->data + (size_t)(i / s->plain.filters) * size, size);
     return t;
 }
 
@@ -211,18 +142,19 @@ static struct node *put_conv(const struct split *s)
     struct arena *a = n->graph->model->arena;
     struct value *bias = node_input(n, 2);
     int64_t pads[2 * CONV_AXES], dilations[CONV_AXES];
-    for (int i = 0; i < s->axes; i++) {
-        pads[i] = s->axis[i].begin;
-        pads[s->axes + i] = s->axis[i].end;
-        dilations[i] = s->axis[i].dilation;
+    int axes = s->d.axes, first = CONV_AXES - axes;
+    for (int i = 0; i < axes; i++) {
+        pads[i] = s->plain.conv.pad[first + i];
+        pads[axes + i] = s->plain.conv.pad_end[first + i];
+        dilations[i] = s->plain.conv.dilation[first + i];
     }
-    if (bias && s->filters > 1)
+    if (bias && s->plain.filters > 1)
         bias = build_constant(&at, "bias", split_bias(s, bias->constant, a));
     struct value *in[] = {node_input(n, 0), build_constant(&at, "split", split_weight(s, a)), bias};
     struct node *conv = build_node(&at, OP_Conv, bias ? 3 : 2, in, 1);
-    node_set_int(conv, "group", s->groups);
-    node_set_ints(conv, "pads", pads, (size_t)(2 * s->axes));
-    node_set_ints(conv, "dilations", dilations, (size_t)s->axes);
+    node_set_int(conv, "group", s->d.groups);
+    node_set_ints(conv, "pads", pads, (size_t)(2 * axes));
+    node_set_ints(conv, "dilations", dilations, (size_t)axes);
     conv->name = n->name;
     match_put(n, conv->out[0]);
     return conv;
@@ -268,14 +200,14 @@ static void infer_chain(struct node *from, const struct node *to)
 /* The outputs of filters in turns, in the order that they have in split_weight(). */
 static struct node *put_shuffle(const struct split *s, struct node *n)
 {
-    int64_t m = s->groups * s->weight->shape.dim[1];
-    if (s->axes == 2) {
+    int64_t m = s->d.m;
+    if (s->d.axes == 2) {
         struct node *depth = match_put_behind(n, OP_DepthToSpace);
-        node_set_int(depth, "blocksize", s->stride);
+        node_set_int(depth, "blocksize", stride_of(s));
         node_set_string(depth, "mode", "CRD");
         return depth;
     }
-    const int64_t apart[] = {0, m, s->stride, -1}, perm[] = {0, 1, 3, 2}, joined[] = {0, m, -1};
+    const int64_t apart[] = {0, m, stride_of(s), -1}, perm[] = {0, 1, 3, 2}, joined[] = {0, m, -1};
     struct node *first = match_put_behind(n, OP_Reshape);
     node_set_input(first, 1, numbers(first, "apart", apart, 4));
     struct node *turn = match_put_behind(first, OP_Transpose);
@@ -291,20 +223,23 @@ static struct node *put_slice(const struct split *s, struct node *n)
 {
     int64_t start[CONV_AXES], end[CONV_AXES], axis[CONV_AXES];
     bool any = false;
-    for (int i = 0; i < s->axes; i++) {
-        const struct axis *a = &s->axis[i];
-        start[i] = a->cut;
-        end[i] = a->cut_end ? -a->cut_end : INT_MAX;
+    int axes = s->d.axes;
+    for (int i = 0; i < axes; i++) {
+        int a = CONV_AXES - axes + i;
+        int64_t cut_end =
+            s->plain.conv.out[a] * s->d.stride[a] - s->plain.cut[a] - s->d.out[a];
+        start[i] = s->plain.cut[a];
+        end[i] = cut_end ? -cut_end : INT_MAX;
         axis[i] = 2 + i;
-        any |= a->cut || a->cut_end;
+        any |= start[i] || cut_end;
     }
     if (!any)
         return n;
     struct node *slice = match_put_behind(n, OP_Slice);
     infer_again(n);
-    node_set_input(slice, 1, numbers(slice, "starts", start, s->axes));
-    node_set_input(slice, 2, numbers(slice, "ends", end, s->axes));
-    node_set_input(slice, 3, numbers(slice, "axes", axis, s->axes));
+    node_set_input(slice, 1, numbers(slice, "starts", start, axes));
+    node_set_input(slice, 2, numbers(slice, "ends", end, axes));
+    node_set_input(slice, 3, numbers(slice, "axes", axis, axes));
     return slice;
 }
 
@@ -317,7 +252,7 @@ static int split(struct node *n, void *data)
     struct node *last = last_activation(n);
     struct tensor type = last->out[0]->type;
     struct node *conv = put_conv(&s);
-    if (s.stride == 1)
+    if (stride_of(&s) == 1)
         return 1;
     last = last == n ? conv : last;
     infer_chain(conv, last);

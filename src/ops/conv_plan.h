@@ -13,6 +13,7 @@
 #define CONV_PLAN_H
 
 #include "k_dnnl.h"
+#include "k_transposed.h"
 #include "k_winograd.h"
 #include "op.h"
 
@@ -24,7 +25,9 @@ struct conv_plan {
     enum dtype x;            /* DTYPE_F32, DTYPE_U8 or DTYPE_I8 */
     struct tail tail;        /* pointers mean only "there is one"; none for codes */
     bool by_winograd, by_dnnl, by_words; /* words: codes by k_iconv(); none: k_conv() */
+    bool by_plain;           /* a transposed one as a plain one, for which `dnnl` is then */
     struct k_winograd winograd; /* where by_winograd */
+    struct k_transposed plain;  /* where by_plain */
     struct k_dnnl_conv dnnl;    /* where by_dnnl */
     void *weight;            /* repacked; NULL: the weight is not the same in every call */
     bool owns_weight;

@@ -4,6 +4,7 @@
  */
 #include "arena.h"
 #include "k_dnnl.h"
+#include "k_transposed.h"
 #include "k_winograd.h"
 #include "k_layout.h"
 #include "k_startup.h"
@@ -240,6 +241,79 @@ static void test_apart(void **state)
         arena_reset(&a);
     }
     arena_release(&a);
+}
+
+/* As a plain one, which k_conv() computes. */
+static bool run_plain(struct arena *a, struct trial *t, bool in_place)
+{
+    struct k_transposed p;
+    if (!k_transposed_init(&p, &t->d))
+        return false;
+    struct tail tail = tail_in_place(t, in_place);
+    const struct conv_dims *d = &p.conv;
+    float *w = NEW_ARRAY(a, d->m * d->c / d->groups * conv_taps(d), float);
+    float *packed = NEW_ARRAY(a, k_conv_packed(d), float);
+    float *scratch = NEW_ARRAY(a, k_conv_scratch(d), float);
+    float *places = NEW_ARRAY(a, d->batch * conv_out_span(d) * d->m, float);
+    float *room = NEW_ARRAY(a, t->d.out[CONV_AXES - 1] * t->d.m, float);
+    k_transposed_split(&p, &t->d, K_FILTER_FIRST, sizeof *w, t->w, w);
+    k_conv_pack(d, w, packed);
+    k_conv(d, t->x_last, packed, &(struct tail){0}, places, scratch);
+    k_transposed_join(&p, &t->d, places, &tail, t->got, room);
+    check(t, in_place ? "as a plain one in place" : "as a plain one");
+    return true;
+}
+
+/* Other pads than these leave taps out. */
+static bool has_plain_form(const struct conv_dims *d)
+{
+    bool has = d->transposed;
+    for (int a = 0; a < CONV_AXES; a++)
+        has = has && (d->stride[a] == 1 || d->dilation[a] == 1) && d->stride[a] <= d->kernel[a]
+           && d->pad[a] <= (d->kernel[a] - 1) / d->stride[a] * d->stride[a]
+           && d->pad_end[a] <= d->kernel[a] - 1;
+    return has;
+}
+
+static void try_plain(struct arena *a, struct trial *t, void *served)
+{
+    bool runs = run_plain(a, t, false) && run_plain(a, t, true);
+    assert_true(runs || !has_plain_form(&t->d));
+    *(int *)served += runs;
+}
+
+static void test_plain(void **state)
+{
+    (void)state;
+    int served = 0;
+    each_trial(20, try_plain, &served);
+    assert_true(served > 30);
+}
+
+/* The order that DepthToSpace wants, of items of any size. */
+static void test_orders(void **state)
+{
+    (void)state;
+    struct conv_dims d = {.transposed = true, .axes = 1, .batch = 1, .groups = 2, .c = 4, .m = 4,
+                          .in = {1, 1, 3}, .out = {1, 1, 7}, .kernel = {1, 1, 3},
+                          .stride = {1, 1, 2}, .dilation = {1, 1, 1}};
+    int16_t w[24], channel[32], filter[32];
+    struct k_transposed p;
+    for (int i = 0; i < 24; i++)
+        w[i] = (int16_t)(i + 1);
+    assert_true(k_transposed_init(&p, &d));
+    assert_int_equal(p.conv.m, 8);
+    k_transposed_split(&p, &d, K_CHANNEL_FIRST, sizeof *w, w, channel);
+    k_transposed_split(&p, &d, K_FILTER_FIRST, sizeof *w, w, filter);
+    static const int16_t rows[8][4] = {{3, 1, 9, 7},     {0, 2, 0, 8},
+                                       {6, 4, 12, 10},   {0, 5, 0, 11},
+                                       {15, 13, 21, 19}, {0, 14, 0, 20},
+                                       {18, 16, 24, 22}, {0, 17, 0, 23}};
+    for (int o = 0; o < 8; o++) {
+        int of_filter = o / 4 * 4 + o % 2 * 2 + o / 2 % 2;
+        assert_memory_equal(channel + o * 4, rows[o], sizeof rows[o]);
+        assert_memory_equal(filter + of_filter * 4, rows[o], sizeof rows[o]);
+    }
 }
 
 /* A build without oneDNN, or a processor without the instructions, has nothing to compare. (meson
@@ -493,6 +567,8 @@ int main(void)
 {
     kernels_enter();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_orders),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_apart),
