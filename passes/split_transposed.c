@@ -68,16 +68,18 @@ static bool find_geometry(const struct node *n, struct conv_dims *d)
     return x.rank > 2 && conv_geometry(n, &x, &node_constant(n, 1)->shape, d, &err) == 0;
 }
 
-/* False: it is none of the two forms. */
+/* False: it is none of the two forms, or the Conv would have pads that no Conv may have. */
 static bool find_split(struct node *n, struct split *s)
 {
+    enum { MOST_PADDED = 1 << 16 };
     const struct tensor *w = n->op == OP_ConvTranspose ? node_constant(n, 1) : NULL;
     *s = (struct split){.node = n, .weight = w};
     if (!w || !dtype_info(w->dtype)->is_float || !node_input(n, 0) || tensor_count(w) == 0
         || !find_geometry(n, &s->d) || !k_transposed_init(&s->plain, &s->d))
         return false;
     for (int a = CONV_AXES - s->d.axes; a < CONV_AXES; a++)
-        if (s->d.stride[a] != s->d.stride[CONV_AXES - 1])
+        if (s->d.stride[a] != s->d.stride[CONV_AXES - 1] || s->plain.conv.pad[a] > MOST_PADDED
+            || s->plain.conv.pad_end[a] > MOST_PADDED)
             return false;
     return true;
 }

@@ -122,15 +122,16 @@ g (float[1,15,3,4] x, float[1,64,2,2] v, float[1,64,1,1,2] u)
 }
 expect unchanged
 
-# dilation beside a stride, a bias that is no constant, more is cut off than there is
+# dilation beside a stride, a bias that is no constant, more is cut off than there is, far more added
 run split-transposed
 target onnxruntime
-g (float[1,64,5] x, float[16] b) => (float y, float z, float t)
+g (float[1,64,5] x, float[16] b) => (float y, float z, float t, float u)
 <float[64,16,2] w = random(1)>
 {
     y = ConvTranspose <strides = [2], dilations = [2]> (x, w)
     z = ConvTranspose <strides = [2]> (x, w, b)
     t = ConvTranspose <strides = [2], pads = [0, 3]> (x, w)
+    u = ConvTranspose <pads = [-1000000, 0]> (x, w)
 }
 expect unchanged
 
