@@ -5,8 +5,9 @@
  * Recurrent networks above all: what they carry is quiet at times and loud at others. Where the
  * outputs are far from float a clone tells, by their error: all layers at once that cost little
  * more so, as far as they fit into a part of the float model's time; then those that gain nothing
- * are given back, the dearest first; then the same with a scale for each row. (Networks of
- * convolutions are not looked at: hardly any gains.)
+ * are given back, the dearest first; then the same with a scale for each row. What falls short on
+ * the first samples does not see the rest. (Networks of convolutions are not looked at: hardly any
+ * gains.)
  *
  * Where the data are so few that ranges reach beyond them (calibrate.h), their error says little.
  * Then what costs next to nothing so is turned unseen: matrix products, and convolutions as far as

@@ -130,6 +130,8 @@ static void list_target(struct table *t, const struct target *g)
     target_row(t, &name, "  a scale a channel", g->per_channel);
     target_row(t, &name, "biases", g->integer_bias ? "int32" : "float");
     target_row(t, &name, "layers", g->integer);
+    target_row(t, &name, "  ConvTranspose",
+               g->splits_transposed ? "as Conv, where it would stay float" : "");
     target_row(t, &name, "  output quantized", *g->outputs ? g->outputs : "none");
     target_row(t, &name, "residual sums", g->skip_branch ? "the skip branch is quantized" : "");
     target_row(t, &name, "move codes", g->codes);

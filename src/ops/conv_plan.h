@@ -7,7 +7,8 @@
  * integers; the sums are exact while they are below 2^24.
  *
  * Where each channel of the input has several outputs of its own, it is repeated for each: that is
- * a depthwise convolution, for which there is fast code.
+ * a depthwise convolution, for which there is fast code. So is there for plain convolutions, which
+ * transposed ones become where their windows touch.
  */
 #ifndef CONV_PLAN_H
 #define CONV_PLAN_H

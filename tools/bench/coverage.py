@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every model of the material, quantized for each target with default options, in its runtime;
-of the networks that are made here those that --only names.
+"""Every model of the material, quantized for each target with default options, in its runtime.
 
     python tools/bench/coverage.py [--only PATTERN] [--targets ort,ov,ov-fq] [--samples N]
                                    [--seconds S] [--keep DIRECTORY] [--json FILE] [--peers FILE]
     python tools/bench/coverage.py --show FILE...
 
 $QUERN names the program (default: build/quern). README.md says what the columns mean. The exit
-status is 1 if a model does not become one that its runtime runs.
+status is 1 if a model does not become one that its runtime runs. The networks of networks.py are
+left out unless --only names them.
 """
 import argparse
 import csv
@@ -179,7 +179,7 @@ def measured_all(args, peers):
         directory = (args.keep or pathlib.Path(scratch)).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         for task in coverage_tasks():
-            patterns = args.only or [] if task.name in NETWORKS else args.only or ["*"]
+            patterns = args.only or ([] if task.name in NETWORKS else ["*"])
             if not any(fnmatch.fnmatch(task.name, each) for each in patterns):
                 continue
             results[task.name] = {target: measured(task.name, target, directory, args)
