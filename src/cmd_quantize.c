@@ -39,9 +39,10 @@ static int quantize_model(const struct quantize_options *o, const struct quantiz
     quantize_report_options(r, m, o, c, d);
     int status = run_passes(o, m, &ctx, c->format, r, err);
     if (status >= 0) {
-        struct onnx_write_options how = {.stamp = true, .external = o->external};
+        r->output.path = o->out;
+        struct onnx_write_options how = {.stamp = true, .external = o->external,
+                                         .bytes = &r->output.bytes};
         status = onnx_write(m, o->out, &how, err);
-        r->output = (struct report_file){o->out, quantize_bytes(o->out)};
         if (status >= 0)
             status = quantize_report_advice(r, m, d, err);
     } else {

@@ -168,6 +168,7 @@ struct model {
 struct model_resource {
     struct model_resource *next;
     void (*release)(struct model_resource *r);
+    size_t bytes; /* of the file that it is */
 };
 void model_hold(struct model *m, struct model_resource *r);
 

@@ -46,6 +46,7 @@ struct onnx_write_options {
     bool stamp;    /* name quern as the producer */
     bool external; /* put the constants beside the model even where they would fit into it */
     bool types;    /* list the types of inner values also where the file that was read did not */
+    int64_t *bytes; /* gets how much was written, the data beside it included; NULL: nobody asks */
 };
 
 /* Writes beside the destination, then renames. `o` may be NULL: everything false.

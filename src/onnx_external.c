@@ -106,6 +106,7 @@ static struct onnx_external *external_find(struct onnx_reader *r, const char *lo
     x->location = location;
     if (external_map(x, r->model->dir, err) < 0)
         return NULL;
+    x->resource.bytes = x->map.size;
     model_hold(r->model, &x->resource);
     x->next = r->external;
     r->external = x;

@@ -279,6 +279,9 @@ int onnx_write(const struct model *m, const char *path, const struct onnx_write_
                        "%s: the model is larger than 2 GiB even without its constants", path);
     else
         done = write_files(&w, p, path, err);
+    if (!done && w.options.bytes)
+        *w.options.bytes =
+            (int64_t)protobuf_c_message_get_packed_size(&p->base) + (int64_t)w.offset;
     arena_release(&w.arena);
     return done;
 }

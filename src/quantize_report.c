@@ -156,10 +156,14 @@ int quantize_report_advice(struct report *r, struct model *m, const struct datas
     return 0;
 }
 
-int64_t quantize_bytes(const char *path)
+/* Of a model's files. */
+static int64_t input_bytes(const struct model *m, const char *path)
 {
     struct stat st;
-    return stat(path, &st) ? 0 : (int64_t)st.st_size;
+    int64_t bytes = stat(path, &st) ? 0 : (int64_t)st.st_size;
+    for (const struct model_resource *r = m->resources; r; r = r->next)
+        bytes += (int64_t)r->bytes;
+    return bytes;
 }
 
 /* They were inputs of any model before IR version 4, and could not be fed. */
@@ -177,7 +181,7 @@ void quantize_report_options(struct report *r, const struct model *m,
 {
     r->feeds_constants = has_fed_constants(m);
     r->searched = o->effort == SEARCH_EFFORT;
-    r->input = (struct report_file){o->model, quantize_bytes(o->model)};
+    r->input = (struct report_file){o->model, input_bytes(m, o->model)};
     const struct target *t = &c->target;
     r->target = t->name;
     r->runtime = target_runtime(t);

@@ -30,7 +30,4 @@ int quantize_report_prediction(struct report *r, struct model *m, struct err *er
  * have been written. */
 int quantize_report_advice(struct report *r, struct model *m, const struct dataset *d,
                            struct err *err);
-/* Of a file; 0: there is none. */
-int64_t quantize_bytes(const char *path);
-
 #endif

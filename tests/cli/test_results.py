@@ -214,6 +214,17 @@ class Convert(cli.Case):
         self.quern("convert", "model.onnx", "-o", "o.onnx", "--external-data")
         self.assertEqual(self.files(), ["model.onnx", "o.onnx"], "the weights are small")
 
+    def test_size_with_external_data(self):
+        """What the report says of sizes is that of all files of a model."""
+        self.quern("convert", cli.DIGITS / "digits_torchscript.onnx", "-o", "float.onnx",
+                   "--external-data")
+        self.quern("quantize", "float.onnx", "-o", "int8.onnx", "--format", "dq",
+                   "--external-data", "-q", "--report", "r.json")
+        report = json.loads((self.directory / "r.json").read_text())
+        for part, name in ("input", "float.onnx"), ("output", "int8.onnx"):
+            files = [self.directory / name, self.directory / f"{name}.data"]
+            self.assertEqual(report[part]["bytes"], sum(f.stat().st_size for f in files))
+
 
 class Show(cli.Case):
     def setUp(self):
