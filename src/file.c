@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * file: mapping, atomic output, directories. The table of open outputs is what a signal handler
- * reads; its paths are set before the file exists and cleared after it is gone. The thread that
- * handles a signal is one of several: from then on no other one creates a file.
+ * file: reading, mapping, atomic output, directories. The table of open outputs is what a signal
+ * handler reads; its paths are set before the file exists and cleared after it is gone. The thread
+ * that handles a signal is one of several: from then on no other one creates a file.
  */
 #include "file.h"
 
@@ -67,28 +67,64 @@ void file_relax(void)
     pthread_mutex_unlock(&lock);
 }
 
+int file_open(struct file_in *f, const char *path, struct err *err)
+{
+    struct stat st;
+    *f = (struct file_in){path, open(path, O_RDONLY | O_CLOEXEC), 0};
+    if (f->fd < 0)
+        return fail(err, ERR_INPUT, path, "cannot open");
+    int r = 0;
+    if (fstat(f->fd, &st))
+        r = fail(err, ERR_INPUT, path, "cannot read");
+    else if (!S_ISREG(st.st_mode))
+        r = err_set(err, ERR_INPUT, "%s: not a regular file", path);
+    if (r < 0)
+        close(f->fd);
+    else
+        f->size = (size_t)st.st_size;
+    return r;
+}
+
+int file_read(const struct file_in *f, size_t at, void *to, size_t n, struct err *err)
+{
+    char *bytes = to;
+    while (n) {
+        ssize_t got = pread(f->fd, bytes, n, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(err, ERR_INPUT, f->path, "cannot read");
+        if (!got)
+            return err_set(err, ERR_INPUT, "%s: it ends in the middle; has it become shorter?",
+                           f->path);
+        bytes += got;
+        at += (size_t)got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+void file_close(struct file_in *f)
+{
+    close(f->fd);
+}
+
 int file_map(struct file_map *f, const char *path, struct err *err)
 {
+    struct file_in in;
     *f = (struct file_map){"", 0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(err, ERR_INPUT, path, "cannot open");
-    struct stat st;
+    TRY(file_open(&in, path, err));
     int r = 0;
-    if (fstat(fd, &st)) {
-        r = fail(err, ERR_INPUT, path, "cannot read");
-    } else if (!S_ISREG(st.st_mode)) {
-        r = err_set(err, ERR_INPUT, "%s: not a regular file", path);
-    } else if (st.st_size > 0) {
-        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (in.size > 0) {
+        void *p = mmap(NULL, in.size, PROT_READ, MAP_PRIVATE, in.fd, 0);
         if (p == MAP_FAILED)
             r = fail(err, ERR_MACHINE, path, "cannot map");
         else
-            *f = (struct file_map){p, (size_t)st.st_size};
+            *f = (struct file_map){p, in.size};
         if (f->size >= LARGE_MAP)
             replace_map((struct file_map){NULL, 0}, *f);
     }
-    close(fd);
+    file_close(&in);
     return r;
 }
 

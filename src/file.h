@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * file: reading by mapping, writing beside the destination and renaming.
+ * file: reading in parts or by mapping, writing beside the destination and renaming.
  *
  * A killed run leaves the old file or the new one, never a part: file_create() opens a temporary
  * file in the same directory, file_commit() flushes it to the disk and renames it. Signals that
@@ -12,6 +12,18 @@
 #include "err.h"
 
 #include <stddef.h>
+
+/* A file that is read where it is asked for: what is read once only needs no pages mapped. `path`
+ * must live as long. */
+struct file_in {
+    const char *path;
+    int fd;
+    size_t size;
+};
+int file_open(struct file_in *f, const char *path, struct err *err);
+/* n bytes from `at` on, all of which must be in the file. */
+int file_read(const struct file_in *f, size_t at, void *to, size_t n, struct err *err);
+void file_close(struct file_in *f);
 
 /* The bytes of a file, read-only, until unmapped. An empty file gives size 0 and data "". */
 struct file_map {

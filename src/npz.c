@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * npz: minizip finds the entries of an archive that is mapped, and libdeflate unpacks them; writing
- * by hand, since ZIP without compression is two small headers an entry, and no library writes into
- * an output that is renamed when it is complete.
+ * npz: minizip finds the entries of an archive, and libdeflate unpacks them; writing by hand, since
+ * ZIP without compression is two small headers an entry, and no library writes into an output that
+ * is renamed when it is complete.
  * Format: APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16.
  */
 #include "npz.h"
@@ -34,19 +34,22 @@ struct entry {
 };
 struct npz {
     struct arena arena;
-    struct file_map map;
-    const char *path;
+    struct file_in file;
     struct entry *entry;
     int n;
     bool trusted;
 };
 
-/* minizip reads through functions: here, from a mapping. What lies behind its end is an error to be
- * asked for: minizip takes zeros in its place otherwise. */
+/* minizip reads through functions, single bytes often: here, from a block of the file. What lies
+ * behind the end is an error to be asked for: minizip takes zeros in its place otherwise. */
+enum { BLOCK = 4096 };
 struct reader {
-    const struct file_map *map;
+    const struct file_in *file;
     uint64_t at;
-    bool ended;
+    char block[BLOCK];
+    uint64_t from, to; /* of the file, in `block` */
+    bool failed;
+    struct err err; /* of a file that cannot be read */
 };
 
 static void *reader_open(void *data, const void *name, int mode)
@@ -55,17 +58,33 @@ static void *reader_open(void *data, const void *name, int mode)
     return data;
 }
 
+/* Has the block at `at`, which is in the file? */
+static bool reader_load(struct reader *r)
+{
+    uint64_t size = r->file->size;
+    if (r->at >= r->from && r->at < r->to)
+        return true;
+    r->from = r->at / BLOCK * BLOCK;
+    r->to = size - r->from > BLOCK ? r->from + BLOCK : size;
+    if (file_read(r->file, r->from, r->block, r->to - r->from, &r->err) == 0)
+        return true;
+    r->to = r->from;
+    return false;
+}
+
 static uLong reader_read(void *data, void *stream, void *to, uLong size)
 {
     struct reader *r = data;
-    uint64_t left = r->at < r->map->size ? r->map->size - r->at : 0;
-    uLong n = size < left ? size : (uLong)left;
+    uLong done = 0;
     (void)stream;
-    if (n)
-        memcpy(to, (const char *)r->map->data + r->at, n);
-    r->at += n;
-    r->ended |= n < size;
-    return n;
+    while (done < size && r->at < r->file->size && reader_load(r)) {
+        uLong n = r->to - r->at < size - done ? r->to - r->at : size - done;
+        memcpy((char *)to + done, r->block + (r->at - r->from), n);
+        r->at += n;
+        done += n;
+    }
+    r->failed |= done < size;
+    return done;
 }
 
 static ZPOS64_T reader_tell(void *data, void *stream)
@@ -79,9 +98,9 @@ static long reader_seek(void *data, void *stream, ZPOS64_T offset, int origin)
     struct reader *r = data;
     (void)stream;
     uint64_t from = origin == ZLIB_FILEFUNC_SEEK_CUR ? r->at
-                  : origin == ZLIB_FILEFUNC_SEEK_END ? r->map->size
+                  : origin == ZLIB_FILEFUNC_SEEK_END ? r->file->size
                                                      : 0;
-    if (offset > r->map->size || from > r->map->size - offset)
+    if (offset > r->file->size || from > r->file->size - offset)
         return -1;
     r->at = from + offset;
     return 0;
@@ -90,7 +109,7 @@ static long reader_seek(void *data, void *stream, ZPOS64_T offset, int origin)
 static int reader_error(void *data, void *stream)
 {
     (void)stream;
-    return ((struct reader *)data)->ended;
+    return ((struct reader *)data)->failed;
 }
 
 static int reader_close(void *data, void *stream)
@@ -130,9 +149,18 @@ static bool entry_find(struct npz *z, unzFile zip, struct entry *e)
     return found;
 }
 
-static bool entries_find(struct npz *z)
+static int archive_fail(const struct npz *z, const struct reader *r, struct err *err)
 {
-    struct reader reader = {&z->map, 0, false};
+    if (r->err.code == ERR_NONE)
+        return err_set(err, ERR_INPUT, "%s: cannot open as .npz: it is no ZIP archive, or is "
+                       "damaged", z->file.path);
+    *err = r->err;
+    return -1;
+}
+
+static int entries_find(struct npz *z, struct err *err)
+{
+    struct reader reader = {.file = &z->file};
     zlib_filefunc64_def functions = {.zopen64_file = reader_open, .zread_file = reader_read,
                                      .ztell64_file = reader_tell, .zseek64_file = reader_seek,
                                      .zclose_file = reader_close,
@@ -140,8 +168,8 @@ static bool entries_find(struct npz *z)
     unz_global_info64 info;
     unzFile zip = unzOpen2_64("", &functions);
     if (!zip)
-        return false;
-    bool found = unzGetGlobalInfo64(zip, &info) == UNZ_OK && info.number_entry <= z->map.size;
+        return archive_fail(z, &reader, err);
+    bool found = unzGetGlobalInfo64(zip, &info) == UNZ_OK && info.number_entry <= z->file.size;
     if (found)
         z->entry = NEW_ARRAY(&z->arena, info.number_entry, struct entry);
     for (uint64_t i = 0; found && i < info.number_entry; i++) {
@@ -150,29 +178,32 @@ static bool entries_find(struct npz *z)
         z->n = (int)i + 1;
     }
     unzClose(zip);
-    return found;
+    return found ? 0 : archive_fail(z, &reader, err);
+}
+
+static void npz_free(struct npz *z)
+{
+    arena_release(&z->arena);
+    mem_free(z);
 }
 
 struct npz *npz_open(const char *path, struct err *err)
 {
-    struct file_map map;
-    if (file_map(&map, path, err) < 0)
-        return NULL;
     struct npz *z = mem_alloc(sizeof *z);
-    *z = (struct npz){.map = map};
-    z->path = arena_strdup(&z->arena, path);
-    if (entries_find(z))
+    *z = (struct npz){.n = 0};
+    int r = file_open(&z->file, arena_strdup(&z->arena, path), err);
+    if (r == 0 && entries_find(z, err) == 0)
         return z;
-    err_set(err, ERR_INPUT, "%s: cannot open as .npz: it is no ZIP archive, or is damaged", path);
-    npz_close(z);
+    if (r == 0)
+        file_close(&z->file);
+    npz_free(z);
     return NULL;
 }
 
 void npz_close(struct npz *z)
 {
-    file_unmap(&z->map);
-    arena_release(&z->arena);
-    mem_free(z);
+    file_close(&z->file);
+    npz_free(z);
 }
 
 void npz_trust(struct npz *z)
@@ -192,18 +223,29 @@ const char *npz_name(const struct npz *z, int i)
 
 static int entry_fail(const struct npz *z, int i, struct err *err, const char *text)
 {
-    return err_set(err, ERR_INPUT, "%s: array '%s': %s", z->path, z->entry[i].name, text);
+    return err_set(err, ERR_INPUT, "%s: array '%s': %s", z->file.path, z->entry[i].name, text);
 }
 
-/* NULL: it worked. */
-static const char *unpack(const void *from, size_t packed, void *to, size_t size)
+static int unpack(const struct npz *z, int i, const void *from, void *to, struct err *err)
 {
+    const struct entry *e = &z->entry[i];
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
     if (!d)
-        return "out of memory";
-    enum libdeflate_result r = libdeflate_deflate_decompress(d, from, packed, to, size, NULL);
+        return entry_fail(z, i, err, "out of memory");
+    enum libdeflate_result r = libdeflate_deflate_decompress(d, from, e->packed, to, e->size, NULL);
     libdeflate_free_decompressor(d);
-    return r == LIBDEFLATE_SUCCESS ? NULL : "its compressed data are damaged";
+    return r == LIBDEFLATE_SUCCESS ? 0 : entry_fail(z, i, err, "its compressed data are damaged");
+}
+
+static int read_packed(const struct npz *z, int i, void *to, struct err *err)
+{
+    const struct entry *e = &z->entry[i];
+    void *from = mem_alloc(e->packed + 1);
+    int r = file_read(&z->file, e->at, from, e->packed, err);
+    if (r == 0)
+        r = unpack(z, i, from, to, err);
+    mem_free(from);
+    return r;
 }
 
 /* The whole entry, unpacked and compared with its checksum. */
@@ -215,19 +257,15 @@ static int entry_read(const struct npz *z, int i, struct arena *a, void **bytes,
         return entry_fail(z, i, err, "it is encrypted");
     if (e->method != STORED && e->method != DEFLATED)
         return entry_fail(z, i, err, "its compression is neither none nor deflate");
-    if (e->at > z->map.size || e->packed > z->map.size - e->at
+    if (e->at > z->file.size || e->packed > z->file.size - e->at
         || e->size / DEFLATE_MAX_RATIO > e->packed || (e->method == STORED && e->size != e->packed))
         return entry_fail(z, i, err, "its size is not valid");
-    const char *from = (const char *)z->map.data + e->at;
     *size = e->size;
     *bytes = arena_buffer(a, e->size + 1, 1);
-    const char *fault = NULL;
     if (e->method == STORED)
-        memcpy(*bytes, from, e->size);
+        TRY(file_read(&z->file, e->at, *bytes, e->size, err));
     else
-        fault = unpack(from, e->packed, *bytes, e->size);
-    if (fault)
-        return entry_fail(z, i, err, fault);
+        TRY(read_packed(z, i, *bytes, err));
     bool trusted = z->trusted && e->method == STORED;
     if (!trusted && libdeflate_crc32(0, *bytes, e->size) != e->crc)
         return entry_fail(z, i, err, "CRC error");
@@ -242,7 +280,7 @@ const struct tensor *npz_read(const struct npz *z, int i, struct arena *a, struc
     if (entry_read(z, i, a, &bytes, &size, err) < 0)
         return NULL;
     if (npy_parse(&f, bytes, size, err) < 0) {
-        err_at(err, "%s: array '%s'", z->path, z->entry[i].name);
+        err_at(err, "%s: array '%s'", z->file.path, z->entry[i].name);
         return NULL;
     }
     return npy_tensor(&f, a);

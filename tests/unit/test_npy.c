@@ -9,6 +9,8 @@
 #include "temp.h"
 #include "unit.h"
 
+#include <unistd.h>
+
 /* A whole file; its header is not padded, so that its data begins at an odd address. */
 static void make_file(struct str *s, int version, const char *dict, const void *data, size_t n)
 {
@@ -203,6 +205,52 @@ static void archives_are_read_again(void **state)
     arena_release(&a);
 }
 
+/* The directory of so many entries is longer than a block that is read at once. */
+static void many_entries_are_found(void **state)
+{
+    enum { MANY = 300 };
+    (void)state;
+    struct arena a = {0};
+    struct err err = {0};
+    const char *dir = temp_make(&a), *path = temp_path(&a, dir, "a.npz");
+    struct npz_out *out = npz_create(path, &err);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(npz_add(out, arena_printf(&a, "entry number %d", i),
+                                 small_tensor(&a, i % 2 ? DTYPE_I64 : DTYPE_F32), &err), 0);
+    assert_int_equal(npz_commit(out, &err), 0);
+    struct npz *z = npz_open(path, &err);
+    assert_non_null(z);
+    assert_int_equal(npz_count(z), MANY);
+    for (int i = 0; i < MANY; i++) {
+        const struct tensor *want = small_tensor(&a, i % 2 ? DTYPE_I64 : DTYPE_F32);
+        const struct tensor *t = npz_read(z, i, &a, &err);
+        assert_string_equal(npz_name(z, i), arena_printf(&a, "entry number %d", i));
+        assert_memory_equal(t->data, want->data, want->size);
+    }
+    npz_close(z);
+    temp_remove(dir);
+    arena_release(&a);
+}
+
+/* Somebody cuts it off while it is read. */
+static void shortened_archives_are_errors(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct err err = {0};
+    const char *dir = temp_make(&a), *path = temp_path(&a, dir, "a.npz");
+    write_archive(path, &a);
+    struct npz *z = npz_open(path, &err);
+    assert_non_null(z);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_null(npz_read(z, 1, &a, &err));
+    assert_int_equal(err.code, ERR_INPUT);
+    assert_non_null(strstr(err.text, "a.npz: it ends in the middle"));
+    npz_close(z);
+    temp_remove(dir);
+    arena_release(&a);
+}
+
 static void archives_are_the_same_bytes(void **state)
 {
     (void)state;
@@ -272,6 +320,8 @@ int main(void)
         cmocka_unit_test(bad_headers_are_refused),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(archives_are_read_again),
+        cmocka_unit_test(many_entries_are_found),
+        cmocka_unit_test(shortened_archives_are_errors),
         cmocka_unit_test(archives_are_the_same_bytes),
         cmocka_unit_test(damaged_archives_are_errors),
     };
