@@ -52,7 +52,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     note_bodies(ctx, m);
     TRY(correct_biases(m, p, ctx->targets, ctx->data, ctx->jobs, m->arena, bias, err));
     exchange_biases(p, bias);
-    solve_model(m, p);
+    solve_model(m, p, ctx->jobs);
     TRY(measure_sqnr(ctx->measure, m, ctx->jobs, &after, err));
     if (after > ctx->sqnr) {
         str_printf(&ctx->notes, "kept: %.1f -> %.1f dB\n", ctx->sqnr, after);
@@ -60,7 +60,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
         return p->n_layer;
     }
     exchange_biases(p, bias);
-    solve_model(m, p);
+    solve_model(m, p, ctx->jobs);
     str_printf(&ctx->notes, "taken back: %.1f -> %.1f dB\n", ctx->sqnr, after);
     return 0;
 }

@@ -85,7 +85,7 @@ static int switch_off(struct settling *s, bool worst)
 static void use_ranges(struct settling *s, const char *observer)
 {
     calibration_read(s->ctx->calibration, observer_find(observer));
-    solve_model(s->m, &s->all);
+    solve_model(s->m, &s->all, s->ctx->jobs);
 }
 
 static void use_found_ranges(struct settling *s)
@@ -95,7 +95,7 @@ static void use_found_ranges(struct settling *s)
         calibration_set(s->ctx->calibration, s->found.ranged[i].slot, s->found.ranged[i].range);
     if (!n)
         return;
-    solve_model(s->m, &s->all);
+    solve_model(s->m, &s->all, s->ctx->jobs);
     str_printf(&s->ctx->notes, "%d range%s by other observers: those by %s cut off too much\n", n,
                n == 1 ? "" : "s", s->ctx->ranges_by);
 }
@@ -206,7 +206,7 @@ static int settle(struct settling *s, struct err *err)
     int n = drop_all(s), changes = n + other + s->found.n_ranged;
     if (!changes)
         return 0;
-    solve_model(s->m, ctx->placement);
+    solve_model(s->m, ctx->placement, ctx->jobs);
     if (n)
         return tell(s, n, err);
     TRY(pass_judge(ctx, s->m, err));

@@ -10,8 +10,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     if (!ctx->placement)
         return err_set(err, ERR_USAGE, "pass solve needs pass place before it");
-    solve_model(m, ctx->placement);
-    struct raised r = solve_raised(ctx->placement);
+    struct raised r = solve_model(m, ctx->placement, ctx->jobs);
     if (r.rows)
         str_printf(&ctx->notes, "the scales of %lld of %lld rows of weights are higher, so that "
                    "sums of two products fit 16 bits\n", (long long)r.rows, (long long)r.of);

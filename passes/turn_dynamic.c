@@ -283,7 +283,7 @@ static int turn(struct turning *t, struct model *m, int n, bool few, struct err 
     struct dynamics *d = dynamics_open(m, ctx->placement, ctx->target, ctx->scratch);
     dynamics_set(d, t->how);
     dynamics_keep(d, ctx->placement);
-    solve_model(m, ctx->placement);
+    solve_model(m, ctx->placement, ctx->jobs);
     TRY(pass_judge(ctx, m, err));
     tell(ctx, n, before, few);
     return n;

@@ -24,7 +24,7 @@ static int try_observer(const struct race *r, int i, int round, struct tally *ta
                         struct err *err)
 {
     calibration_read(r->calibration, &observer_table[i]);
-    solve_model(r->model, r->placement);
+    solve_model(r->model, r->placement, r->jobs);
     return measure_round(r->measure, r->model, round, r->jobs, tally, err);
 }
 
@@ -121,7 +121,7 @@ static int run(const struct race *r, struct arena *a, struct ranges *result, str
     if (shifted)
         shift_back(r, own);
     if (shifted && status >= 0) {
-        solve_model(r->model, r->placement);
+        solve_model(r->model, r->placement, r->jobs);
         status = measure_figures(r->measure, r->model, r->jobs, &result->figures, err);
     }
     solve_clear(r->model);

@@ -10,6 +10,7 @@
 #include "op.h"
 #include "pairs.h"
 #include "quant.h"
+#include "threads.h"
 
 #include <float.h>
 #include <math.h>
@@ -98,20 +99,43 @@ static float scale_of_range(const struct quant *q, int64_t i)
     return scale;
 }
 
-static void keep_sums_short(const struct qlayer *l, struct quant *q)
+/* The lowest scales of each layer's rows with which sums of two products fit 16 bits; NULL: any. */
+struct short_sums {
+    const struct placement *p;
+    float **low;
+};
+
+static void find_lowest(void *data, int i, int worker)
 {
-    struct arena a = {0};
-    int64_t channels = qlayer_channels(l);
-    float *low = NEW_BUFFER(&a, channels, float);
-    bool any = pairs_lowest_scales(l, low);
-    for (int64_t o = 0; o < channels && any; o++) {
-        float *scale = &q->scale[scale_index(q, o)];
-        *scale = fmaxf(*scale, low[o]);
-    }
-    arena_release(&a);
+    (void)worker;
+    struct short_sums *s = data;
+    if (!pairs_lowest_scales(&s->p->layer[i], s->low[i]))
+        s->low[i] = NULL;
 }
 
-static void solve_weight(struct model *m, const struct qlayer *l)
+static float **lowest_of_layers(const struct placement *p, int jobs, struct arena *a)
+{
+    struct short_sums s = {p, NEW_ARRAY(a, p->n_layer, float *)};
+    for (int i = 0; i < p->n_layer; i++)
+        s.low[i] = NEW_BUFFER(a, qlayer_channels(&p->layer[i]), float);
+    threads_for(jobs, p->n_layer, find_lowest, &s);
+    return s.low;
+}
+
+/* How many rows get a higher scale than their range has. */
+static int64_t keep_sums_short(const struct qlayer *l, struct quant *q, const float *low)
+{
+    int64_t channels = qlayer_channels(l), raised = 0;
+    for (int64_t o = 0; o < channels && low; o++) {
+        float *scale = &q->scale[scale_index(q, o)];
+        raised += low[o] > scale_of_range(q, scale_index(q, o));
+        *scale = fmaxf(*scale, low[o]);
+    }
+    return raised;
+}
+
+static void solve_weight(struct model *m, const struct qlayer *l, const float *short_sums,
+                         struct raised *raised)
 {
     struct value *w = qlayer_weight(l), *bias = qlayer_bias(l);
     struct quant *q = w->quant;
@@ -122,7 +146,8 @@ static void solve_weight(struct model *m, const struct qlayer *l)
         for (int64_t i = 0; i < q->n; i++)
             quant_solve_range(&q->type, q->range[i], &q->scale[i], &q->zero[i]);
     }
-    keep_sums_short(l, q);
+    raised->rows += keep_sums_short(l, q, short_sums);
+    raised->of += qlayer_channels(l);
     if (!bias || !bias->quant)
         return;
     int64_t channels = tensor_count(bias->constant), k = tensor_count(w->constant) / channels;
@@ -174,15 +199,17 @@ static void solve_biases(struct model *m, struct graph *const *graph, int n)
 
 /* Constants: weights of layers first, which may depend on one another; then what other operators
  * read; then what has the scale of a product. */
-static void solve_constants(struct model *m, const struct placement *p,
-                            struct graph *const *graph, int n)
+static struct raised solve_constants(struct model *m, const struct placement *p, int jobs,
+                                     struct graph *const *graph, int n, struct arena *scratch)
 {
+    struct raised raised = {0, 0};
+    float **low = lowest_of_layers(p, jobs, scratch);
     for (int k = 0; k < n; k++)
         for (int i = 0; i < graph[k]->n_constant; i++)
             if (graph[k]->constant[i]->quant)
                 graph[k]->constant[i]->quant->scale = NULL;
     for (int i = 0; i < p->n_layer; i++)
-        solve_weight(m, &p->layer[i]);
+        solve_weight(m, &p->layer[i], low[i], &raised);
     for (int k = 0; k < n; k++)
         for (int i = 0; i < graph[k]->n_constant; i++) {
             const struct quant *q = graph[k]->constant[i]->quant;
@@ -190,6 +217,7 @@ static void solve_constants(struct model *m, const struct placement *p,
                 solve_constant(m, graph[k]->constant[i]);
         }
     solve_biases(m, graph, n);
+    return raised;
 }
 
 static void solve_graph(struct model *m, const struct graph *g)
@@ -206,15 +234,16 @@ static void solve_graph(struct model *m, const struct graph *g)
             keep_fixed_scale(n->out[0]->quant, n->out[0]);
 }
 
-void solve_model(struct model *m, const struct placement *p)
+struct raised solve_model(struct model *m, const struct placement *p, int jobs)
 {
     struct arena scratch = {0};
     int n_graphs;
     struct graph **graph = model_graphs(m, &scratch, &n_graphs);
     for (int i = 0; i < n_graphs; i++)
         solve_graph(m, graph[i]);
-    solve_constants(m, p, graph, n_graphs);
+    struct raised raised = solve_constants(m, p, jobs, graph, n_graphs, &scratch);
     arena_release(&scratch);
+    return raised;
 }
 
 void solve_keep_grid(const struct placement *p)
@@ -228,24 +257,6 @@ void solve_keep_grid(const struct placement *p)
                 *r = (struct range){-q->scale[k] * limit, q->scale[k] * limit};
         }
     }
-}
-
-struct raised solve_raised(const struct placement *p)
-{
-    struct raised raised = {0, 0};
-    for (int i = 0; i < p->n_layer; i++) {
-        const struct qlayer *l = &p->layer[i];
-        const struct quant *q = qlayer_weight(l)->quant;
-        struct arena a = {0};
-        int64_t channels = qlayer_channels(l);
-        float *low = NEW_BUFFER(&a, channels, float);
-        bool any = pairs_lowest_scales(l, low);
-        for (int64_t o = 0; o < channels && any; o++)
-            raised.rows += low[o] > scale_of_range(q, scale_index(q, o));
-        raised.of += channels;
-        arena_release(&a);
-    }
-    return raised;
 }
 
 void solve_ranges(struct model *m)

@@ -11,16 +11,15 @@
 /* Every activation's quant must have its range. Weights get theirs once from their own data; where
  * a bias would not fit int32 with scale input * weight, the weight's scale is raised until it does,
  * and a channel without weights takes the scale that keeps its bias exact; where sums of two
- * products must fit 16 bits (pairs.h) scales are raised until they do. May be called again after
- * ranges or weights have changed. */
-void solve_model(struct model *m, const struct placement *p);
-/* Weights that lie on the grid of their scales keep it: solve_model() gives these scales again. */
-void solve_keep_grid(const struct placement *p);
-/* How many rows of layers' weights have a higher scale for the sake of 16 bits, of how many. */
+ * products must fit 16 bits (pairs.h) scales are raised until they do: of how many rows of layers'
+ * weights, and of how many there are, is the result. May be called again after ranges or weights
+ * have changed. */
 struct raised {
     int64_t rows, of;
 };
-struct raised solve_raised(const struct placement *p);
+struct raised solve_model(struct model *m, const struct placement *p, int jobs);
+/* Weights that lie on the grid of their scales keep it: solve_model() gives these scales again. */
+void solve_keep_grid(const struct placement *p);
 /* After ranges of activations have changed: weights keep their scales. */
 void solve_ranges(struct model *m);
 /* Weights get one bit more, unless a whole weight has one scale: as finely as passes that choose

@@ -48,7 +48,7 @@ static int trial_run(struct model *clone, const struct measure *reference, const
         calibration_read(c, observer_find("min-max"));
     calibration_close(c);
     TRY(r);
-    solve_model(clone, &p);
+    solve_model(clone, &p, ctx->jobs);
     solve_finer(&p);
     shift_biases(clone, &p, means);
     return measure_sqnr(reference, clone, ctx->jobs, db, err);

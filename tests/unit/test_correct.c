@@ -87,7 +87,7 @@ static void check_means(int jobs)
     watched_open(w, network, SAMPLES, more);
     assert_int_equal(w->p.n_layer, N_LAYERS);
     calibration_read(w->c, observer_find("min-max"));
-    solve_model(w->m, &w->p);
+    solve_model(w->m, &w->p, 1);
     for (int l = 0; l < N_LAYERS; l++) { /* so few bits that rounding moves the means */
         const struct quant *q = qlayer_weight(&w->p.layer[l])->quant;
         for (int64_t i = 0; i < q->n; i++)

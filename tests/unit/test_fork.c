@@ -51,7 +51,7 @@ static struct net net_new(void)
     assert_int_equal(taps_run(n.m, tap, 2, n.data, 1, NULL, &err), 0);
     calibration_read(c, observer_find("min-max"));
     calibration_close(c);
-    solve_model(n.m, &n.p);
+    solve_model(n.m, &n.p, 1);
     return n;
 }
 

@@ -32,7 +32,7 @@ static double decibels_behind(const char *rest)
     struct measure *measure = measure_watch(m, d, 4, &a, &tap[1]);
     assert_int_equal(taps_run(m, tap, 2, d, 1, NULL, &err), 0);
     calibration_read(c, observer_find("min-max"));
-    solve_model(m, &p);
+    solve_model(m, &p, 1);
     assert_int_equal(measure_sqnr(measure, m, 1, &db, &err), 0);
     calibration_close(c);
     dataset_close(d);

@@ -168,7 +168,7 @@ static void check_scales(const struct shape_of_layer *f, enum known known, int *
     if (known)
         see(&s, known == SUMS);
     assert_true(pairs_lowest_scales(s.l, low));
-    solve_model(s.m, &s.p);
+    struct raised r = solve_model(s.m, &s.p, 2);
     double most = 0;
     for (int64_t o = 0; o < s.rows; o++) {
         assert_true(largest_sum(&s, f, o, scale_of_row(&s, o), true) <= INT16_MAX);
@@ -181,7 +181,6 @@ static void check_scales(const struct shape_of_layer *f, enum known known, int *
     }
     if (s.weight->quant->n == 1)
         assert_true(scale_of_row(&s, 0) >= most);
-    struct raised r = solve_raised(&s.p);
     assert_int_equal(r.of, s.rows);
     raised[known] += (int)r.rows;
     setting_close(&s);
@@ -207,8 +206,7 @@ static void test_transposed(void **state)
         "(float[1,4,5,5] x) => (float y) <float[4,3,2,2] w = random(1)>"
         "{ r = Relu(x) y = ConvTranspose <strides = [2,2]> (r, w) }", 1, 4, 4};
     struct setting s = setting_of(f.text, "openvino");
-    solve_model(s.m, &s.p);
-    assert_true(solve_raised(&s.p).rows > 0);
+    assert_true(solve_model(s.m, &s.p, 1).rows > 0);
     for (int64_t o = 0; o < s.rows; o++)
         assert_true(largest_sum(&s, &f, o, scale_of_row(&s, o), true) <= INT16_MAX);
     setting_close(&s);
@@ -240,7 +238,7 @@ static void test_mend(void **state)
     for (int i = 0; i < N_LAYERS; i++) {
         struct setting s = setting_of(layers[i].text, "generic");
         see(&s, i % 2);
-        solve_model(s.m, &s.p);
+        solve_model(s.m, &s.p, 1);
         int64_t n = tensor_count(s.weight->constant);
         float *w = tensor_f32(s.weight->constant), *was = NEW_ARRAY(&s.a, n, float);
         for (int64_t o = 0; o < s.rows; o++)
@@ -272,7 +270,7 @@ static void test_mend_larger(void **state)
     (void)state;
     for (int64_t large = 0; large < 2; large++) {
         struct setting s = setting_of(layers[6].text, "generic");
-        solve_model(s.m, &s.p);
+        solve_model(s.m, &s.p, 1);
         float *w = tensor_f32(s.weight->constant);
         int64_t a = qlayer_weight_at(s.l, 0, large), b = qlayer_weight_at(s.l, 0, 1 - large);
         float scale = s.weight->quant->scale[0];
@@ -386,13 +384,12 @@ static void test_keep_grid(void **state)
     struct setting s = setting_of(layers[0].text, "generic");
     struct quant *q = s.weight->quant;
     float scale[16];
-    solve_model(s.m, &s.p);
-    assert_true(solve_raised(&s.p).rows > 0);
+    assert_true(solve_model(s.m, &s.p, 1).rows > 0);
     memcpy(scale, q->scale, (size_t)s.rows * sizeof *scale);
     for (int64_t i = 0, n = tensor_count(s.weight->constant); i < n; i++)
         tensor_f32(s.weight->constant)[i] *= 0.5f;
     solve_keep_grid(&s.p);
-    solve_model(s.m, &s.p);
+    solve_model(s.m, &s.p, 1);
     for (int64_t o = 0; o < s.rows; o++)
         assert_true(fabsf(q->scale[o] / scale[o] - 1) < 1e-6f);
     setting_close(&s);

@@ -295,7 +295,7 @@ static void a_clip_is_never_exceeded(void **state)
     assert_int_equal(place(&n, "onnxruntime", NULL), 0);
     assert_non_null(c->quant);
     set_ranges(&n, 0, 6);
-    solve_model(m, &n.p);
+    solve_model(m, &n.p, 1);
     assert_true(255 * c->quant->scale[0] <= 6);
     assert_true(255 * c->quant->scale[0] > 5.9999f);
     net_close(&n);
@@ -314,7 +314,7 @@ static void biases_fit_int32(void **state)
     graph_add_output(m->graph, apply(m, "Gemm", "g", x, w, b), "y");
     assert_int_equal(place(&n, "onnxruntime", NULL), 0);
     set_ranges(&n, 0, 0.001f);
-    solve_model(m, &n.p);
+    solve_model(m, &n.p, 1);
     const struct quant *q = qlayer_bias(&n.p.layer[0])->quant;
     const float *bias = tensor_f32(qlayer_bias(&n.p.layer[0])->constant);
     for (int i = 0; i < 3; i++) {

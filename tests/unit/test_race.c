@@ -33,7 +33,7 @@ static const char *winner(const char *text, bool with_means, double *shifted)
     struct race race = {r.m, &r.p, r.c, r.measure, with_means ? r.means : NULL, INFINITY, 1};
     assert_int_equal(race_run(&race, &ranges, &err), 0);
     assert_ptr_equal(qlayer_bias(&r.p.layer[0])->constant, bias);
-    solve_model(r.m, &r.p);
+    solve_model(r.m, &r.p, 1);
     assert_int_equal(measure_sqnr(r.measure, r.m, 1, &plain, &err), 0);
     assert_true(fabs(plain - ranges.figures.sqnr) < 1e-9);
     shift_biases(r.m, &r.p, r.means);
@@ -73,7 +73,7 @@ static void test_near_ties_are_mse(void **state)
     for (int i = 0; i < N_OBSERVERS; i++) {
         double db;
         calibration_read(w.c, &observer_table[i]);
-        solve_model(w.m, &w.p);
+        solve_model(w.m, &w.p, 1);
         assert_int_equal(measure_sqnr(w.measure, w.m, 1, &db, &err), 0);
         best = fmax(best, db);
     }

@@ -85,7 +85,7 @@ static void looked_open(struct looked *l, const char *text)
     *l = (struct looked){0};
     watched_open(&l->w, text, SAMPLES, more);
     calibration_read(l->w.c, observer_find("min-max"));
-    solve_model(l->w.m, &l->w.p);
+    solve_model(l->w.m, &l->w.p, 1);
     assert_int_equal(rounding_find(l->w.m, &l->ctx, &err), 0);
 }
 
@@ -140,7 +140,7 @@ static void test_a_range_at_fault_is_another(void **state)
     struct range right = calibration_ranges(l.w.c, observer_find("min-max"))[slot];
     assert_int_equal(count_off(&l, 25, NULL, NULL, 1), 0);
     calibration_set(l.w.c, slot, (struct range){0, right.hi / 8});
-    solve_model(l.w.m, &l.w.p);
+    solve_model(l.w.m, &l.w.p, 1);
     assert_true(count_off(&l, 25, NULL, NULL, 1) > 0);
     assert_int_equal(l.n_ranged, 0);
     l.others = l.w.c;
@@ -151,7 +151,7 @@ static void test_a_range_at_fault_is_another(void **state)
         found |= l.ranged[i].slot == slot && l.ranged[i].range.hi > right.hi / 2;
     assert_true(found);
     calibration_set(l.w.c, slot, (struct range){0, right.hi * 1.3f}); /* not worth 3 dB */
-    solve_model(l.w.m, &l.w.p);
+    solve_model(l.w.m, &l.w.p, 1);
     assert_true(count_off(&l, 60, NULL, NULL, 1) > 0);
     assert_int_equal(l.n_ranged, 0);
     looked_close(&l);
