@@ -15,29 +15,12 @@
  * fold. Weights are replaced for the one node, so that others may share the old ones; what does not
  * fit the dtype of the weight is left alone.
  */
+#include "affine.h"
 #include "channel.h"
 #include "linear.h"
 #include "pass.h"
 
 #include <math.h>
-
-struct affine { /* y = k x + t by channel */
-    int64_t n;
-    double *k, *t;
-};
-
-static struct affine affine_new(struct arena *a, int64_t n)
-{
-    return (struct affine){n, NEW_ARRAY(a, n, double), NEW_ARRAY(a, n, double)};
-}
-
-static bool affine_is_finite(const struct affine *y)
-{
-    for (int64_t c = 0; c < y->n; c++)
-        if (!isfinite(y->k[c]) || !isfinite(y->t[c]))
-            return false;
-    return true;
-}
 
 /* Why a BatchNormalization is not a fixed function of its input by channel; NULL: it is one. */
 static const char *bn_obstacle(const struct node *bn)
@@ -58,76 +41,6 @@ static const char *bn_obstacle(const struct node *bn)
     return NULL;
 }
 
-static struct affine affine_of_bn(struct arena *a, const struct node *bn)
-{
-    const struct tensor *p[5];
-    for (int i = 1; i < 5; i++)
-        p[i] = node_constant(bn, i);
-    double epsilon = (double)node_float(bn, "epsilon", 1e-5f);
-    struct affine y = affine_new(a, tensor_count(p[1]));
-    for (int64_t c = 0; c < y.n; c++) {
-        y.k[c] = tensor_get(p[1], c) / sqrt(tensor_get(p[4], c) + epsilon);
-        y.t[c] = tensor_get(p[2], c) - tensor_get(p[3], c) * y.k[c];
-    }
-    return y;
-}
-
-/* The slot of the constant in an operation on two values, one of them constant; -1: it is none. */
-static int arithmetic_slot(const struct node *n)
-{
-    bool is = n->op == OP_Mul || n->op == OP_Div || n->op == OP_Add || n->op == OP_Sub;
-    if (!is || !node_input(n, 0) || !node_input(n, 1) || (node_constant(n, 0) && n->op == OP_Div))
-        return -1;
-    return node_constant(n, 1) ? 1 : node_constant(n, 0) ? 0 : -1;
-}
-
-/* The operation on a value of this rank with n channels on `axis`; false: it is not by channel. */
-static bool affine_of_arithmetic(struct arena *a, const struct node *node, int rank, int axis,
-                                 int64_t n, struct affine *y)
-{
-    int slot = arithmetic_slot(node);
-    *y = affine_new(a, n);
-    if (slot < 0 || !channel_vector(node_constant(node, slot), rank, axis, n, y->t))
-        return false;
-    for (int64_t c = 0; c < n; c++) {
-        double v = y->t[c];
-        bool reversed = node->op == OP_Sub && slot == 0; /* v - x */
-        y->k[c] = node->op == OP_Mul ? v : node->op == OP_Div ? 1 / v : reversed ? -1 : 1;
-        y->t[c] = node->op == OP_Add || reversed ? v : node->op == OP_Sub ? -v : 0;
-    }
-    return affine_is_finite(y);
-}
-
-static bool all_are(const double *v, int64_t n, double what)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (v[i] != what)
-            return false;
-    return true;
-}
-
-/* n alone reads the layer and is y of it:  the layer computes n with k W and k b + t. */
-static bool take_back(struct arena *scratch, struct linear *l, struct node *n,
-                            const struct affine *y)
-{
-    double *bias = NEW_ARRAY(scratch, l->n_out, double);
-    if (!linear_bias(l, bias))
-        return false;
-    for (int64_t o = 0; o < l->n_out; o++)
-        bias[o] = bias[o] * y->k[o] + y->t[o];
-    bool same_weight = all_are(y->k, y->n, 1), no_bias = all_are(bias, y->n, 0);
-    bool has_bias = l->bias_node && node_input(l->bias_node, l->bias_slot);
-    const struct tensor *w = same_weight ? l->weight : linear_scaled(l, y->k, NULL);
-    if (!w || ((has_bias || !no_bias) && !linear_set_bias(l, "folded", bias)))
-        return false;
-    if (!same_weight)
-        linear_set_weight(l, "folded", w);
-    value_swap_names(n->out[0], l->out); /* what readers know by that name stays the same */
-    value_replace(n->out[0], l->out);
-    node_remove(n);
-    return true;
-}
-
 /* y stands in front of the layer:  the layer computes with W k and b + W t. */
 static bool take_forward(struct arena *scratch, struct linear *l, const struct affine *y)
 {
@@ -136,29 +49,10 @@ static bool take_forward(struct arena *scratch, struct linear *l, const struct a
     if (!w || !linear_bias(l, bias))
         return false;
     linear_add_product(l, y->t, bias);
-    if (!all_are(y->t, y->n, 0) && !linear_set_bias(l, "folded", bias))
+    if (!affine_all(y->t, y->n, 0) && !linear_set_bias(l, "folded", bias))
         return false;
     linear_set_weight(l, "folded", w);
     return true;
-}
-
-static bool fold_back(struct arena *scratch, struct node *n, struct value *x)
-{
-    struct linear l;
-    struct affine y;
-    if (!value_used_once(x) || x->graph != n->graph || !linear_of_value(x, &l))
-        return false;
-    int known = x->type.shape.rank, rank = known < 0 ? l.weight->shape.rank : known;
-    int axis = l.axis_last ? rank - 1 : 1;
-    if (n->op != OP_BatchNormalization) {
-        if (!affine_of_arithmetic(scratch, n, rank, axis, l.n_out, &y))
-            return false;
-    } else {
-        y = affine_of_bn(scratch, n);
-        if (axis != 1 || y.n != l.n_out)
-            return false;
-    }
-    return take_back(scratch, &l, n, &y);
 }
 
 /* The layer that alone reads v, which has channels on axis 1, perhaps through a Flatten or Reshape
@@ -222,22 +116,13 @@ static struct value *build_arithmetic(struct build *at, enum op op, struct value
 static bool bn_lower(struct arena *scratch, struct node *bn)
 {
     struct value *x = node_input(bn, 0), *result;
-    struct affine y = affine_of_bn(scratch, bn), before;
-    int rank = x->type.shape.rank, slot;
-    if (rank < 2 || !dtype_info(x->type.dtype)->is_float)
+    struct affine y = affine_of_bn(scratch, bn);
+    if (x->type.shape.rank < 2 || !dtype_info(x->type.dtype)->is_float)
         return false;
-    while (value_used_once(x) && x->def && (slot = arithmetic_slot(x->def)) >= 0
-           && x->def->in[!slot].value->type.shape.rank == rank
-           && affine_of_arithmetic(scratch, x->def, rank, 1, y.n, &before)) {
-        for (int64_t c = 0; c < y.n; c++) {
-            y.t[c] += y.k[c] * before.t[c];
-            y.k[c] *= before.k[c];
-        }
-        x = x->def->in[!slot].value;
-    }
+    x = affine_gather(scratch, x, 1, &y);
     struct build at = build_before(bn);
-    result = all_are(y.k, y.n, 1) ? x : build_arithmetic(&at, OP_Mul, x, y.k, y.n);
-    if (result && !all_are(y.t, y.n, 0))
+    result = affine_all(y.k, y.n, 1) ? x : build_arithmetic(&at, OP_Mul, x, y.k, y.n);
+    if (result && !affine_all(y.t, y.n, 0))
         result = build_arithmetic(&at, OP_Add, result, y.t, y.n);
     if (!result)
         return false;
@@ -258,7 +143,7 @@ static bool fold_bn(struct pass_ctx *ctx, struct node *bn)
             why = "its parameters give no finite numbers";
     }
     if (!why
-        && (fold_back(ctx->scratch, bn, node_input(bn, 0)) || fold_forward(ctx->scratch, bn)
+        && (affine_fold(ctx->scratch, bn, node_input(bn, 0)) || fold_forward(ctx->scratch, bn)
             || bn_lower(ctx->scratch, bn)))
         return true;
     str_printf(&ctx->notes, "%s: left as it is: %s\n", node_title(bn),
@@ -273,11 +158,11 @@ static int fold_graph(struct pass_ctx *ctx, struct graph *g)
         for (int i = 0; i < n->n_attr; i++)
             if (n->attr[i].kind == ATTR_GRAPH)
                 changes += fold_graph(ctx, n->attr[i].g);
-        int slot = arithmetic_slot(n);
+        int slot = affine_slot(n);
         if (n->op == OP_BatchNormalization)
             changes += fold_bn(ctx, n);
         else if (slot >= 0)
-            changes += fold_back(ctx->scratch, n, n->in[!slot].value);
+            changes += affine_fold(ctx->scratch, n, n->in[!slot].value);
     }
     return changes;
 }

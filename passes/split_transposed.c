@@ -50,24 +50,6 @@ struct splitting {
     const bool *may; /* nodes, by id: in integers they run in no other way */
 };
 
-/* The geometry, where it is the same for every extent of the input that is not known. */
-static bool find_geometry(const struct node *n, struct conv_dims *d)
-{
-    enum { ANY = 1 << 16 };
-    struct err err;
-    size_t count;
-    struct shape x = node_input(n, 0)->type.shape;
-    bool hangs_on_extent = node_ints(n, "output_shape", &count)
-                        || (!node_string_is(n, "auto_pad", "NOTSET", "NOTSET")
-                            && !node_string_is(n, "auto_pad", "NOTSET", "VALID"));
-    for (int i = 2; i < x.rank; i++) {
-        if (x.dim[i] < 0 && hangs_on_extent)
-            return false;
-        x.dim[i] = x.dim[i] < 0 ? ANY : x.dim[i];
-    }
-    return x.rank > 2 && conv_geometry(n, &x, &node_constant(n, 1)->shape, d, &err) == 0;
-}
-
 /* False: it is none of the two forms, or the Conv would have pads that no Conv may have. */
 static bool find_split(struct node *n, struct split *s)
 {
@@ -75,7 +57,7 @@ static bool find_split(struct node *n, struct split *s)
     const struct tensor *w = n->op == OP_ConvTranspose ? node_constant(n, 1) : NULL;
     *s = (struct split){.node = n, .weight = w};
     if (!w || !dtype_info(w->dtype)->is_float || !node_input(n, 0) || tensor_count(w) == 0
-        || !find_geometry(n, &s->d) || !k_transposed_init(&s->plain, &s->d))
+        || !conv_geometry_of(n, &s->d) || !k_transposed_init(&s->plain, &s->d))
         return false;
     for (int a = CONV_AXES - s->d.axes; a < CONV_AXES; a++)
         if (s->d.stride[a] != s->d.stride[CONV_AXES - 1] || s->plain.conv.pad[a] > MOST_PADDED

@@ -251,6 +251,23 @@ int conv_geometry(const struct node *n, const struct shape *x, const struct shap
     return 0;
 }
 
+bool conv_geometry_of(const struct node *n, struct conv_dims *d)
+{
+    enum { ANY = 1 << 16 };
+    struct err err;
+    size_t count;
+    struct shape x = node_input(n, 0)->type.shape;
+    bool hangs_on_extent = node_ints(n, "output_shape", &count)
+                        || (!node_string_is(n, "auto_pad", "NOTSET", "NOTSET")
+                            && !node_string_is(n, "auto_pad", "NOTSET", "VALID"));
+    for (int i = 2; i < x.rank; i++) {
+        if (x.dim[i] < 0 && hangs_on_extent)
+            return false;
+        x.dim[i] = x.dim[i] < 0 ? ANY : x.dim[i];
+    }
+    return x.rank > 2 && conv_geometry(n, &x, &node_constant(n, 1)->shape, d, &err) == 0;
+}
+
 int pool_geometry(const struct node *n, const struct shape *x, struct conv_dims *d,
                   struct err *err)
 {

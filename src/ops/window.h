@@ -16,6 +16,9 @@
  * (kernel - 1) * dilation + 1; so output_padding makes it smaller, maybe negative. */
 int conv_geometry(const struct node *n, const struct shape *x, const struct shape *w,
                   struct conv_dims *d, struct err *err);
+/* With the weight that it has, a constant, and of its input what is known: false if the pads hang
+ * on an extent that is not. `in` and `out` say nothing of such axes. */
+bool conv_geometry_of(const struct node *n, struct conv_dims *d);
 /* MaxPool, AveragePool or LpPool; m = c and groups = c. */
 int pool_geometry(const struct node *n, const struct shape *x, struct conv_dims *d,
                   struct err *err);
