@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * merge-branches: convolutions of one value, of which only the sum is wanted, become one.
+ *
+ *     Conv(x, V, a) + Conv(x, W, b)    =>  Conv(x, V + W, a + b)
+ *     Conv(x, V, a) + k x + t          =>  Conv(x, V + k, a + t)    k for each channel
+ *
+ * and differences likewise; the smaller window lies within the larger one, and k on the tap over
+ * the place itself. Networks are trained with such branches (X. Ding et al., "RepVGG: Making
+ * VGG-style ConvNets Great Again", CVPR 2021; MobileOne, RepGhost, FastViT, RepConv of detectors),
+ * and often exported with them. What follows by channel, which a sum of two would not take, goes
+ * into the one layer then.
+ *
+ * A branch of large numbers makes the scales of the other coarser, so it stays where rounding the
+ * sum of weights is expected to be worse by more than `noise` times than rounding each branch, if
+ * the elements of x are independent and of one size: a number on a grid of half width m with L
+ * levels to a side has the error (m / L)^2 / 12, and outputs that are rounded apart reach four
+ * times their deviation to each side.
+ */
+#include "affine.h"
+#include "channel.h"
+#include "k_convert.h"
+#include "linear.h"
+#include "match.h"
+#include "ops/window.h"
+#include "pass.h"
+#include "rule.h"
+#include "target.h"
+
+#include <math.h>
+
+static const double REACH = 8; /* deviations from one end of a range to the other */
+
+struct merge_options {
+    double noise;
+};
+static const struct option option_rows[] = {
+    OPTION(OPT_FLOAT, 0, "noise", struct merge_options, noise, "N",
+           "merge where rounding makes at most so many times the noise then (default 2)",
+           .max = 1e30),
+    OPTION_END,
+};
+
+struct merging {
+    struct merge_options options;
+    const struct target *target;  /* NULL: nothing will be rounded */
+    const struct node_rule *rule; /* by id */
+    struct arena *scratch;
+};
+struct branch {
+    struct linear l; /* a Conv; node NULL: x by channel */
+    struct conv_dims d;
+    double *w, *bias; /* [m][c / groups][taps], [m] */
+    bool rounded;     /* its output, on codes */
+};
+
+/* Does the user want something particular of it? */
+static bool has_rule(const struct merging *p, const struct node *n)
+{
+    const struct node_rule *r = p->rule ? &p->rule[n->id] : NULL;
+    return r && (r->why_float || r->weights_only || r->all || r->dynamic || r->weight
+                 || r->activation);
+}
+
+static bool find_conv(const struct merging *p, const struct value *v, struct branch *b)
+{
+    struct node *n = match_inner(v, OP_Conv);
+    return n && !has_rule(p, n) && linear_find(n, &b->l) && conv_geometry_of(n, &b->d);
+}
+
+static int64_t weight_count(const struct branch *b)
+{
+    return b->d.m * (b->d.c / b->d.groups) * conv_taps(&b->d);
+}
+
+static bool load_conv(struct branch *b, struct arena *a)
+{
+    b->w = NEW_BUFFER(a, weight_count(b), double);
+    b->bias = NEW_BUFFER(a, b->d.m, double);
+    b->rounded = true;
+    k_load_f64(b->l.weight->dtype, b->l.weight->data, 0, 1, weight_count(b), b->w);
+    return linear_bias(&b->l, b->bias);
+}
+
+/* v as a function by channel of what the convolution reads, in the form of one. */
+static bool find_own(struct value *v, const struct branch *conv, struct branch *b, struct arena *a)
+{
+    struct affine y = affine_new(a, conv->d.m);
+    for (int64_t c = 0; c < y.n; c++)
+        y.k[c] = 1;
+    if (conv->d.c != conv->d.m
+        || affine_gather(a, v, 1, &y) != node_input(conv->l.node, 0))
+        return false;
+    *b = (struct branch){.d = conv->d, .bias = y.t, .rounded = v != node_input(conv->l.node, 0)};
+    for (int i = 0; i < CONV_AXES; i++) {
+        b->d.kernel[i] = b->d.dilation[i] = 1;
+        b->d.pad[i] = b->d.pad_end[i] = 0;
+        if (b->d.stride[i] != 1)
+            return false;
+    }
+    int64_t per_group = b->d.c / b->d.groups;
+    b->w = NEW_ARRAY(a, weight_count(b), double);
+    for (int64_t o = 0; o < b->d.m; o++)
+        b->w[o * per_group + o % per_group] = y.k[o];
+    return true;
+}
+
+/* Where the first tap of the inner window lies in the outer one, on each axis, and how many taps
+ * its taps are apart there. False: not all of its taps are taps of the outer one. */
+static bool find_place(const struct conv_dims *outer, const struct conv_dims *inner, int64_t *at,
+                       int64_t *step)
+{
+    if (outer->groups != inner->groups || outer->m != inner->m || outer->c != inner->c)
+        return false;
+    for (int i = 0; i < CONV_AXES; i++) {
+        int64_t apart = outer->dilation[i], first = outer->pad[i] - inner->pad[i];
+        int64_t reach_in = (inner->kernel[i] - 1) * inner->dilation[i];
+        int64_t reach_out = (outer->kernel[i] - 1) * apart;
+        bool same_extent = outer->pad[i] + outer->pad_end[i] - reach_out
+                        == inner->pad[i] + inner->pad_end[i] - reach_in;
+        int64_t tap_step = inner->kernel[i] > 1 ? inner->dilation[i] : 0;
+        if (outer->stride[i] != inner->stride[i] || !same_extent || first < 0
+            || first + reach_in > reach_out || first % apart || tap_step % apart)
+            return false;
+        at[i] = first / apart;
+        step[i] = tap_step / apart;
+    }
+    return true;
+}
+
+/* Tap `t` of the inner window as one of the outer one. */
+static int64_t outer_tap(const struct conv_dims *outer, const struct conv_dims *inner, int64_t t,
+                         const int64_t *at, const int64_t *step)
+{
+    int64_t tap = 0, rest = t, of_axis[CONV_AXES];
+    for (int i = CONV_AXES - 1; i >= 0; i--) {
+        of_axis[i] = rest % inner->kernel[i];
+        rest /= inner->kernel[i];
+    }
+    for (int i = 0; i < CONV_AXES; i++)
+        tap = tap * outer->kernel[i] + at[i] + of_axis[i] * step[i];
+    return tap;
+}
+
+/* sum = f outer + g inner */
+static void add(const struct branch *outer, double f, const struct branch *inner, double g,
+                const int64_t *at, const int64_t *step, struct branch *sum)
+{
+    int64_t taps = conv_taps(&outer->d), few = conv_taps(&inner->d);
+    for (int64_t i = 0; i < weight_count(outer); i++)
+        sum->w[i] = f * outer->w[i];
+    for (int64_t o = 0; o < outer->d.m; o++)
+        sum->bias[o] = f * outer->bias[o] + g * inner->bias[o];
+    for (int64_t t = 0; t < few; t++) {
+        int64_t to = outer_tap(&outer->d, &inner->d, t, at, step);
+        for (int64_t k = 0; k < outer->d.m * (outer->d.c / outer->d.groups); k++)
+            sum->w[k * taps + to] += g * inner->w[k * few + t];
+    }
+}
+
+/* The squared error of outputs by rounding the weights, for inputs of size 1. */
+static double weight_noise(const struct branch *b, double levels)
+{
+    int64_t k = weight_count(b) / b->d.m;
+    double sum = 0;
+    for (int64_t o = 0; o < b->d.m; o++) {
+        double top = 0;
+        for (int64_t i = 0; i < k; i++)
+            top = fmax(top, fabs(b->w[o * k + i]));
+        sum += (double)k * (top / levels) * (top / levels) / 12;
+    }
+    return sum;
+}
+
+/* ... and by rounding outputs, of which this is the square. */
+static double output_noise(const struct merging *p, const struct branch *b)
+{
+    const struct qtype *t = &p->target->activation;
+    double sum = 0, levels = (double)(quant_max(t) - quant_min(t));
+    if (!b->rounded || p->target->inputs != INPUTS_CALIBRATED || qtype_is_float(t))
+        return 0;
+    for (int64_t i = 0; i < weight_count(b); i++)
+        sum += b->w[i] * b->w[i];
+    return sum * (REACH / levels) * (REACH / levels) / 12;
+}
+
+static bool bears_rounding(const struct merging *p, const struct branch *outer,
+                           const struct branch *inner, const struct branch *sum)
+{
+    if (!p->target || qtype_is_float(&p->target->weight))
+        return true;
+    double levels = (double)quant_max(&p->target->weight);
+    double apart = weight_noise(outer, levels) + output_noise(p, outer) + output_noise(p, inner);
+    if (inner->l.node)
+        apart += weight_noise(inner, levels);
+    return weight_noise(sum, levels) <= p->options.noise * apart;
+}
+
+/* The outer layer takes the inner branch. */
+static bool take(const struct merging *p, struct branch *outer, double f,
+                 const struct branch *inner, double g, struct arena *a)
+{
+    int64_t at[CONV_AXES], step[CONV_AXES];
+    if (!find_place(&outer->d, &inner->d, at, step))
+        return false;
+    struct branch sum = {.l = outer->l, .d = outer->d,
+                         .w = NEW_BUFFER(a, weight_count(outer), double),
+                         .bias = NEW_BUFFER(a, outer->d.m, double)};
+    add(outer, f, inner, g, at, step, &sum);
+    if (!bears_rounding(p, outer, inner, &sum))
+        return false;
+    struct tensor *w = channel_tensor(outer->l.node->graph->model->arena, outer->l.weight->dtype,
+                                      &outer->l.weight->shape, sum.w);
+    bool plain = !node_input(outer->l.node, 2) && affine_all(sum.bias, outer->d.m, 0);
+    if (!w || (!plain && !linear_set_bias(&outer->l, "merged", sum.bias)))
+        return false;
+    linear_set_weight(&outer->l, "merged", w);
+    return true;
+}
+
+/* sign[0] v[0] + sign[1] v[1] as one value; NULL: it stays two. */
+static struct value *merge_values(const struct merging *p, struct value *const *v,
+                                  const double *sign)
+{
+    struct arena a = {0};
+    struct branch b[2];
+    bool conv[2] = {find_conv(p, v[0], &b[0]), find_conv(p, v[1], &b[1])};
+    bool both = conv[0] && conv[1]
+             && node_input(b[0].l.node, 0) == node_input(b[1].l.node, 0)
+             && load_conv(&b[0], &a) && load_conv(&b[1], &a);
+    struct value *made = NULL;
+    for (int i = 0; i < 2 && !made; i++) {
+        bool one = conv[i] && !conv[!i] && find_own(v[!i], &b[i], &b[!i], &a)
+                && load_conv(&b[i], &a);
+        if ((one || both) && take(p, &b[i], sign[i], &b[!i], sign[!i], &a))
+            made = v[i];
+    }
+    arena_release(&a);
+    return made;
+}
+
+/* n is the sum of its inputs. */
+static bool merge_inputs(const struct merging *p, struct node *n)
+{
+    struct value *v[] = {n->in[0].value, n->in[1].value};
+    struct value *made = merge_values(p, v, (double[]){1, n->op == OP_Sub ? -1 : 1});
+    if (!made)
+        return false;
+    value_swap_names(n->out[0], made);
+    value_replace(n->out[0], made);
+    node_remove(n);
+    return true;
+}
+
+/* (u + w) + v  =>  w + (u and v as one) */
+static bool merge_across(const struct merging *p, struct node *n)
+{
+    for (int i = 0; i < 2; i++) {
+        struct node *inner = match_inner(n->in[i].value, OP_Add);
+        for (int k = 0; inner && k < 2; k++) {
+            struct value *v[] = {inner->in[k].value, n->in[!i].value};
+            struct value *made = merge_values(p, v, (double[]){1, 1});
+            if (!made)
+                continue;
+            node_set_input(n, i, inner->in[!k].value);
+            node_set_input(n, !i, made);
+            node_remove(inner);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int merge(struct node *n, void *data)
+{
+    const struct merging *p = data;
+    if ((n->op != OP_Add && n->op != OP_Sub) || !node_input(n, 0) || !node_input(n, 1))
+        return 0;
+    int changes = 0;
+    while (n->op == OP_Add && merge_across(p, n))
+        changes++;
+    return changes + merge_inputs(p, n);
+}
+
+/* What is behind a sum of branches, by channel. */
+static int fold(struct node *n, void *scratch)
+{
+    int slot = affine_slot(n);
+    return slot >= 0 && affine_fold(scratch, n, n->in[!slot].value);
+}
+
+extern const struct pass pass_merge_branches;
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    (void)err;
+    struct merging p = {.options = {2}, .target = ctx->target, .scratch = ctx->scratch};
+    pass_take_settings(&pass_merge_branches, ctx, &p.options);
+    if (ctx->target)
+        p.rule = rules_resolve(ctx->target->rules, ctx->skip_nodes, m, ctx->scratch);
+    int all = 0;
+    for (int changes; (changes = match_each(m->graph, merge, &p)); all += changes)
+        match_each(m->graph, fold, ctx->scratch);
+    graph_sweep(m->graph);
+    if (all)
+        str_printf(&ctx->notes, "%d branch%s of the same input in the layer beside it\n", all,
+                   all == 1 ? "" : "es");
+    return all;
+}
+
+const struct pass pass_merge_branches = {
+    .name = "merge-branches",
+    .summary = "add convolutions of the same input up to one",
+    .needs = FACT_TYPES,
+    .flags = PASS_SAME_RESULT,
+    .options = option_rows,
+    .run = run,
+};
