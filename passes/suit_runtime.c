@@ -17,7 +17,11 @@
  *
  *     QuantizeLinear(Concat(a, b))  =>  QuantizeLinear(Max(Concat(a, b), lo))
  *
- * with lo a step below what codes stand for.
+ * with lo a step below what codes stand for. And it makes pictures of tokens for a convolution
+ * without moving a byte, but not if they are rounded on the way; rounded before, they are bytes:
+ *
+ *     DequantizeLinear(QuantizeLinear(Reshape(Transpose(x))))
+ *         =>  Reshape(Transpose(DequantizeLinear(QuantizeLinear(x))))
  */
 #include "op.h"
 #include "pass.h"
@@ -122,6 +126,88 @@ static int hold_quantizer(struct node *n)
     return 1;
 }
 
+/* A matrix product with an integer weight, with or without the Add of a vector, or a
+ * LayerNormalization. (What is behind other products would have them quantized.) */
+static bool makes_tokens(const struct value *v)
+{
+    const struct node *n = v->def;
+    for (int i = 0; n && n->op == OP_Add && i < 2; i++)
+        if (node_constant(n, i) || value_def(node_input(n, i), OP_DequantizeLinear)) {
+            n = node_input(n, 1 - i)->def;
+            break;
+        }
+    if (!n || (n->op != OP_MatMul && n->op != OP_Gemm))
+        return n && n->op == OP_LayerNormalization;
+    for (int i = 0; i < 2; i++) {
+        const struct node *dq = value_def(node_input(n, i), OP_DequantizeLinear);
+        if (dq && node_constant(dq, 0))
+            return true;
+    }
+    return false;
+}
+
+/* The first of the operators that turn tokens into v, which one node reads; NULL: v is no such. */
+static struct node *first_mover(const struct value *v)
+{
+    struct node *first = NULL;
+    bool turned = false;
+    for (; v->def && value_used_once(v); v = node_input(first, 0)) {
+        enum op op = v->def->op;
+        if (op != OP_Transpose && op != OP_Reshape && op != OP_Flatten && op != OP_Squeeze
+            && op != OP_Unsqueeze)
+            break;
+        turned |= op == OP_Transpose;
+        first = v->def;
+    }
+    return turned && value_used_once(v) && makes_tokens(v) ? first : NULL;
+}
+
+static bool only_convolutions_read(const struct value *v)
+{
+    value_each_use(v, u)
+        if (u->user->op != OP_Conv || u->user->graph != v->graph || u != &u->user->in[0])
+            return false;
+    return v->uses;
+}
+
+/* The same operator in front of `at`, of another value. */
+static struct value *again(struct build *at, const struct node *n, struct value *x)
+{
+    struct value **in = NEW_ARRAY(at->graph->model->arena, n->n_in, struct value *);
+    for (int i = 0; i < n->n_in; i++)
+        in[i] = i ? n->in[i].value : x;
+    struct node *made = build_node(at, n->op, n->n_in, in, 1);
+    node_copy_attrs(made, n);
+    made->out[0]->type.dtype = n->out[0]->type.dtype;
+    made->out[0]->type.shape = x->type.shape;
+    return made->out[0];
+}
+
+/* Rounds tokens before they become a picture; n is the last node that rounds it. How many. */
+static int round_tokens(struct node *n)
+{
+    struct node *quantize = n->op == OP_FakeQuantize ? n : NULL;
+    if (n->op == OP_DequantizeLinear)
+        quantize = value_def(node_input(n, 0), OP_QuantizeLinear);
+    if (!quantize || (quantize != n && value_only_user(quantize->out[0]) != n)
+        || node_attr(quantize, "axis") || !only_convolutions_read(n->out[0]))
+        return 0;
+    struct value *picture = node_input(quantize, 0);
+    struct node *first = first_mover(picture);
+    if (!first)
+        return 0;
+    struct build at = build_before(first);
+    struct value *rounded = again(&at, quantize, node_input(first, 0));
+    if (quantize != n)
+        rounded = again(&at, n, rounded);
+    value_replace(n->out[0], picture);
+    node_set_input(first, 0, rounded);
+    node_remove(n);
+    if (quantize != n)
+        node_remove(quantize);
+    return 1;
+}
+
 /* The Sigmoid of n = x * Sigmoid(x), where x comes out of a DequantizeLinear and goes nowhere else;
  * NULL: n is another. */
 static struct node *gate_of(const struct node *n)
@@ -157,12 +243,14 @@ static void write_gelu(struct node *n, struct node *sigmoid)
         model_set_opset(m, gelu->domain, 1);
 }
 
-/* For OpenVINO; changes: Max nodes. */
-static int hold_quantizers(struct graph *g)
+/* For OpenVINO; changes: Max nodes, and pairs that stand elsewhere. */
+static int place_quantizers(struct graph *g)
 {
     int changes = 0;
-    graph_each(g, n)
+    graph_each(g, n) {
         changes += hold_quantizer(n);
+        changes += round_tokens(n);
+    }
     return changes;
 }
 
@@ -193,14 +281,14 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
     for (int i = 0; i < n_graphs; i++) {
         changes += ctx->target->rounds_floats ? keep_floats(graph[i]) : 0;
-        changes += ctx->target->moves_quantizers ? hold_quantizers(graph[i]) : 0;
+        changes += ctx->target->moves_quantizers ? place_quantizers(graph[i]) : 0;
     }
     return changes;
 }
 
 const struct pass pass_suit_runtime = {
     .name = "suit-runtime",
-    .summary = "keep runtimes from rounding floats, parting gates and moving quantizers",
+    .summary = "keep runtimes from rounding floats, parting gates and moving quantizers or floats",
     .needs = FACT_TYPES,
     .breaks = FACT_TYPES,
     .run = run,

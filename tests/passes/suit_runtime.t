@@ -81,3 +81,73 @@ expect <float q_least = {-5.5}>
   float[2,3,8]  e = DequantizeLinear(p, s, zero)
   float[2,3,2]  z = MatMul(e, v)
 }
+
+# tokens are rounded before they become a picture for a convolution, behind an integer layer ...
+run suit-runtime
+target openvino
+g (uint8[1,16,3] x) => (float[1,3,4,4] y, float[1,3,4,4] r)
+<float s = {0.5}, uint8 z = {10}, int8[3,3] c = random(1), float[3] t = {1, 2, 3}, int8[3] o = {0, 0, 0},
+ float[3] b = {1, 2, 3}, int64[4] shape = {1, 3, 4, 4}, float[3,3,1,1] k = random(2)>
+{
+    v = DequantizeLinear <axis = 1> (c, t, o)
+    d = DequantizeLinear(x, s, z)
+    m = MatMul(d, v) a = Add(b, m)
+    u = Transpose <perm = [0, 2, 1]> (a) i = Reshape(u, shape)
+    q = QuantizeLinear(i, s, z) e = DequantizeLinear(q, s, z)
+    y = Conv(e, k) r = Conv(e, k)
+}
+expect {
+    v = DequantizeLinear <axis = 1> (c, t, o)
+    d = DequantizeLinear(x, s, z)
+    m = MatMul(d, v) a = Add(b, m)
+    q = QuantizeLinear(a, s, z) e = DequantizeLinear(q, s, z)
+    u = Transpose <perm = [0, 2, 1]> (e) i = Reshape(u, shape)
+    y = Conv(i, k) r = Conv(i, k)
+}
+
+# ... or a normalization, and with FakeQuantize as well
+run suit-runtime
+target openvino
+g (float[1,4,4,3] x) => (float[1,3,4,4] y)
+<float[3] b = {1, 2, 3}, float[3,3,1,1] k = random(2), float lo = {-1}, float hi = {2}>
+{
+    n = LayerNormalization(x, b, b)
+    u = Transpose <perm = [0, 3, 1, 2]> (n)
+    f = org.openvinotoolkit.FakeQuantize <levels = 256> (u, lo, hi, lo, hi)
+    y = Conv(f, k)
+}
+expect {
+    n = LayerNormalization(x, b, b)
+    f = org.openvinotoolkit.FakeQuantize <levels = 256> (n, lo, hi, lo, hi)
+    u = Transpose <perm = [0, 3, 1, 2]> (f)
+    y = Conv(u, k)
+}
+
+# not behind a float product, nor what is not turned, or read in between, or by something else
+run suit-runtime
+target openvino
+g (float[1,16,3] x, float[3,3] w) => (float y, float z, float r, float t, float p)
+<float s = {0.5}, uint8 zero = {10}, float[3] b = {1, 2, 3}, int64[4] shape = {1, 3, 4, 4},
+ int64[3] short = {1, 3, 16}, float[3,3,1,1] k = random(2), float[3,3,1] l = random(3), float[16,2] o = random(4)>
+{
+    m1 = MatMul(x, w) u1 = Transpose <perm = [0, 2, 1]> (m1)
+    q1 = QuantizeLinear(u1, s, zero) d1 = DequantizeLinear(q1, s, zero) y = Conv(d1, l)
+    n2 = LayerNormalization(x, b, b) i2 = Reshape(n2, shape)
+    q2 = QuantizeLinear(i2, s, zero) d2 = DequantizeLinear(q2, s, zero) z = Conv(d2, k)
+    n3 = LayerNormalization(x, b, b) u3 = Transpose <perm = [0, 2, 1]> (n3) i3 = Reshape(u3, short) r = Relu(u3)
+    q3 = QuantizeLinear(i3, s, zero) d3 = DequantizeLinear(q3, s, zero) t = Conv(d3, l)
+    n4 = LayerNormalization(x, b, b) u4 = Transpose <perm = [0, 2, 1]> (n4)
+    q4 = QuantizeLinear(u4, s, zero) d4 = DequantizeLinear(q4, s, zero) p = MatMul(d4, o)
+}
+expect unchanged
+
+# nor where the target takes it as it is
+run suit-runtime
+target onnxruntime
+g (float[1,16,3] x) => (float y)
+<float s = {0.5}, uint8 z = {10}, float[3] b = {1, 2, 3}, float[3,3,1] k = random(2)>
+{
+    n = LayerNormalization(x, b, b) u = Transpose <perm = [0, 2, 1]> (n)
+    q = QuantizeLinear(u, s, z) d = DequantizeLinear(q, s, z) y = Conv(d, k)
+}
+expect unchanged
