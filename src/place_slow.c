@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place_slow: by the formulas of predict_cost.h.
+ * place_slow: convolutions by the formulas of predict_cost.h, products by measurement
+ * (docs/targets.md).
  */
 #include "place_slow.h"
 
@@ -37,6 +38,21 @@ bool place_is_slow_group(const struct target *t, const struct node *n)
 {
     return t->slow_groups && node_int(n, "group", 1) > 1 && !is_volume(n) && !is_depthwise(n)
         && is_slower(t, n);
+}
+
+/* Over many rows it takes longer to round what a product of few channels reads than to multiply. */
+bool place_is_slow_product(const struct target *t, const struct node *n)
+{
+    enum { FEW = 16, MANY = 256 };
+    const struct value *w = node_input(n, 1), *x = node_input(n, 0);
+    if (!t->slow_products || t->inputs != INPUTS_CALIBRATED
+        || (n->op != OP_MatMul && n->op != OP_Gemm) || !w || w->type.shape.rank != 2
+        || w->type.shape.dim[0] > FEW || w->type.shape.dim[1] > FEW)
+        return false;
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < x->type.shape.rank; i++)
+        rows *= x->type.shape.dim[i] > 0 ? x->type.shape.dim[i] : 1;
+    return rows >= MANY;
 }
 
 /* It copies the elements under the filter of a volume, or their addresses, for each position. */

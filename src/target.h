@@ -67,6 +67,7 @@ struct target {
     bool add_is_bias;         /* a constant vector added behind a MatMul is its bias */
     bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
     bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
+    bool slow_products;       /* a matrix product of few channels stays float over many rows */
     bool slow_volumes;        /* of one of volumes the weight alone is rounded if that is faster */
     bool splits_transposed;   /* a ConvTranspose that would stay float becomes a Conv */
     bool short_sums;          /* kernels of some processors add two products in 16 bits (pairs.h) */

@@ -32,6 +32,7 @@ const struct target_field target_field_table[] = {
     FIELD("add-is-bias", FIELD_BOOL, add_is_bias),
     FIELD("rounds-floats", FIELD_BOOL, rounds_floats),
     FIELD("slow-groups", FIELD_BOOL, slow_groups),
+    FIELD("slow-products", FIELD_BOOL, slow_products),
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
     FIELD("splits-transposed", FIELD_BOOL, splits_transposed),
     FIELD("short-sums", FIELD_BOOL, short_sums),
