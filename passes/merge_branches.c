@@ -15,7 +15,8 @@
  * sum of weights is expected to be worse by more than `noise` times than rounding each branch, if
  * the elements of x are independent and of one size: a number on a grid of half width m with L
  * levels to a side has the error (m / L)^2 / 12, and outputs that are rounded apart reach four
- * times their deviation to each side.
+ * times their deviation to each side. So does x itself where no convolution or activation gives
+ * it, such as a sum of residuals, which a branch that is no layer reads as it is.
  */
 #include "affine.h"
 #include "channel.h"
@@ -52,6 +53,7 @@ struct branch {
     struct conv_dims d;
     double *w, *bias; /* [m][c / groups][taps], [m] */
     bool rounded;     /* its output, on codes */
+    bool exact;       /* it reads what nobody else rounds */
 };
 
 /* Does the user want something particular of it? */
@@ -78,8 +80,25 @@ static bool load_conv(struct branch *b, struct arena *a)
     b->w = NEW_BUFFER(a, weight_count(b), double);
     b->bias = NEW_BUFFER(a, b->d.m, double);
     b->rounded = true;
+    b->exact = false;
     k_load_f64(b->l.weight->dtype, b->l.weight->data, 0, 1, weight_count(b), b->w);
     return linear_bias(&b->l, b->bias);
+}
+
+/* Is x what a convolution or an activation gives, and so rounded for all? */
+static bool comes_rounded(const struct value *x)
+{
+    const struct node *n = x->def;
+    while (n && (n->op == OP_MaxPool || n->op == OP_AveragePool))
+        n = node_input(n, 0)->def;
+    if (!n)
+        return false;
+    switch (n->op) {
+    case OP_Conv: case OP_Clip: case OP_Gelu: case OP_HardSwish: case OP_LeakyRelu: case OP_Relu:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* v as a function by channel of what the convolution reads, in the form of one. */
@@ -91,7 +110,8 @@ static bool find_own(struct value *v, const struct branch *conv, struct branch *
     if (conv->d.c != conv->d.m
         || affine_gather(a, v, 1, &y) != node_input(conv->l.node, 0))
         return false;
-    *b = (struct branch){.d = conv->d, .bias = y.t, .rounded = v != node_input(conv->l.node, 0)};
+    *b = (struct branch){.d = conv->d, .bias = y.t, .rounded = v != node_input(conv->l.node, 0),
+                         .exact = !comes_rounded(node_input(conv->l.node, 0))};
     for (int i = 0; i < CONV_AXES; i++) {
         b->d.kernel[i] = b->d.dilation[i] = 1;
         b->d.pad[i] = b->d.pad_end[i] = 0;
@@ -172,12 +192,12 @@ static double weight_noise(const struct branch *b, double levels)
     return sum;
 }
 
-/* ... and by rounding outputs, of which this is the square. */
-static double output_noise(const struct merging *p, const struct branch *b)
+/* ... and by rounding outputs, of which this is the square, or as much at the input. */
+static double activation_noise(const struct merging *p, const struct branch *b)
 {
     const struct qtype *t = &p->target->activation;
     double sum = 0, levels = (double)(quant_max(t) - quant_min(t));
-    if (!b->rounded || p->target->inputs != INPUTS_CALIBRATED || qtype_is_float(t))
+    if (p->target->inputs != INPUTS_CALIBRATED || qtype_is_float(t))
         return 0;
     for (int64_t i = 0; i < weight_count(b); i++)
         sum += b->w[i] * b->w[i];
@@ -190,10 +210,15 @@ static bool bears_rounding(const struct merging *p, const struct branch *outer,
     if (!p->target || qtype_is_float(&p->target->weight))
         return true;
     double levels = (double)quant_max(&p->target->weight);
-    double apart = weight_noise(outer, levels) + output_noise(p, outer) + output_noise(p, inner);
+    double apart = weight_noise(outer, levels) + activation_noise(p, outer);
+    double together = weight_noise(sum, levels);
     if (inner->l.node)
         apart += weight_noise(inner, levels);
-    return weight_noise(sum, levels) <= p->options.noise * apart;
+    if (inner->rounded)
+        apart += activation_noise(p, inner);
+    if (inner->exact)
+        together += activation_noise(p, inner);
+    return together <= p->options.noise * apart;
 }
 
 /* The outer layer takes the inner branch. */

@@ -164,11 +164,30 @@ expect unchanged
 # ... a short one is not
 run merge-branches
 target onnxruntime
-g (float[1,64,5,5] x) => (float y)
+g (float[1,64,5,5] o) => (float y)
 <float[64,1,3,3] w = random(1, -0.5, 0.5), float[64,1,1] k = random(2, 0.5, 1)>
-{ c = Conv <group = 64, pads = [1, 1, 1, 1]> (x, w) m = Mul(x, k) y = Add(c, m) }
+{ r = Relu(o) x = MaxPool <kernel_shape = [2, 2]> (r)
+  c = Conv <group = 64, pads = [1, 1, 1, 1]> (x, w) m = Mul(x, k) y = Add(c, m) }
 expect same-result
-expect { y = Conv <group = 64, pads = [1, 1, 1, 1]> (x, u) }
+expect { r = Relu(o) x = MaxPool <kernel_shape = [2, 2]> (r)
+  y = Conv <group = 64, pads = [1, 1, 1, 1]> (x, u) }
+
+# ... but a sum of residuals is read as it is: it would be rounded as well
+run merge-branches
+target onnxruntime
+g (float[1,64,5,5] o) => (float y, float z)
+<float[64,1,3,3] w = random(1, -0.4, 0.4)>
+{ x = Add(o, o) c = Conv <group = 64, pads = [1, 1, 1, 1]> (x, w) y = Add(c, x)
+  d = Conv <group = 64, pads = [1, 1, 1, 1]> (o, w) z = Add(d, o) }
+expect unchanged
+
+# the same behind an activation
+run merge-branches
+target onnxruntime
+g (float[1,64,5,5] o) => (float y)
+<float[64,1,3,3] w = random(1, -0.4, 0.4)>
+{ x = Relu(o) c = Conv <group = 64, pads = [1, 1, 1, 1]> (x, w) y = Add(c, x) }
+expect { x = Relu(o) y = Conv <group = 64, pads = [1, 1, 1, 1]> (x, u) }
 
 # where nothing else is rounded there is less to win
 run merge-branches
