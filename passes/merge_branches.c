@@ -29,6 +29,7 @@
 #include "target.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double REACH = 8; /* deviations from one end of a range to the other */
 
@@ -46,14 +47,22 @@ struct merging {
     struct merge_options options;
     const struct target *target;  /* NULL: nothing will be rounded */
     const struct node_rule *rule; /* by id */
-    struct arena *scratch;
 };
 struct branch {
     struct linear l; /* a Conv; node NULL: x by channel */
     struct conv_dims d;
-    double *w, *bias; /* [m][c / groups][taps], [m] */
-    bool rounded;     /* its output, on codes */
-    bool exact;       /* it reads what nobody else rounds */
+    double *k;    /* what x is multiplied by */
+    double *bias;
+    bool rounded; /* its output, on codes */
+    bool exact;   /* it reads what nobody else rounds */
+};
+/* f outer + g inner, row by row: weights may be large. */
+struct sum {
+    struct branch *outer;
+    const struct branch *inner;
+    double f, g;
+    int64_t at[CONV_AXES], step[CONV_AXES]; /* of the inner window in the outer one */
+    double *row, *part; /* of the sum, and of a branch */
 };
 
 /* Does the user want something particular of it? */
@@ -70,18 +79,17 @@ static bool find_conv(const struct merging *p, const struct value *v, struct bra
     return n && !has_rule(p, n) && linear_find(n, &b->l) && conv_geometry_of(n, &b->d);
 }
 
-static int64_t weight_count(const struct branch *b)
+/* The numbers of a row of the weight: [c / groups][taps]. */
+static int64_t row_length(const struct branch *b)
 {
-    return b->d.m * (b->d.c / b->d.groups) * conv_taps(&b->d);
+    return b->d.c / b->d.groups * conv_taps(&b->d);
 }
 
-static bool load_conv(struct branch *b, struct arena *a)
+static bool take_bias(struct branch *b, struct arena *a)
 {
-    b->w = NEW_BUFFER(a, weight_count(b), double);
     b->bias = NEW_BUFFER(a, b->d.m, double);
     b->rounded = true;
     b->exact = false;
-    k_load_f64(b->l.weight->dtype, b->l.weight->data, 0, 1, weight_count(b), b->w);
     return linear_bias(&b->l, b->bias);
 }
 
@@ -110,7 +118,8 @@ static bool find_own(struct value *v, const struct branch *conv, struct branch *
     if (conv->d.c != conv->d.m
         || affine_gather(a, v, 1, &y) != node_input(conv->l.node, 0))
         return false;
-    *b = (struct branch){.d = conv->d, .bias = y.t, .rounded = v != node_input(conv->l.node, 0),
+    *b = (struct branch){.d = conv->d, .k = y.k, .bias = y.t,
+                         .rounded = v != node_input(conv->l.node, 0),
                          .exact = !comes_rounded(node_input(conv->l.node, 0))};
     for (int i = 0; i < CONV_AXES; i++) {
         b->d.kernel[i] = b->d.dilation[i] = 1;
@@ -118,18 +127,25 @@ static bool find_own(struct value *v, const struct branch *conv, struct branch *
         if (b->d.stride[i] != 1)
             return false;
     }
-    int64_t per_group = b->d.c / b->d.groups;
-    b->w = NEW_ARRAY(a, weight_count(b), double);
-    for (int64_t o = 0; o < b->d.m; o++)
-        b->w[o * per_group + o % per_group] = y.k[o];
     return true;
+}
+
+static void load_row(const struct branch *b, int64_t o, double *row)
+{
+    int64_t n = row_length(b);
+    if (b->l.node) {
+        k_load_f64(b->l.weight->dtype, b->l.weight->data, o * n, 1, n, row);
+    } else {
+        memset(row, 0, (size_t)n * sizeof *row);
+        row[o % n] = b->k[o];
+    }
 }
 
 /* Where the first tap of the inner window lies in the outer one, on each axis, and how many taps
  * its taps are apart there. False: not all of its taps are taps of the outer one. */
-static bool find_place(const struct conv_dims *outer, const struct conv_dims *inner, int64_t *at,
-                       int64_t *step)
+static bool find_place(struct sum *s)
 {
+    const struct conv_dims *outer = &s->outer->d, *inner = &s->inner->d;
     if (outer->groups != inner->groups || outer->m != inner->m || outer->c != inner->c)
         return false;
     for (int i = 0; i < CONV_AXES; i++) {
@@ -142,104 +158,112 @@ static bool find_place(const struct conv_dims *outer, const struct conv_dims *in
         if (outer->stride[i] != inner->stride[i] || !same_extent || first < 0
             || first + reach_in > reach_out || first % apart || tap_step % apart)
             return false;
-        at[i] = first / apart;
-        step[i] = tap_step / apart;
+        s->at[i] = first / apart;
+        s->step[i] = tap_step / apart;
     }
     return true;
 }
 
 /* Tap `t` of the inner window as one of the outer one. */
-static int64_t outer_tap(const struct conv_dims *outer, const struct conv_dims *inner, int64_t t,
-                         const int64_t *at, const int64_t *step)
+static int64_t outer_tap(const struct sum *s, int64_t t)
 {
-    int64_t tap = 0, rest = t, of_axis[CONV_AXES];
+    int64_t tap = 0, of_axis[CONV_AXES];
     for (int i = CONV_AXES - 1; i >= 0; i--) {
-        of_axis[i] = rest % inner->kernel[i];
-        rest /= inner->kernel[i];
+        of_axis[i] = t % s->inner->d.kernel[i];
+        t /= s->inner->d.kernel[i];
     }
     for (int i = 0; i < CONV_AXES; i++)
-        tap = tap * outer->kernel[i] + at[i] + of_axis[i] * step[i];
+        tap = tap * s->outer->d.kernel[i] + s->at[i] + of_axis[i] * s->step[i];
     return tap;
 }
 
-/* sum = f outer + g inner */
-static void add(const struct branch *outer, double f, const struct branch *inner, double g,
-                const int64_t *at, const int64_t *step, struct branch *sum)
+static void add_row(const struct sum *s, int64_t o)
 {
-    int64_t taps = conv_taps(&outer->d), few = conv_taps(&inner->d);
-    for (int64_t i = 0; i < weight_count(outer); i++)
-        sum->w[i] = f * outer->w[i];
-    for (int64_t o = 0; o < outer->d.m; o++)
-        sum->bias[o] = f * outer->bias[o] + g * inner->bias[o];
-    for (int64_t t = 0; t < few; t++) {
-        int64_t to = outer_tap(&outer->d, &inner->d, t, at, step);
-        for (int64_t k = 0; k < outer->d.m * (outer->d.c / outer->d.groups); k++)
-            sum->w[k * taps + to] += g * inner->w[k * few + t];
-    }
+    int64_t taps = conv_taps(&s->outer->d), few = conv_taps(&s->inner->d);
+    load_row(s->outer, o, s->row);
+    for (int64_t i = 0; i < row_length(s->outer); i++)
+        s->row[i] *= s->f;
+    load_row(s->inner, o, s->part);
+    for (int64_t t = 0; t < few; t++)
+        for (int64_t c = 0, to = outer_tap(s, t); c < s->outer->d.c / s->outer->d.groups; c++)
+            s->row[c * taps + to] += s->g * s->part[c * few + t];
 }
 
-/* The squared error of outputs by rounding the weights, for inputs of size 1. */
-static double weight_noise(const struct branch *b, double levels)
+/* The squared error of an output by rounding a row of weights, for inputs of size 1. */
+static double weight_noise(const double *row, int64_t n, double levels)
 {
-    int64_t k = weight_count(b) / b->d.m;
-    double sum = 0;
-    for (int64_t o = 0; o < b->d.m; o++) {
-        double top = 0;
-        for (int64_t i = 0; i < k; i++)
-            top = fmax(top, fabs(b->w[o * k + i]));
-        sum += (double)k * (top / levels) * (top / levels) / 12;
-    }
-    return sum;
+    double top = 0;
+    for (int64_t i = 0; i < n; i++)
+        top = fmax(top, fabs(row[i]));
+    return (double)n * (top / levels) * (top / levels) / 12;
 }
 
-/* ... and by rounding outputs, of which this is the square, or as much at the input. */
-static double activation_noise(const struct merging *p, const struct branch *b)
+/* ... by rounding the output itself, or as much of what it is made of. */
+static double activation_noise(const struct merging *p, const double *row, int64_t n)
 {
     const struct qtype *t = &p->target->activation;
     double sum = 0, levels = (double)(quant_max(t) - quant_min(t));
     if (p->target->inputs != INPUTS_CALIBRATED || qtype_is_float(t))
         return 0;
-    for (int64_t i = 0; i < weight_count(b); i++)
-        sum += b->w[i] * b->w[i];
+    for (int64_t i = 0; i < n; i++)
+        sum += row[i] * row[i];
     return sum * (REACH / levels) * (REACH / levels) / 12;
 }
 
-static bool bears_rounding(const struct merging *p, const struct branch *outer,
-                           const struct branch *inner, const struct branch *sum)
+static bool bears_rounding(const struct merging *p, const struct sum *s)
 {
     if (!p->target || qtype_is_float(&p->target->weight))
         return true;
-    double levels = (double)quant_max(&p->target->weight);
-    double apart = weight_noise(outer, levels) + activation_noise(p, outer);
-    double together = weight_noise(sum, levels);
-    if (inner->l.node)
-        apart += weight_noise(inner, levels);
-    if (inner->rounded)
-        apart += activation_noise(p, inner);
-    if (inner->exact)
-        together += activation_noise(p, inner);
+    const struct branch *inner = s->inner;
+    int64_t n = row_length(s->outer), few = row_length(inner);
+    double levels = (double)quant_max(&p->target->weight), apart = 0, together = 0;
+    for (int64_t o = 0; o < s->outer->d.m; o++) {
+        load_row(s->outer, o, s->part);
+        apart += weight_noise(s->part, n, levels) + activation_noise(p, s->part, n);
+        load_row(inner, o, s->part);
+        apart += inner->l.node ? weight_noise(s->part, few, levels) : 0;
+        apart += inner->rounded ? activation_noise(p, s->part, few) : 0;
+        together += inner->exact ? activation_noise(p, s->part, few) : 0;
+        add_row(s, o);
+        together += weight_noise(s->row, n, levels);
+    }
     return together <= p->options.noise * apart;
 }
 
-/* The outer layer takes the inner branch. */
-static bool take(const struct merging *p, struct branch *outer, double f,
-                 const struct branch *inner, double g, struct arena *a)
+/* NULL: a number does not fit the dtype. */
+static const struct tensor *sum_weights(const struct sum *s)
 {
-    int64_t at[CONV_AXES], step[CONV_AXES];
-    if (!find_place(&outer->d, &inner->d, at, step))
+    const struct tensor *w = s->outer->l.weight;
+    struct tensor *t = tensor_new(s->outer->l.node->graph->model->arena, w->dtype, &w->shape);
+    int64_t n = row_length(s->outer);
+    for (int64_t o = 0; o < s->outer->d.m; o++) {
+        add_row(s, o);
+        for (int64_t i = 0; i < n; i++)
+            if (!channel_fits(t->dtype, s->row[i]))
+                return NULL;
+        k_store_f64(t->dtype, t->data, o * n, n, s->row);
+    }
+    return t;
+}
+
+/* The outer layer takes the inner branch. */
+static bool take(const struct merging *p, struct sum *s, struct arena *a)
+{
+    struct linear *l = &s->outer->l;
+    if (!find_place(s))
         return false;
-    struct branch sum = {.l = outer->l, .d = outer->d,
-                         .w = NEW_BUFFER(a, weight_count(outer), double),
-                         .bias = NEW_BUFFER(a, outer->d.m, double)};
-    add(outer, f, inner, g, at, step, &sum);
-    if (!bears_rounding(p, outer, inner, &sum))
+    s->row = NEW_BUFFER(a, row_length(s->outer), double);
+    s->part = NEW_BUFFER(a, row_length(s->outer), double);
+    if (!bears_rounding(p, s))
         return false;
-    struct tensor *w = channel_tensor(outer->l.node->graph->model->arena, outer->l.weight->dtype,
-                                      &outer->l.weight->shape, sum.w);
-    bool plain = !node_input(outer->l.node, 2) && affine_all(sum.bias, outer->d.m, 0);
-    if (!w || (!plain && !linear_set_bias(&outer->l, "merged", sum.bias)))
+    double *bias = NEW_BUFFER(a, s->outer->d.m, double);
+    for (int64_t o = 0; o < s->outer->d.m; o++)
+        bias[o] = s->f * s->outer->bias[o] + s->g * s->inner->bias[o];
+    const struct tensor *w = sum_weights(s);
+    bool plain = !node_input(l->node, 2) && affine_all(bias, s->outer->d.m, 0);
+    if (!w || (!plain && !linear_set_bias(l, "merged", bias)))
         return false;
-    linear_set_weight(&outer->l, "merged", w);
+    linear_set_weight(l, "merged", w);
     return true;
 }
 
@@ -252,12 +276,13 @@ static struct value *merge_values(const struct merging *p, struct value *const *
     bool conv[2] = {find_conv(p, v[0], &b[0]), find_conv(p, v[1], &b[1])};
     bool both = conv[0] && conv[1]
              && node_input(b[0].l.node, 0) == node_input(b[1].l.node, 0)
-             && load_conv(&b[0], &a) && load_conv(&b[1], &a);
+             && take_bias(&b[0], &a) && take_bias(&b[1], &a);
     struct value *made = NULL;
     for (int i = 0; i < 2 && !made; i++) {
         bool one = conv[i] && !conv[!i] && find_own(v[!i], &b[i], &b[!i], &a)
-                && load_conv(&b[i], &a);
-        if ((one || both) && take(p, &b[i], sign[i], &b[!i], sign[!i], &a))
+                && take_bias(&b[i], &a);
+        struct sum s = {.outer = &b[i], .inner = &b[!i], .f = sign[i], .g = sign[!i]};
+        if ((one || both) && take(p, &s, &a))
             made = v[i];
     }
     arena_release(&a);
@@ -319,7 +344,7 @@ extern const struct pass pass_merge_branches;
 static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     (void)err;
-    struct merging p = {.options = {2}, .target = ctx->target, .scratch = ctx->scratch};
+    struct merging p = {.options = {2}, .target = ctx->target};
     pass_take_settings(&pass_merge_branches, ctx, &p.options);
     if (ctx->target)
         p.rule = rules_resolve(ctx->target->rules, ctx->skip_nodes, m, ctx->scratch);
