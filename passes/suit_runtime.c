@@ -126,32 +126,34 @@ static int hold_quantizer(struct node *n)
     return 1;
 }
 
-/* A matrix product with an integer weight, with or without the Add of a vector, or a
+static bool has_integer_weight(const struct node *n, int slot)
+{
+    const struct node *dq = value_def(node_input(n, slot), OP_DequantizeLinear);
+    return dq && node_constant(dq, 0);
+}
+
+/* A matrix product with an integer weight, with or without the Add of a constant, or a
  * LayerNormalization. (What is behind other products would have them quantized.) */
 static bool makes_tokens(const struct value *v)
 {
     const struct node *n = v->def;
-    for (int i = 0; n && n->op == OP_Add && i < 2; i++)
-        if (node_constant(n, i) || value_def(node_input(n, i), OP_DequantizeLinear)) {
-            n = node_input(n, 1 - i)->def;
-            break;
-        }
-    if (!n || (n->op != OP_MatMul && n->op != OP_Gemm))
-        return n && n->op == OP_LayerNormalization;
-    for (int i = 0; i < 2; i++) {
-        const struct node *dq = value_def(node_input(n, i), OP_DequantizeLinear);
-        if (dq && node_constant(dq, 0))
-            return true;
+    if (n && n->op == OP_Add) {
+        bool first = node_constant(n, 0) || has_integer_weight(n, 0);
+        n = first || node_constant(n, 1) || has_integer_weight(n, 1) ? node_input(n, first)->def
+                                                                     : NULL;
     }
-    return false;
+    if (n && (n->op == OP_MatMul || n->op == OP_Gemm))
+        return has_integer_weight(n, 0) || has_integer_weight(n, 1);
+    return n && n->op == OP_LayerNormalization;
 }
 
-/* The first of the operators that turn tokens into v, which one node reads; NULL: v is no such. */
-static struct node *first_mover(const struct value *v)
+/* The first of the operators that turn tokens into v, which one node reads, all of one graph;
+ * NULL: v is no such. */
+static struct node *first_mover(const struct value *v, const struct graph *g)
 {
     struct node *first = NULL;
     bool turned = false;
-    for (; v->def && value_used_once(v); v = node_input(first, 0)) {
+    for (; v->def && v->graph == g && value_used_once(v); v = node_input(first, 0)) {
         enum op op = v->def->op;
         if (op != OP_Transpose && op != OP_Reshape && op != OP_Flatten && op != OP_Squeeze
             && op != OP_Unsqueeze)
@@ -159,7 +161,7 @@ static struct node *first_mover(const struct value *v)
         turned |= op == OP_Transpose;
         first = v->def;
     }
-    return turned && value_used_once(v) && makes_tokens(v) ? first : NULL;
+    return turned && v->graph == g && value_used_once(v) && makes_tokens(v) ? first : NULL;
 }
 
 static bool only_convolutions_read(const struct value *v)
@@ -183,17 +185,26 @@ static struct value *again(struct build *at, const struct node *n, struct value 
     return made->out[0];
 }
 
+/* The node that quantizes what n gives, with one scale for all: n, or the only one in front of it;
+ * NULL: there is none. */
+static struct node *find_quantizer(struct node *n)
+{
+    if (n->op == OP_FakeQuantize)
+        return n;
+    struct node *q = n->op == OP_DequantizeLinear
+                   ? value_def(node_input(n, 0), OP_QuantizeLinear) : NULL;
+    return q && q->graph == n->graph && value_used_once(q->out[0]) && !node_attr(q, "axis") ? q
+                                                                                          : NULL;
+}
+
 /* Rounds tokens before they become a picture; n is the last node that rounds it. How many. */
 static int round_tokens(struct node *n)
 {
-    struct node *quantize = n->op == OP_FakeQuantize ? n : NULL;
-    if (n->op == OP_DequantizeLinear)
-        quantize = value_def(node_input(n, 0), OP_QuantizeLinear);
-    if (!quantize || (quantize != n && value_only_user(quantize->out[0]) != n)
-        || node_attr(quantize, "axis") || !only_convolutions_read(n->out[0]))
+    struct node *quantize = find_quantizer(n);
+    if (!quantize || !only_convolutions_read(n->out[0]))
         return 0;
     struct value *picture = node_input(quantize, 0);
-    struct node *first = first_mover(picture);
+    struct node *first = first_mover(picture, n->graph);
     if (!first)
         return 0;
     struct build at = build_before(first);

@@ -110,6 +110,20 @@ g (float[1,2,6,6] x) => (float y)
 expect same-result
 expect { y = Conv <auto_pad = "SAME_UPPER"> (x, u) }
 
+# in a body, of what it reads from outside
+run merge-branches
+g (bool p, float[1,2,5] x) => (float y)
+<float[2,2,3] w = random(1), float[2,2,1] v = random(2), float[2,1] k = {3, 4}>
+{
+    m = Mul(x, k)
+    y = If(p) <then_branch = t () => (float a) {
+                 c = Conv <pads = [1, 1]> (x, w) d = Conv(x, v) s = Add(c, d) a = Add(s, m) },
+               else_branch = e () => (float f) { f = Exp(x) }>
+}
+expect same-result
+expect { y = If(p) <then_branch = t () => (float a) { a = Conv <pads = [1, 1]> (x, u) },
+                    else_branch = e () => (float f) { f = Exp(x) }> }
+
 # half precision stays that
 run merge-branches
 g (float16[1,1,5] x) => (float16 y) <float16[1,1,3] w = {1, 2, 3}, float16[1,1,1] v = {10}>

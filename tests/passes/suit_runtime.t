@@ -141,6 +141,19 @@ g (float[1,16,3] x, float[3,3] w) => (float y, float z, float r, float t, float 
 }
 expect unchanged
 
+# nor across the edge of a body, where what codes stand for is not known outside
+run suit-runtime
+target openvino
+g (bool p, float[1,16,3] x) => (float y)
+<float[3] b = {1, 2, 3}, float[3,3,1] l = random(3)>
+{
+    n = LayerNormalization(x, b, b) u = Transpose <perm = [0, 2, 1]> (n)
+    y = If(p) <then_branch = t () => (float c) <float s = {0.5}, uint8 z = {10}>
+               { q = QuantizeLinear(u, s, z) d = DequantizeLinear(q, s, z) c = Conv(d, l) },
+               else_branch = e () => (float f) { f = Exp(x) }>
+}
+expect unchanged
+
 # nor where the target takes it as it is
 run suit-runtime
 target onnxruntime
