@@ -203,7 +203,17 @@ expect { c = Conv(x, w1) m = Mul(c, k) s = Sigmoid(m) e = Mul(c, s) y = Conv(e, 
 run equalize
 target onnxruntime data 8
 g (float[1,2,6,6] x) => (float y)
-<float[4,2,1,1] w = random(1), float[3,4,1,1] v = random(5)>
+<float[4,2,1,1] w = {20, 20, 15, -10, 8, 5, 4, -8},
+ float[3,4,1,1] v = {0.3, -0.1, 1, 2, -1, 0.3, 1, -1, 0.2, 0.5, 2, 1}>
 { c = Conv(x, w) s = Sigmoid(c) e = Mul(c, s) y = Conv(e, v) }
 expect note "gates apart: 2 layers"
+expect unchanged
+
+# nor where the outputs are near enough as they are: parts of a gate take their time
+run equalize
+target onnxruntime data 8
+g (float[1,2,6,6] x) => (float y)
+<float[4,2,1,1] w = {20, 20, 15, -10, 8, 5, 4, -8},
+ float[3,4,1,1] v = {0.5, 0.6, 3, 2, -0.4, 0.3, 1, -3, 0.7, 0.4, 2, 1}>
+{ c = Conv(x, w) s = Sigmoid(c) e = Mul(c, s) y = Conv(e, v) }
 expect unchanged
