@@ -18,7 +18,7 @@ import tempfile
 
 import numpy as np
 
-from datasets import ROOT
+from paths import ROOT
 from runtimes import OpenVino, Ort
 from tasks import TASKS
 

@@ -6,8 +6,8 @@
     python tools/bench/coverage.py --show FILE...
 
 $QUERN names the program (default: build/quern). README.md says what the columns mean. The exit
-status is 1 if a model does not become one that its runtime runs. The networks of networks.py are
-left out unless --only names them.
+status is 1 if a model does not become one that its runtime runs. The networks of networks.py and
+exports.py are left out unless --only names them.
 """
 import argparse
 import csv
@@ -20,8 +20,8 @@ import sys
 import tempfile
 
 from coverage_tasks import coverage_tasks
-from datasets import MATERIAL
 from networks import NETWORKS
+from paths import MATERIAL
 
 MODEL = pathlib.Path(__file__).with_name("coverage_model.py")
 TARGETS = ("ort", "ov", "ov-fq")
@@ -179,7 +179,8 @@ def measured_all(args, peers):
         directory = (args.keep or pathlib.Path(scratch)).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         for task in coverage_tasks():
-            patterns = args.only or ([] if task.name in NETWORKS else ["*"])
+            is_ours = task.name in NETWORKS or task.name.startswith("export_")
+            patterns = args.only or ([] if is_ours else ["*"])
             if not any(fnmatch.fnmatch(task.name, each) for each in patterns):
                 continue
             results[task.name] = {target: measured(task.name, target, directory, args)

@@ -21,8 +21,8 @@ import kernels
 import metrics
 import process
 from coverage_tasks import coverage_tasks
-from datasets import ROOT
 from feeds import Stream
+from paths import ROOT
 from runtimes import OpenVino, Ort, multiply_adds
 
 QUERN = os.path.abspath(os.environ.get("QUERN", ROOT / "build/quern"))

@@ -9,8 +9,9 @@ import onnx
 
 import datasets
 import metrics
-from datasets import MATERIAL, opened, pixels, stretched
-from feeds import Data, Look, Stream, feeds
+from datasets import opened, pixels, stretched
+from feeds import Data, Feeds, Look, Stream, feeds
+from paths import EXPORTS, MATERIAL
 from tasks import TASKS, Task, bgr, scene, task
 
 CIFAR = Look((.4914 * 255, .4822 * 255, .4465 * 255), (.2470 * 255, .2435 * 255, .2616 * 255))
@@ -84,13 +85,27 @@ MORE = [
 ]
 
 
+def exported(path):
+    """The samples that exports.py wrote beside a network."""
+    stored = dict(np.load(path.with_suffix(".npz")))
+    first = int(stored.pop("calibrate"))
+
+    def part(start, end):
+        return Feeds(end - start, lambda i: {key: v[start + i] for key, v in stored.items()})
+    return Data(part(0, first), part(first, len(next(iter(stored.values())))))
+
+
 def coverage_tasks():
-    """One task a model, in the order of their names; the data of some is None."""
+    """One task a model, in the order of their names; the data of some is None. Those of exports.py
+    are called export_NAME."""
     known = {each.name: each for each in TASKS + MORE if not each.options}
     for folder in sorted((MATERIAL / "models").glob("*")):
         model = folder / "model.onnx"
         if model.exists():
             known.setdefault(folder.name, Task(
                 folder.name, model, functools.partial(stored, folder.name), metrics.SQNR))
+    for path in EXPORTS.glob("*.onnx"):
+        known[f"export_{path.stem}"] = Task(f"export_{path.stem}", path,
+                                            functools.partial(exported, path), metrics.SQNR)
     return sorted((each for each in known.values() if each.is_there()),
                   key=lambda each: each.name)

@@ -6,17 +6,14 @@ The digits are part of the repository. Everything else is found in $MATERIAL (de
 """
 import csv
 import os
-import pathlib
 import wave
 
 import numpy as np
 
 from feeds import Data, Feeds, Look, Stream, feeds
+from paths import CACHE, MATERIAL, ROOT
 from runtimes import Ort
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MATERIAL = pathlib.Path(os.environ.get("MATERIAL", ROOT.parent / "shared/material"))
-CACHE = pathlib.Path(os.environ.get("QUERN_BENCH_CACHE", "~/.cache/quern-bench")).expanduser()
 DIGITS = ROOT / "tests/data/digits"
 BATCH = 25
 

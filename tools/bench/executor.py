@@ -25,8 +25,9 @@ import onnx
 import onnxruntime
 
 import process
-from datasets import ROOT, shared
+from datasets import shared
 from networks import NETWORKS
+from paths import ROOT
 
 QUERN = os.path.abspath(os.environ.get("QUERN", ROOT / "build/quern"))
 FEW = 4                       # samples of the run that is taken away

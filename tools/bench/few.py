@@ -21,8 +21,8 @@ import numpy as np
 
 import metrics
 import process
-from datasets import ROOT
 from feeds import Stream
+from paths import ROOT
 from runtimes import Ort
 from tasks import TASKS
 

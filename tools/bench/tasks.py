@@ -21,9 +21,10 @@ import onnx
 
 import datasets
 import metrics
-from datasets import CACHE, DIGITS, IMAGENET, SIGNED, shared
+from datasets import DIGITS, IMAGENET, SIGNED, shared
 from feeds import Look, Stream
 from networks import NETWORKS
+from paths import CACHE
 from runtimes import Ort
 
 CALIBRATION = 300     # samples at most

@@ -18,8 +18,8 @@ import numpy as np
 import onnx
 
 import process
-from datasets import ROOT
 from networks import Graph
+from paths import ROOT
 from runtimes import Ort
 
 QUERN = os.path.abspath(os.environ.get("QUERN", ROOT / "build/quern"))
