@@ -39,14 +39,6 @@ class Graph:
                         self.weight(m, fan=m), strides=[2, 2], pads=[kernel // 2 - 1] * 4,
                         kernel_shape=[kernel] * 2)
 
-    def norm(self, x, c):
-        """BatchNormalization with statistics as those of a trained network."""
-        low, high = np.float32(0.5), np.float32(2)
-        scale, variance = (self.random.uniform(low, high, c).astype(np.float32) for _ in "sv")
-        shift, mean = (self.random.standard_normal(c).astype(np.float32) / 4 for _ in "bm")
-        return self.add("BatchNormalization", x,
-                        *map(self.constant, (scale, shift, mean, variance)))
-
     def model(self, shape, output, opset):
         value = helper.make_tensor_value_info
         graph = helper.make_graph(self.nodes, "g", [value("x", onnx.TensorProto.FLOAT, shape)],
@@ -152,24 +144,4 @@ def pose():
     return g.model([1, 3, 224, 224], g.conv(x, c, 17, 1), 17)
 
 
-def repvgg():
-    """As it is trained: each block is the sum of a 3x3 and a 1x1 convolution and, where it has the
-    shape of its input, of that, all normalized."""
-    g = Graph()
-
-    def block(x, c, m, stride):
-        y = g.add("Add", g.norm(g.conv(x, c, m, 3, stride), m),
-                  g.norm(g.conv(x, c, m, 1, stride), m))
-        own = c == m and stride == 1
-        return g.add("Relu", g.add("Add", y, g.norm(x, c)) if own else y)
-    x, c = "x", 3
-    for m, count in ((48, 1), (48, 2), (96, 4), (192, 8)):
-        for i in range(count):
-            x, c = block(x, c, m, 1 if i else 2), m
-    x = g.add("Flatten", g.add("GlobalAveragePool", x))
-    return g.model([1, 3, 224, 224],
-                   g.add("Gemm", x, g.weight(1000, c, fan=c), g.weight(1000, fan=c), transB=1), 17)
-
-
-NETWORKS = {"resnet50": resnet50, "vit_small": vit_small, "unet": unet, "pose": pose,
-            "repvgg": repvgg}
+NETWORKS = {"resnet50": resnet50, "vit_small": vit_small, "unet": unet, "pose": pose}
