@@ -44,10 +44,11 @@ bool place_is_slow_group(const struct target *t, const struct node *n)
 bool place_is_slow_product(const struct target *t, const struct node *n)
 {
     enum { FEW = 16, MANY = 256 };
-    const struct value *w = node_input(n, 1), *x = node_input(n, 0);
+    const struct tensor *w = node_constant(n, 1);
+    const struct value *x = node_input(n, 0);
     if (!t->slow_products || t->inputs != INPUTS_CALIBRATED
-        || (n->op != OP_MatMul && n->op != OP_Gemm) || !w || w->type.shape.rank != 2
-        || w->type.shape.dim[0] > FEW || w->type.shape.dim[1] > FEW)
+        || (n->op != OP_MatMul && n->op != OP_Gemm) || !w || w->shape.rank != 2
+        || w->shape.dim[0] > FEW || w->shape.dim[1] > FEW)
         return false;
     int64_t rows = 1;
     for (int i = 0; i + 1 < x->type.shape.rank; i++)
