@@ -160,10 +160,16 @@ static bool is_idle(const struct calibration *g, const struct value *v)
     return true;
 }
 
-static void forget(const struct calibration *g, struct value *v)
+/* The quants of values in bodies that no sample ran. */
+struct idle {
+    const struct quant **quant;
+    int n;
+};
+
+static void forget(const struct idle *idle, struct value *v)
 {
-    for (int i = 0; i < g->n && v && v->quant; i++) {
-        if (v->quant != g->value[i]->quant || !is_idle(g, g->value[i]))
+    for (int i = 0; i < idle->n && v && v->quant; i++) {
+        if (v->quant != idle->quant[i])
             continue;
         v->quant = NULL;
         value_each_use(v, u)
@@ -182,15 +188,19 @@ static void keep_constants(struct node *n)
 /* Values in bodies that were never computed carry no quant any more. */
 static void forget_idle(struct calibration *g, struct model *m)
 {
+    struct idle idle = {NEW_ARRAY(&g->arena, g->n, const struct quant *), 0};
+    for (int i = 0; i < g->n; i++)
+        if (g->value[i]->quant && is_idle(g, g->value[i]))
+            idle.quant[idle.n++] = g->value[i]->quant;
     int n_graphs;
     struct graph **graph = model_graphs(m, &g->arena, &n_graphs);
     for (int k = 1; k < n_graphs; k++) {
         for (int i = 0; i < graph[k]->n_input; i++)
-            forget(g, graph[k]->input[i]);
+            forget(&idle, graph[k]->input[i]);
         graph_each(graph[k], n) {
             bool had = n->n_out && n->out[0] && n->out[0]->quant;
             for (int i = 0; i < n->n_out; i++)
-                forget(g, n->out[i]);
+                forget(&idle, n->out[i]);
             if (had && !n->out[0]->quant)
                 keep_constants(n);
         }

@@ -266,6 +266,20 @@ class Bodies(Case):
         for a, b in zip(quern.ort_run(out, samples), quern.ort_run(path, samples)):
             np.testing.assert_array_equal(a["y"], b["y"])
 
+    def test_untaken_branch_that_moves_codes(self):
+        """What passes the values of a layer on has their scale, and loses it with them."""
+        text = UNTAKEN.replace("v = Tanh(a)", """b = Relu(a)
+                order = Constant<value = int64[2] {1, 0}>()
+                c = Gather<axis = 0>(b, order)
+                v = MatMul(c, w3)""")
+        path, samples = self.build(text, dict(w1=(6, 6), w2=(6, 6), w3=(6, 6)))
+        out, _, report = self.quantize(path, samples)
+        self.assertEqual([layer["quantized"] for layer in report["layers"]], [True, False, False])
+        for sample in samples:
+            sample["k"] = np.float32([200])
+        for a, b in zip(quern.ort_run(out, samples), quern.ort_run(path, samples)):
+            np.testing.assert_array_equal(a["y"], b["y"])
+
     def test_untaken_branch_of_units(self):
         """What computes on codes beside layers has no ranges there either."""
         text = UNTAKEN.replace("a = MatMul(x, w2)", "a = Mul(x, w2)")
