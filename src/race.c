@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * race: those that fall behind on a part of the samples do not see the rest.
+ * race: those that fall behind on a part of the samples do not see the rest, unless those that do
+ * fall behind them there: the part was not like the whole then.
  */
 #include "race.h"
 
@@ -77,13 +78,24 @@ static double score_of(const struct race *r, int observer, const struct tally *t
     return tally_figures(r->measure, tally).sqnr - (is_prior ? 0 : AHEAD);
 }
 
+/* Of those that have not seen the rest of the samples the one with the best score, if that is near
+ * the bound; -1: none is. */
+static int next_of(const double *score, const bool *ended, int n, double bound)
+{
+    int next = -1;
+    for (int i = 0; i < n; i++)
+        if (!ended[i] && score[i] >= bound - MARGIN && (next < 0 || score[i] > score[next]))
+            next = i;
+    return next;
+}
+
 /* `first` has had its first turn. */
 static int compete(const struct race *r, struct tally *first, struct arena *a,
                    struct ranges *result, struct err *err)
 {
-    int best = -1;
     struct tally *tally[N_OBSERVERS] = {first};
     double score[N_OBSERVERS] = {score_of(r, 0, first)}, lead = score[0], top = -INFINITY;
+    bool ended[N_OBSERVERS] = {false};
     int n = 1; /* how many have had their first turn */
     for (; n < N_OBSERVERS && lead < r->enough - AHEAD; n++) {
         tally[n] = tally_new(r->measure, a);
@@ -94,12 +106,12 @@ static int compete(const struct race *r, struct tally *first, struct arena *a,
         score[n] = score_of(r, n, tally[n]);
         lead = fmax(lead, score[n]);
     }
-    for (int i = 0; i < n; i++) {
-        if (score[i] < lead - MARGIN)
-            continue;
+    int best = -1;
+    for (int i; (i = next_of(score, ended, n, best < 0 ? lead : fmin(lead, top))) >= 0;) {
         TRY(try_observer(r, i, 1, tally[i], err));
+        ended[i] = true;
         score[i] = score_of(r, i, tally[i]);
-        if (best < 0 || score[i] > top) {
+        if (best < 0 || score[i] > top || (score[i] == top && i < best)) {
             top = score[i];
             best = i;
         }
