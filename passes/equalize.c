@@ -62,11 +62,21 @@ enum way { FOR_WEIGHTS, FOR_ACTIVATIONS, WITH_GATES };
 static const char *const way_name[] = {"for weights", "for activations",
                                        "for activations, gates apart"};
 
-static int equalize(struct model *m, enum way way, const struct peaks *peaks)
+/* Layers whose outputs are floats give what gates read unrounded. */
+static bool gives_floats(const struct contest *c)
+{
+    return !*c->ctx->target->outputs;
+}
+
+static int equalize(const struct contest *c, struct model *m, enum way way,
+                    const struct peaks *peaks)
 {
     struct arena scratch = {0};
+    enum equalize_gates gates = way != WITH_GATES ? GATES_WHOLE
+                              : gives_floats(c)   ? GATES_APART
+                                                  : GATES_APART_ROUNDED;
     int changes = way == FOR_WEIGHTS ? equalize_weights(m, &scratch)
-                                     : equalize_activations(m, peaks, way == WITH_GATES, &scratch);
+                                     : equalize_activations(m, peaks, gates, &scratch);
     arena_release(&scratch);
     return changes;
 }
@@ -81,7 +91,7 @@ static void contest_rank(struct contest *c, enum way way, struct model *clone, i
                          double db)
 {
     double lead = contest_lead(c);
-    bool cheap = !*c->ctx->target->outputs && lead - TRIAL_FINER < c->ctx->min_sqnr;
+    bool cheap = gives_floats(c) && lead - TRIAL_FINER < c->ctx->min_sqnr;
     double gain = way == WITH_GATES && !cheap ? fmax(gate_gain, c->options.gain)
                 : c->best                     ? 0
                                               : c->options.gain;
@@ -104,7 +114,7 @@ static int contest_try(struct contest *c, const struct model *m, enum way way,
 {
     double db;
     struct model *clone = model_clone(m);
-    int changes = equalize(clone, way, peaks);
+    int changes = equalize(c, clone, way, peaks);
     bool differs = changes && !(way == WITH_GATES && clone->n_nodes == c->nodes_whole);
     if (way == FOR_ACTIVATIONS)
         c->nodes_whole = clone->n_nodes;

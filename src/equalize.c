@@ -25,6 +25,12 @@
  * and with it a scale, for each channel, so that there the strength can be greater. (Measured on
  * six networks for classification and detection, by data not used here: 0.3 and 0.5 to 0.7 are
  * best, 0.5 and 1 are worse by 1 to 6 dB in some.)
+ *
+ * What a gate reads, x of x * Sigmoid(x), does not count: only what comes out matters. But where it
+ * is rounded as well its range needs room below zero, as far as the gate is open (-3 for
+ * HardSwish): so far it counts. Otherwise channels that are small behind the gate would grow until
+ * half of the codes, or most, were for what the gate closes on. (A classifier of documents with 28
+ * HardSwish comes to 25.0 dB in ONNX Runtime, and to 14.7 dB without.)
  */
 #include "equalize.h"
 
@@ -214,19 +220,47 @@ static bool is_inner(const struct ties *t, const struct value *v)
             || user->op == OP_Clip || user->op == OP_HardSwish);
 }
 
+/* How far below zero x may be so that the gate that begins with n hands on more than a little:
+ * x Sigmoid(x) is nearer to 0 than 0.034 below -5. 0: it begins none. */
+static double gate_depth(const struct ties *t, const struct node *n)
+{
+    if (n->op == OP_HardSwish)
+        return 3;
+    if (!ties_is_gate(t, n))
+        return 0;
+    switch (n->op) {
+    case OP_Sigmoid: return 5;
+    case OP_HardSigmoid: return node_float(n, "beta", 0.5f) / node_float(n, "alpha", 0.2f);
+    default: return tensor_get(node_constant(n, 1), 0); /* Clip(x + 3, 0, 6) */
+    }
+}
+
+/* How far below zero the gates that read v are open. */
+static double open_below(const struct ties *t, const struct value *v)
+{
+    double depth = 0;
+    value_each_use(v, u)
+        depth = fmax(depth, gate_depth(t, u->user));
+    return depth;
+}
+
+/* The channels of v reach as far as their peaks, but downwards to -depth at most, and upwards not
+ * at all where they are an inner value's. */
 static void reach_add(struct reach *k, const struct ties *t, const struct value *v,
-                      const struct peaks *peaks)
+                      const struct peaks *peaks, bool inner, double depth)
 {
     double *top = &k->group[ties_group(t, v)];
     for (int64_t c = 0; c < t->channels[v->id].n; c++) {
         int64_t class = ties_class(t, v, c);
-        float a = fmaxf(-peaks->lo[v->id][c], peaks->hi[v->id][c]);
-        k->class[class] = fmax(k->class[class], (double)a);
+        double a = fmin(-peaks->lo[v->id][c], depth);
+        if (!inner)
+            a = fmax(a, peaks->hi[v->id][c]);
+        k->class[class] = fmax(k->class[class], a);
         *top = fmax(*top, k->class[class]);
     }
 }
 
-static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
+static struct reach reach_find(struct equalizer *e, const struct peaks *peaks, bool inner_rounded)
 {
     const struct ties *t = &e->scaling.ties;
     int n_values = e->scaling.graph[0]->model->n_values;
@@ -246,9 +280,12 @@ static struct reach reach_find(struct equalizer *e, const struct peaks *peaks)
     }
     for (int g = 0; g < e->scaling.n_graphs; g++)
         graph_each(e->scaling.graph[g], n)
-            for (int i = 0; i < n->n_out; i++)
-                if (n->out[i] && !is_inner(t, n->out[i]))
-                    reach_add(&k, t, n->out[i], peaks);
+            for (int i = 0; i < n->n_out; i++) {
+                bool inner = n->out[i] && is_inner(t, n->out[i]);
+                if (n->out[i] && (!inner || inner_rounded))
+                    reach_add(&k, t, n->out[i], peaks, inner,
+                              inner ? open_below(t, n->out[i]) : INFINITY);
+            }
     return k;
 }
 
@@ -271,12 +308,12 @@ bool equalize_finds_gates(struct model *m, struct arena *scratch)
     return scaling_has_gates(&s);
 }
 
-int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
+int equalize_activations(struct model *m, const struct peaks *peaks, enum equalize_gates gates,
                          struct arena *scratch)
 {
     struct equalizer e = {.scratch = scratch};
-    e.scaling = scaling_open(m, (struct ties_options){.gates = gates}, scratch);
-    struct reach k = reach_find(&e, peaks);
+    e.scaling = scaling_open(m, (struct ties_options){.gates = gates != GATES_WHOLE}, scratch);
+    struct reach k = reach_find(&e, peaks, gates == GATES_APART_ROUNDED);
     for (int g = 0; g < e.scaling.n_graphs; g++)
         graph_each(e.scaling.graph[g], n)
             for (int i = 0; i < n->n_out; i++)

@@ -11,9 +11,11 @@
 
 /* For weights with one scale: largest weights alike, from the weights alone. */
 int equalize_weights(struct model *m, struct arena *scratch);
-/* For activations with one scale, by the peaks of all values that have channels (channel.h).
- * gates: gates such as x * Sigmoid(x) may come apart, into x * Sigmoid(s x). */
-int equalize_activations(struct model *m, const struct peaks *peaks, bool gates,
+/* Gates such as x * Sigmoid(x): they stay as they are, or may come apart, into x * Sigmoid(s x),
+ * where x is as exact as its layer, or where it is rounded like the product. */
+enum equalize_gates { GATES_WHOLE, GATES_APART, GATES_APART_ROUNDED };
+/* For activations with one scale, by the peaks of all values that have channels (channel.h). */
+int equalize_activations(struct model *m, const struct peaks *peaks, enum equalize_gates gates,
                          struct arena *scratch);
 /* Are there such gates? */
 bool equalize_finds_gates(struct model *m, struct arena *scratch);

@@ -29,13 +29,19 @@ static struct peaks make_peaks(struct arena *a, const struct model *m)
     return peaks;
 }
 
-static struct model *equalized(const char *source, struct arena *a, int *changes)
+static struct model *inferred(const char *source)
 {
     struct err err = {0};
     struct model *m = text_model(source);
     assert_int_equal(graph_infer(m->graph, &err), 0);
+    return m;
+}
+
+static struct model *equalized(const char *source, struct arena *a, int *changes)
+{
+    struct model *m = inferred(source);
     struct peaks peaks = make_peaks(a, m);
-    *changes = equalize_activations(m, &peaks, true, a);
+    *changes = equalize_activations(m, &peaks, GATES_APART, a);
     return m;
 }
 
@@ -143,6 +149,50 @@ static void test_strength(void **state)
     arena_release(&a);
 }
 
+/* By how much the last channel grows in front of a gate, whose first channel reaches down to `lo`:
+ * 2^(0.3 * 3) if the first reaches upwards only, as make_peaks() has it. */
+static double growth(const char *gate, enum equalize_gates gates, float lo)
+{
+    enum { LAST = 3 };
+    struct arena a = {0};
+    struct str source = {0};
+    str_printf(&source, WEIGHTS "{ c = Conv(x, w, b) %s y = Conv(d, v) }", gate);
+    struct model *m = inferred(source.text), *old = text_model(source.text);
+    struct peaks peaks = make_peaks(&a, m);
+    peaks.lo[m->graph->first->out[0]->id][0] = lo;
+    equalize_activations(m, &peaks, gates, &a);
+    double now = tensor_get(node_constant(m->graph->first, 2), LAST);
+    double before = tensor_get(node_constant(old->graph->first, 2), LAST);
+    model_close(m);
+    model_close(old);
+    str_release(&source);
+    arena_release(&a);
+    return now / before;
+}
+
+/* Where what a gate reads is rounded, a channel needs room below zero as far as that is open. */
+static void test_room_below_gates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *nodes;
+        double depth;
+    } gate[] = {
+        {"d = HardSwish(c)", 3},
+        {"s = Sigmoid(c) d = Mul(c, s)", 5},
+        {"s = HardSigmoid<alpha = 0.25>(c) d = Mul(c, s)", 2},
+        {"s = Add(c, three) r = Clip(s, zero, six) t = Div(r, six) d = Mul(c, t)", 3},
+        {"d = Relu(c)", 1}, /* not below zero at all: the peak upwards */
+    };
+    for (size_t i = 0; i < sizeof gate / sizeof *gate; i++) {
+        const char *nodes = gate[i].nodes;
+        double least = pow(8, 0.3), most = pow(8 * gate[i].depth, 0.3);
+        assert_true(fabs(growth(nodes, GATES_APART, -10) - least) < 1e-5);
+        assert_true(fabs(growth(nodes, GATES_APART_ROUNDED, -10) - most) < 1e-5);
+        assert_true(fabs(growth(nodes, GATES_APART_ROUNDED, -0.5f) - least) < 1e-5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_gate_of_another_value),
         cmocka_unit_test(test_limits_stay),
         cmocka_unit_test(test_strength),
+        cmocka_unit_test(test_room_below_gates),
     };
     return cmocka_run_group_tests_name("equalize", tests, NULL, NULL);
 }
