@@ -78,6 +78,7 @@ int quantize_report_outputs(struct report *r, const struct model *m, const struc
             total += fmin(db[i], 100);
             least = fmin(db[i], least);
         }
+    r->judged = measure_samples(ctx->measure);
     r->picked_from = measure_picks(ctx->measure) ? ctx->sqnr : NAN;
     *all = (struct report_output){"all outputs", known ? total / known : ctx->sqnr};
     if (known && isinf(least))

@@ -140,9 +140,9 @@ static void print_result(const char *label, const struct report_output *o, FILE 
 {
     fprintf(out, "  %-9s %s: ", label, o->name);
     if (isinf(o->sqnr))
-        fprintf(out, "none\n");
+        fprintf(out, "none");
     else
-        fprintf(out, "%.1f dB SQNR\n", o->sqnr);
+        fprintf(out, "%.1f dB SQNR", o->sqnr);
 }
 
 static void print_data(const struct report *r, FILE *out)
@@ -164,10 +164,16 @@ static void print_results(const struct report *r, FILE *out)
     int worst = 1;
     for (int i = 2; i < r->result.n; i++)
         worst = r->result.at[i].sqnr < r->result.at[worst].sqnr ? i : worst;
-    if (r->result.n)
+    if (r->result.n) {
         print_result("error", &r->result.at[0], out);
-    if (r->result.n > 1)
+        if (r->judged < r->samples)
+            fprintf(out, " on %d of the samples", r->judged);
+        fputc('\n', out);
+    }
+    if (r->result.n > 1) {
         print_result("", &r->result.at[worst], out);
+        fputc('\n', out);
+    }
     if (!isnan(r->picked_from))
         fprintf(out, "            before elements are picked (their order may change): "
                 "%.1f dB SQNR\n", r->picked_from);

@@ -73,6 +73,7 @@ struct report {
     VEC(struct report_why) why;     /* likewise, layers among them; only in the JSON */
     VEC(struct report_pass) pass;
     VEC(struct report_output) result;
+    int judged;         /* samples that `result` is from */
     double picked_from; /* dB in front of what picks elements; NAN: nothing does, or not known */
     double started;
 };

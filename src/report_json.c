@@ -40,6 +40,7 @@ static json_t *json_data(const struct report *r)
     json_object_set_new(j, "image", json_text(r->image));
     json_object_set_new(j, "summary", json_text(r->data_summary));
     json_object_set_new(j, "samples", json_integer(r->samples));
+    json_object_set_new(j, "judged", json_integer(r->judged));
     json_object_set_new(j, "random", json_boolean(r->random_data));
     return j;
 }

@@ -29,6 +29,7 @@ static void fill(struct report *r)
     r->data = "data";
     r->data_summary = "20 .npz files";
     r->samples = 20;
+    r->judged = 16;
     r->predicted = true;
     r->integer_percent = 94.75;
     r->advice = "too small\n";
@@ -50,7 +51,7 @@ static void test_json(void **state)
         "\"settings\":{\"observer\":\"min-max\"},"
         "\"recipe\":\"target: onnxruntime\\n\","
         "\"data\":{\"path\":\"data\",\"image\":null,\"summary\":\"20 .npz files\","
-        "\"samples\":20,\"random\":false},"
+        "\"samples\":20,\"judged\":16,\"random\":false},"
         "\"outputs\":[{\"name\":\"y\",\"equal\":false,\"sqnr_db\":31.25},"
         "{\"name\":\"z\",\"equal\":true,\"sqnr_db\":null}],"
         "\"picked_from_db\":null,"
@@ -113,7 +114,7 @@ static void test_print(void **state)
         "  integer   94.75 % of the multiply-adds in onnxruntime\n"
         "  note      too small\n"
         "  data      20 .npz files\n"
-        "  error     y: 31.2 dB SQNR\n"
+        "  error     y: 31.2 dB SQNR on 16 of the samples\n"
         "            z: none\n"
         "  cost      ";
     static const char tail[] = "\nNext: quern compare 'a b.onnx' out.onnx --data data\n";
@@ -124,10 +125,12 @@ static void test_print(void **state)
     print(&r, text, sizeof text);
     assert_memory_equal(text, head, sizeof head - 1);
     assert_string_equal(text + strlen(text) - (sizeof tail - 1), tail);
+    r.judged = 20;
     r.random_data = true;
     r.data_summary = "20 samples of noise";
     print(&r, text, sizeof text);
     assert_null(strstr(text, "picked"));
+    assert_non_null(strstr(text, "  error     y: 31.2 dB SQNR\n"));
     r.picked_from = 44.375;
     print(&r, text, sizeof text);
     assert_non_null(strstr(text, "            before elements are picked (their order may change): "
