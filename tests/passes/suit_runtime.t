@@ -164,3 +164,48 @@ g (float[1,16,3] x) => (float y)
     q = QuantizeLinear(u, s, z) d = DequantizeLinear(q, s, z) y = Conv(d, k)
 }
 expect unchanged
+
+# OpenVINO: a sum in front of a Reshape whose second axis it would take for columns, as long or longer
+run suit-runtime
+target openvino
+g (float[N,3] x) => (float y, float z, float t, float u)
+<int8[3,4] w = random(1), float s = {0.5}, int8 o = {0}, float[4] none = {0, 0, 0, 0},
+ int64[3] rows = {-1, 4, 4}, int64[4] split = {-1, 8, 2, 2}, int64[3] wide = {1, -1, 4}>
+{
+    d1 = DequantizeLinear(w, s, o) y1 = MatMul(x, d1) y = Reshape(y1, rows)
+    d2 = DequantizeLinear(w, s, o) z1 = Gemm(x, d2) z = Reshape(z1, split)
+    d3 = DequantizeLinear(w, s, o) t1 = MatMul(x, d3) t2 = Add(t1, none) t = Reshape(t2, wide)
+    d4 = DequantizeLinear(w, s, o) u1 = Gemm(x, d4, none) u = Reshape(u1, rows)
+}
+expect
+<float a = {1e-37}, float b = {1e-37}, float c = {1e-37}, float e = {1e-37}>
+{
+    d1 = DequantizeLinear(w, s, o) y1 = MatMul(x, d1) y2 = Add(y1, a) y = Reshape(y2, rows)
+    d2 = DequantizeLinear(w, s, o) z1 = Gemm(x, d2) z2 = Add(z1, b) z = Reshape(z2, split)
+    d3 = DequantizeLinear(w, s, o) t1 = MatMul(x, d3) t2 = Add(t1, none)
+    t3 = Add(t2, c) t = Reshape(t3, wide)
+    d4 = DequantizeLinear(w, s, o) u1 = Gemm(x, d4, none) u2 = Add(u1, e) u = Reshape(u2, rows)
+}
+
+# not where that is shorter, or the matrix becomes one again, or there is a bias, or a float weight
+run suit-runtime
+target openvino
+g (float[N,3] x) => (float y, float z, float t, float u)
+<int8[3,4] w = random(1), float s = {0.5}, int8 o = {0}, float[4] b = {0, 1, 0, 0},
+ float[3,4] f = random(2), int64[3] rows = {-1, 3, 4}, int64[2] flat = {-1, 8},
+ int64[3] more = {-1, 8, 4}>
+{
+    d1 = DequantizeLinear(w, s, o) y1 = MatMul(x, d1) y = Reshape(y1, rows)
+    d2 = DequantizeLinear(w, s, o) z1 = MatMul(x, d2) z = Reshape(z1, flat)
+    d3 = DequantizeLinear(w, s, o) t1 = MatMul(x, d3) t2 = Add(t1, b) t = Reshape(t2, more)
+    u1 = MatMul(x, f) u = Reshape(u1, more)
+}
+expect unchanged
+
+# nor where it is known how many rows there are
+run suit-runtime
+target openvino
+g (float[8,3] x) => (float y)
+<int8[3,4] w = random(1), float s = {0.5}, int8 o = {0}, int64[3] rows = {-1, 4, 4}>
+{ d = DequantizeLinear(w, s, o) y1 = MatMul(x, d) y = Reshape(y1, rows) }
+expect unchanged

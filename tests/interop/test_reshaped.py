@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matrix products whose rows become another tensor's: OpenVINO would lose the scales of columns in
+the Reshape behind them where it does not know how many rows there are."""
+import itertools
+import pathlib
+import tempfile
+import unittest
+
+import quern
+from quern import Net, np
+
+WIDTH, COLUMNS = 16, 8
+SHAPES = {"shorter": [-1, 4, COLUMNS], "as long": [-1, COLUMNS, COLUMNS],
+          "twice as long": [-1, 16, COLUMNS], "no multiple": [-1, 12, COLUMNS],
+          "parts": [-1, 16, 2, 4], "a matrix": [-1, 4 * COLUMNS]}
+ROWS = 96        # a multiple of all of them
+
+
+class Anything(Net):
+    """A net with any number of rows."""
+
+    def samples(self, count):
+        return [{"x0": np.float32(self.random.normal(0, 1, (ROWS, WIDTH)))} for _ in range(count)]
+
+
+def dense(shape, form):
+    net = Anything(3)
+    net.input("rows", WIDTH)
+    y = net.node("MatMul", "x0", net.weight(WIDTH, COLUMNS)) if form != "Gemm" \
+        else net.node("Gemm", "x0", net.weight(WIDTH, COLUMNS))
+    if form == "zeros":
+        y = net.node("Add", y, net.constant(np.zeros(COLUMNS, np.float32)))
+    y = net.node("Reshape", y, net.constant(shape))
+    if form == "bias behind":
+        y = net.node("Add", y, net.bias(shape[-1]))
+    net.output(net.node("Sin", y))
+    return net
+
+
+class Reshaped(unittest.TestCase):
+    def check(self, net, *options):
+        with tempfile.TemporaryDirectory() as directory:
+            made = quern.Quantized(net, pathlib.Path(directory), "--target", "openvino", *options)
+            openvino = quern.OpenVino(made.int8)
+            outputs, exact = openvino(made.samples), quern.ort_run(made.float, made.samples)
+        self.assertEqual([layer["runs"] for layer in made.layers], ["integer"])
+        self.assertEqual([verdict for _, verdict in openvino.layers()], ["integer"])
+        for theirs, real in zip(outputs, exact, strict=True):
+            (y,), (z,) = theirs.values(), real.values()
+            self.assertLess(quern.relative_difference(y, z), 0.1)
+
+    def test_dense(self):
+        for (name, shape), form, form_of_model in itertools.product(
+                SHAPES.items(), ("bare", "Gemm", "zeros", "bias behind"), ("qdq", "fakequantize")):
+            with self.subTest(f"{name}, {form}, {form_of_model}"):
+                self.check(dense(shape, form), "--format", form_of_model)
+
+
+if __name__ == "__main__":
+    unittest.main()
