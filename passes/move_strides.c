@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * move-strides: what nobody reads is not computed.
+ *
+ *     Conv(f(Conv(x), y), 1x1, stride 2)  =>  Conv(f(Conv(x, stride 2), MaxPool(y, 1x1, stride 2)))
+ *
+ * A convolution of 1x1 with strides reads one place of its input in four. Where all readers of a
+ * value are such, as at the end of each stage of a ResNet whose strides stand in front (Caffe's,
+ * Keras'), the strides move up: through element-wise operators, to the convolution that computes
+ * the value, and on from there. A MaxPool of one element takes the same places of what others read
+ * as well.
+ *
+ * OpenVINO does so by itself, but across a quantizer it parts DequantizeLinear from the layers, and
+ * runs them in float.
+ */
+#include "pass.h"
+
+enum {
+    AXES = MAX_RANK - 2,
+    DEPTH = 8, /* operators that strides move across at most */
+};
+
+static const int64_t ones[AXES] = {1, 1, 1, 1, 1, 1};
+
+/* The strides by which all readers of a value take its places. */
+struct picks {
+    int axes;
+    int64_t stride[AXES];
+};
+
+static bool all_are(const int64_t *v, int64_t n, int64_t x)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (v[i] != x)
+            return false;
+    return true;
+}
+
+static bool is_explicit(const struct node *conv)
+{
+    return node_string_is(conv, "auto_pad", "NOTSET", "NOTSET")
+        || node_string_is(conv, "auto_pad", "NOTSET", "VALID");
+}
+
+/* Does the use take places of a value by strides, and does nothing else? */
+static bool picks_of(const struct use *u, struct picks *p)
+{
+    size_t n_pads, n_strides;
+    const struct node *n = u->user;
+    const struct tensor *w = n->op == OP_Conv && u == &n->in[0] ? node_constant(n, 1) : NULL;
+    const int64_t *pads = node_ints(n, "pads", &n_pads);
+    const int64_t *stride = node_ints(n, "strides", &n_strides);
+    p->axes = w ? w->shape.rank - 2 : 0;
+    if (p->axes < 1 || p->axes > AXES || !stride || n_strides != (size_t)p->axes
+        || !all_are(w->shape.dim + 2, p->axes, 1)
+        || (pads && !all_are(pads, (int64_t)n_pads, 0)))
+        return false;
+    for (int i = 0; i < p->axes; i++)
+        p->stride[i] = stride[i];
+    return !all_are(stride, p->axes, 1);
+}
+
+static bool all_pick(const struct value *v, struct picks *p)
+{
+    struct picks one;
+    bool any = false;
+    value_each_use(v, u) {
+        if (u->user->graph != v->graph || !picks_of(u, &one))
+            return false;
+        for (int i = 0; any && i < one.axes; i++)
+            if (one.axes != p->axes || one.stride[i] != p->stride[i])
+                return false;
+        *p = one;
+        any = true;
+    }
+    return any && v->type.shape.rank == p->axes + 2;
+}
+
+/* How many of the first inputs are computed with, place by place; 0: it is no such operator. */
+static int operands(const struct node *n)
+{
+    switch (n->op) {
+    case OP_Relu: case OP_LeakyRelu: case OP_Clip: case OP_Sigmoid: case OP_HardSigmoid:
+    case OP_HardSwish: case OP_Tanh: return 1;
+    case OP_Add: case OP_Sub: case OP_Mul: return 2;
+    default: return 0;
+    }
+}
+
+/* Has it one number for all places? */
+static bool is_flat(const struct value *v, int axes)
+{
+    const struct shape *s = &v->type.shape;
+    for (int i = s->rank > axes ? s->rank - axes : 0; i < s->rank; i++)
+        if (s->dim[i] != 1)
+            return false;
+    return s->rank >= 0;
+}
+
+/* Has the operand the places of what the operator makes, all known? */
+static bool same_places(const struct value *in, const struct value *out)
+{
+    const struct shape *a = &in->type.shape, *b = &out->type.shape;
+    bool same = a->rank == b->rank && !in->constant;
+    for (int i = 2; same && i < b->rank; i++)
+        same = a->dim[i] == b->dim[i] && b->dim[i] > 0;
+    return same;
+}
+
+/* Can every operand be thinned out, or left? */
+static bool is_by_places(const struct node *n, int axes)
+{
+    for (int i = 0; i < operands(n); i++) {
+        const struct value *in = node_input(n, i);
+        if (!in || !(is_flat(in, axes) || operands(n) == 1 || same_places(in, n->out[0])))
+            return false;
+    }
+    return operands(n) > 0;
+}
+
+/* Does a convolution compute less if the places of v are thinned out, which one node or only those
+ * that pick read? */
+static bool gains(const struct value *v, int axes, int depth)
+{
+    const struct node *n = v->def;
+    if (!n || n->graph != v->graph || depth > DEPTH)
+        return false;
+    if (n->op == OP_Conv)
+        return is_explicit(n) && node_constant(n, 1);
+    for (int i = 0; is_by_places(n, axes) && i < operands(n); i++) {
+        const struct value *in = node_input(n, i);
+        if (!is_flat(in, axes) && value_used_once(in) && gains(in, axes, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+static void multiply_strides(struct node *conv, const struct picks *p)
+{
+    size_t count;
+    int64_t stride[AXES];
+    const int64_t *now = node_ints(conv, "strides", &count);
+    for (int i = 0; i < p->axes; i++)
+        stride[i] = p->stride[i] * (now ? now[i] : 1);
+    node_set_ints(conv, "strides", stride, (size_t)p->axes);
+}
+
+static void thin_type(struct value *v, const struct picks *p)
+{
+    for (int i = 0; i < p->axes; i++) {
+        int64_t *dim = &v->type.shape.dim[i + 2];
+        *dim = *dim > 0 ? (*dim - 1) / p->stride[i] + 1 : *dim;
+    }
+}
+
+static void thin_operand(struct node *n, int i, const struct picks *p, int depth);
+
+static void thin(struct value *v, const struct picks *p, int depth)
+{
+    if (v->def->op == OP_Conv)
+        multiply_strides(v->def, p);
+    for (int i = 0; i < operands(v->def); i++)
+        thin_operand(v->def, i, p, depth + 1);
+    thin_type(v, p);
+}
+
+static void thin_operand(struct node *n, int i, const struct picks *p, int depth)
+{
+    struct value *in = node_input(n, i);
+    if (is_flat(in, p->axes))
+        return;
+    if (value_used_once(in) && gains(in, p->axes, depth)) {
+        thin(in, p, depth);
+        return;
+    }
+    struct build at = build_before(n);
+    struct node *pool = build_node(&at, OP_MaxPool, 1, &in, 1);
+    node_set_ints(pool, "kernel_shape", ones, (size_t)p->axes);
+    node_set_ints(pool, "strides", p->stride, (size_t)p->axes);
+    pool->out[0]->type = in->type;
+    thin_type(pool->out[0], p);
+    node_set_input(n, i, pool->out[0]);
+}
+
+static int move(struct value *v)
+{
+    struct picks p;
+    if (!v || !all_pick(v, &p) || !gains(v, p.axes, 0))
+        return 0;
+    thin(v, &p, 0);
+    value_each_use(v, u)
+        node_set_ints(u->user, "strides", ones, (size_t)p.axes);
+    return 1;
+}
+
+static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
+{
+    int n_graphs, changes = 0;
+    (void)err;
+    struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
+    for (int i = 0; i < n_graphs; i++)
+        for (struct node *n = graph[i]->last; n; n = n->prev)
+            changes += n->n_out == 1 ? move(n->out[0]) : 0;
+    return changes;
+}
+
+const struct pass pass_move_strides = {
+    .name = "move-strides",
+    .summary = "move strides of 1x1 convolutions to the ones whose outputs they skip",
+    .needs = FACT_TYPES,
+    .flags = PASS_SAME_RESULT,
+    .run = run,
+};
