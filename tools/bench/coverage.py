@@ -179,7 +179,7 @@ def measured_all(args, peers):
         directory = (args.keep or pathlib.Path(scratch)).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         for task in coverage_tasks():
-            is_ours = task.name in NETWORKS or task.name.startswith("export_")
+            is_ours = task.name in NETWORKS or task.name.startswith(("export_", "package_"))
             patterns = args.only or ([] if is_ours else ["*"])
             if not any(fnmatch.fnmatch(task.name, each) for each in patterns):
                 continue

@@ -11,7 +11,7 @@ import datasets
 import metrics
 from datasets import opened, pixels, stretched
 from feeds import Data, Feeds, Look, Stream, feeds
-from paths import EXPORTS, MATERIAL
+from paths import EXPORTS, MATERIAL, PACKAGES
 from tasks import TASKS, Task, bgr, scene, task
 
 CIFAR = Look((.4914 * 255, .4822 * 255, .4465 * 255), (.2470 * 255, .2435 * 255, .2616 * 255))
@@ -85,8 +85,8 @@ MORE = [
 ]
 
 
-def exported(path):
-    """The samples that exports.py wrote beside a network."""
+def beside(path):
+    """The samples that exports.py or packages.py wrote beside a network."""
     stored = dict(np.load(path.with_suffix(".npz")))
     first = int(stored.pop("calibrate"))
 
@@ -97,15 +97,16 @@ def exported(path):
 
 def coverage_tasks():
     """One task a model, in the order of their names; the data of some is None. Those of exports.py
-    are called export_NAME."""
+    are called export_NAME, those of packages.py package_NAME."""
     known = {each.name: each for each in TASKS + MORE if not each.options}
     for folder in sorted((MATERIAL / "models").glob("*")):
         model = folder / "model.onnx"
         if model.exists():
             known.setdefault(folder.name, Task(
                 folder.name, model, functools.partial(stored, folder.name), metrics.SQNR))
-    for path in EXPORTS.glob("*.onnx"):
-        known[f"export_{path.stem}"] = Task(f"export_{path.stem}", path,
-                                            functools.partial(exported, path), metrics.SQNR)
+    for kind, folder in ("export", EXPORTS), ("package", PACKAGES):
+        for path in folder.glob("*.onnx"):
+            name = f"{kind}_{path.stem}"
+            known[name] = Task(name, path, functools.partial(beside, path), metrics.SQNR)
     return sorted((each for each in known.values() if each.is_there()),
                   key=lambda each: each.name)
