@@ -168,9 +168,13 @@ def take(name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *MODELS],
+    parser.add_argument("names", nargs="*", metavar="NAME",
                         help=f"of {', '.join(MODELS)}; without any all")
-    for name in parser.parse_args().names or MODELS:
+    names = parser.parse_args().names
+    for name in names:
+        if name not in MODELS:
+            parser.error(f"there is no {name}; there are {', '.join(MODELS)}")
+    for name in names or MODELS:
         take(name)
 
 
