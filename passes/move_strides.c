@@ -17,7 +17,8 @@
 
 enum {
     AXES = MAX_RANK - 2,
-    DEPTH = 8, /* operators that strides move across at most */
+    DEPTH = 8,      /* operators that strides move across at most */
+    LARGEST = 1024, /* stride that comes of it */
 };
 
 static const int64_t ones[AXES] = {1, 1, 1, 1, 1, 1};
@@ -36,12 +37,6 @@ static bool all_are(const int64_t *v, int64_t n, int64_t x)
     return true;
 }
 
-static bool is_explicit(const struct node *conv)
-{
-    return node_string_is(conv, "auto_pad", "NOTSET", "NOTSET")
-        || node_string_is(conv, "auto_pad", "NOTSET", "VALID");
-}
-
 /* Does the use take places of a value by strides, and does nothing else? */
 static bool picks_of(const struct use *u, struct picks *p)
 {
@@ -55,8 +50,11 @@ static bool picks_of(const struct use *u, struct picks *p)
         || !all_are(w->shape.dim + 2, p->axes, 1)
         || (pads && !all_are(pads, (int64_t)n_pads, 0)))
         return false;
-    for (int i = 0; i < p->axes; i++)
+    for (int i = 0; i < p->axes; i++) {
         p->stride[i] = stride[i];
+        if (stride[i] < 1 || stride[i] > LARGEST)
+            return false;
+    }
     return !all_are(stride, p->axes, 1);
 }
 
@@ -118,18 +116,33 @@ static bool is_by_places(const struct node *n, int axes)
     return operands(n) > 0;
 }
 
+/* Can a convolution take the strides in addition to its own? Not if its padding hangs on them. */
+static bool takes(const struct node *conv, const struct picks *p)
+{
+    size_t count;
+    const int64_t *now = node_ints(conv, "strides", &count);
+    if (!node_constant(conv, 1) || (now && count != (size_t)p->axes)
+        || !(node_string_is(conv, "auto_pad", "NOTSET", "NOTSET")
+             || node_string_is(conv, "auto_pad", "NOTSET", "VALID")))
+        return false;
+    for (int i = 0; i < p->axes; i++)
+        if (now && now[i] > LARGEST / p->stride[i])
+            return false;
+    return true;
+}
+
 /* Does a convolution compute less if the places of v are thinned out, which one node or only those
  * that pick read? */
-static bool gains(const struct value *v, int axes, int depth)
+static bool gains(const struct value *v, const struct picks *p, int depth)
 {
     const struct node *n = v->def;
     if (!n || n->graph != v->graph || depth > DEPTH)
         return false;
     if (n->op == OP_Conv)
-        return is_explicit(n) && node_constant(n, 1);
-    for (int i = 0; is_by_places(n, axes) && i < operands(n); i++) {
+        return takes(n, p);
+    for (int i = 0; is_by_places(n, p->axes) && i < operands(n); i++) {
         const struct value *in = node_input(n, i);
-        if (!is_flat(in, axes) && value_used_once(in) && gains(in, axes, depth + 1))
+        if (!is_flat(in, p->axes) && value_used_once(in) && gains(in, p, depth + 1))
             return true;
     }
     return false;
@@ -169,7 +182,7 @@ static void thin_operand(struct node *n, int i, const struct picks *p, int depth
     struct value *in = node_input(n, i);
     if (is_flat(in, p->axes))
         return;
-    if (value_used_once(in) && gains(in, p->axes, depth)) {
+    if (value_used_once(in) && gains(in, p, depth)) {
         thin(in, p, depth);
         return;
     }
@@ -185,7 +198,7 @@ static void thin_operand(struct node *n, int i, const struct picks *p, int depth
 static int move(struct value *v)
 {
     struct picks p;
-    if (!v || !all_pick(v, &p) || !gains(v, p.axes, 0))
+    if (!v || !all_pick(v, &p) || !gains(v, &p, 0))
         return 0;
     thin(v, &p, 0);
     value_each_use(v, u)

@@ -35,6 +35,7 @@
 #include "equalize.h"
 
 #include "k_simd.h"
+#include "match.h"
 #include "scaling.h"
 #include "vec.h"
 
@@ -224,6 +225,7 @@ static bool is_inner(const struct ties *t, const struct value *v)
  * x Sigmoid(x) is nearer to 0 than 0.034 below -5. 0: it begins none. */
 static double gate_depth(const struct ties *t, const struct node *n)
 {
+    double added;
     if (n->op == OP_HardSwish)
         return 3;
     if (!ties_is_gate(t, n))
@@ -231,7 +233,7 @@ static double gate_depth(const struct ties *t, const struct node *n)
     switch (n->op) {
     case OP_Sigmoid: return 5;
     case OP_HardSigmoid: return node_float(n, "beta", 0.5f) / node_float(n, "alpha", 0.2f);
-    default: return tensor_get(node_constant(n, 1), 0); /* Clip(x + 3, 0, 6) */
+    default: return match_number(n, 1, &added) ? added : 0; /* Clip(x + 3, 0, 6) */
     }
 }
 

@@ -83,6 +83,16 @@ expect
     y = Conv <strides = [1, 1]> (d, v)
 }
 
+# not to strides that nobody has
+run move-strides
+g (float[1,1,5,5] x) => (float y)
+<float[1,1,1,1] k = random(1)>
+{
+    c = Conv <strides = [64, 1]> (x, k)
+    y = Conv <strides = [64, 1]> (c, k)
+}
+expect unchanged
+
 # another reader, other strides, a larger filter, padding, an output of the graph
 run move-strides
 g (float[1,2,8,8] x) => (float y, float z, float t, float u, float p, float q, float o)
