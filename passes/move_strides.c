@@ -11,9 +11,12 @@
  * as well.
  *
  * OpenVINO does so by itself, but across a quantizer it parts DequantizeLinear from the layers, and
- * runs them in float.
+ * runs them in float. For it the MaxPool stands in front of the readers where there is no such
+ * convolution.
  */
+#include "match.h"
 #include "pass.h"
+#include "target.h"
 
 enum {
     AXES = MAX_RANK - 2,
@@ -166,6 +169,14 @@ static void thin_type(struct value *v, const struct picks *p)
     }
 }
 
+/* Makes the MaxPool that it is for of a node. */
+static void take_places(struct node *pool, const struct picks *p)
+{
+    node_set_ints(pool, "kernel_shape", ones, (size_t)p->axes);
+    node_set_ints(pool, "strides", p->stride, (size_t)p->axes);
+    thin_type(pool->out[0], p);
+}
+
 static void thin_operand(struct node *n, int i, const struct picks *p, int depth);
 
 static void thin(struct value *v, const struct picks *p, int depth)
@@ -188,21 +199,26 @@ static void thin_operand(struct node *n, int i, const struct picks *p, int depth
     }
     struct build at = build_before(n);
     struct node *pool = build_node(&at, OP_MaxPool, 1, &in, 1);
-    node_set_ints(pool, "kernel_shape", ones, (size_t)p->axes);
-    node_set_ints(pool, "strides", p->stride, (size_t)p->axes);
     pool->out[0]->type = in->type;
-    thin_type(pool->out[0], p);
+    take_places(pool, p);
     node_set_input(n, i, pool->out[0]);
 }
 
-static int move(struct value *v)
+/* held: strides must not stay where they are. */
+static int move(struct value *v, bool held)
 {
     struct picks p;
-    if (!v || !all_pick(v, &p) || !gains(v, &p, 0))
+    if (!v || !all_pick(v, &p))
         return 0;
-    thin(v, &p, 0);
+    bool gained = gains(v, &p, 0);
+    if (!gained && !held)
+        return 0;
     value_each_use(v, u)
         node_set_ints(u->user, "strides", ones, (size_t)p.axes);
+    if (gained)
+        thin(v, &p, 0);
+    else
+        take_places(match_put_behind(v->def, OP_MaxPool), &p);
     return 1;
 }
 
@@ -210,10 +226,11 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 {
     int n_graphs, changes = 0;
     (void)err;
+    bool held = ctx->target && ctx->target->moves_quantizers;
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs);
     for (int i = 0; i < n_graphs; i++)
         for (struct node *n = graph[i]->last; n; n = n->prev)
-            changes += n->n_out == 1 ? move(n->out[0]) : 0;
+            changes += n->n_out == 1 ? move(n->out[0], held) : 0;
     return changes;
 }
 

@@ -29,6 +29,9 @@ class Strides(unittest.TestCase):
         for strides in 1, 2, 1, 2, 1:
             x = block(net, x, c, strides)
         net.output(net.node("GlobalAveragePool", x))
+        self.compare(net, runtime, target, *options)
+
+    def compare(self, net, runtime, target, *options):
         with tempfile.TemporaryDirectory() as directory:
             made = quern.Quantized(net, pathlib.Path(directory), "--target", target, *options)
             model = runtime(made.int8)
@@ -41,6 +44,22 @@ class Strides(unittest.TestCase):
 
     def test_openvino(self):
         self.check(quern.OpenVino, "openvino")
+
+    def test_no_convolution_before(self):
+        """Nothing to move the strides to: they are taken in front of the quantizer."""
+        for name, kind, more in (("joined", "Concat", {"axis": 1}), ("pooled", "MaxPool", {}),
+                                 ("means", "AveragePool", {})):
+            with self.subTest(name):
+                net = Net(5)
+                x = net.input("N", 8, 16, 16)
+                inputs = (x, net.node("Sigmoid", x)) if kind == "Concat" else (x,)
+                window = {} if kind == "Concat" else {"kernel_shape": [2, 2]}
+                y = net.node(kind, *inputs, **more, **window)
+                y = net.node("Conv", y, net.weight(8, 8 * len(inputs), 1, 1), net.bias(8),
+                             strides=[2, 2])
+                y = net.node("Conv", net.node("Relu", y), net.weight(8, 8, 3, 3), net.bias(8))
+                net.output(y)
+                self.compare(net, quern.OpenVino, "openvino")
 
     def test_fakequantize(self):
         self.check(quern.OpenVino, "openvino", "--format", "fakequantize")

@@ -93,6 +93,25 @@ g (float[1,1,5,5] x) => (float y)
 }
 expect unchanged
 
+# OpenVINO would move strides across the quantizer that is to come: they stand in front of it
+run move-strides
+target openvino
+g (float[1,2,8,8] x) => (float y, float z)
+<float[2,2,1,1] v = random(2)>
+{
+    r = AveragePool <kernel_shape = [2, 2]> (x)
+    y = Conv <strides = [2, 2]> (r, v)
+    z = Conv <strides = [2, 2]> (r, v)
+}
+expect same-result
+expect
+{
+    r = AveragePool <kernel_shape = [2, 2]> (x)
+    p = MaxPool <kernel_shape = [1, 1], strides = [2, 2]> (r)
+    y = Conv <strides = [1, 1]> (p, v)
+    z = Conv <strides = [1, 1]> (p, v)
+}
+
 # another reader, other strides, a larger filter, padding, an output of the graph
 run move-strides
 g (float[1,2,8,8] x) => (float y, float z, float t, float u, float p, float q, float o)
