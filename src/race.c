@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * race: those that fall behind on a part of the samples do not see the rest, unless those that do
- * fall behind them there: the part was not like the whole then.
+ * fall far behind them there: the part was not like the whole then.
  */
 #include "race.h"
 
@@ -14,6 +14,8 @@
 
 /* dB that an observer may be behind the leading one and still see all samples. */
 static const double MARGIN = 0.5;
+/* dB that the leading one must lose with all samples for those who fell behind to see them too. */
+static const double MISLED = 3;
 /* dB by which others must be ahead of the prior one: what is less is chance with a few samples. */
 static const double AHEAD = 1;
 static const char prior[] = "mse";
@@ -107,7 +109,8 @@ static int compete(const struct race *r, struct tally *first, struct arena *a,
         lead = fmax(lead, score[n]);
     }
     int best = -1;
-    for (int i; (i = next_of(score, ended, n, best < 0 ? lead : fmin(lead, top))) >= 0;) {
+    double bound = lead;
+    for (int i; (i = next_of(score, ended, n, bound)) >= 0;) {
         TRY(try_observer(r, i, 1, tally[i], err));
         ended[i] = true;
         score[i] = score_of(r, i, tally[i]);
@@ -115,6 +118,7 @@ static int compete(const struct race *r, struct tally *first, struct arena *a,
             top = score[i];
             best = i;
         }
+        bound = top < lead - MISLED ? top : lead;
     }
     result->figures = tally_figures(r->measure, tally[best]);
     calibration_read(r->calibration, &observer_table[best]);
