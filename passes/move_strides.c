@@ -169,7 +169,7 @@ static void thin_type(struct value *v, const struct picks *p)
     }
 }
 
-/* Makes the MaxPool that it is for of a node. */
+/* Gives a MaxPool whose output has the type of its input the window of one element and strides. */
 static void take_places(struct node *pool, const struct picks *p)
 {
     node_set_ints(pool, "kernel_shape", ones, (size_t)p->axes);
@@ -204,7 +204,7 @@ static void thin_operand(struct node *n, int i, const struct picks *p, int depth
     node_set_input(n, i, pool->out[0]);
 }
 
-/* held: strides must not stay where they are. */
+/* held: a runtime would move the strides itself, so they do not stay where nothing is gained. */
 static int move(struct value *v, bool held)
 {
     struct picks p;

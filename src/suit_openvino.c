@@ -195,18 +195,22 @@ static const struct node *bare_product(const struct value *v)
     return bare && (has_integer_weight(n, 0) || has_integer_weight(n, 1)) ? n : NULL;
 }
 
-/* Puts the least sum in front of a Reshape that would lose scales; how many. */
+/* Puts the least sum in front of a Reshape that would lose scales, and of the Cast that a product
+ * of another type than float has behind it; how many. */
 static int hold_scales(struct node *n)
 {
-    struct value *y = n->op == OP_Reshape ? node_input(n, 0) : NULL;
-    if (!y || !mistakes_columns(y, n->out[0]) || !bare_product(y))
-        return 0;
     static const double tiny = 1e-37;
-    struct build at = build_before(n);
+    if (n->op != OP_Reshape || !node_input(n, 0))
+        return 0;
+    struct node *cast = value_def(node_input(n, 0), OP_Cast), *reader = cast ? cast : n;
+    struct value *y = node_input(reader, 0);
+    if (!y || y->type.dtype != DTYPE_F32 || !mistakes_columns(y, n->out[0]) || !bare_product(y))
+        return 0;
+    struct build at = build_before(reader);
     struct value *in[] = {y, suit_scalar(&at, "tiny", tiny)};
     struct value *sum = build_node(&at, OP_Add, 2, in, 1)->out[0];
     sum->type = y->type;
-    node_set_input(n, 0, sum);
+    node_set_input(reader, 0, sum);
     return 1;
 }
 

@@ -76,8 +76,9 @@ struct target {
     bool no_signed_sums;      /* from opset 21 on it does not load a MatMul of int8 inputs of more
                                  than two axes with a bias behind it */
     bool wrong_extremes;      /* extreme.h */
-    bool moves_quantizers;    /* in front of a Concat along any axis, but not of other movers, and
-                                 strides across them: suit-runtime and move-strides do better */
+    bool moves_quantizers;    /* in front of a Concat along any axis, but not of other movers;
+                                 scales behind a Reshape; strides across them: suit-runtime and
+                                 move-strides do better */
     bool only_rows;           /* activations that are quantized at run time have a scale a row */
     bool skip_branch;         /* of a residual Add the branch beside the layer is quantized */
     enum unit_rule unit_rule; /* may be raised from never to follow where there are units */

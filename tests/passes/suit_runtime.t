@@ -187,6 +187,19 @@ expect
     d4 = DequantizeLinear(w, s, o) u1 = Gemm(x, d4, none) u2 = Add(u1, e) u = Reshape(u2, rows)
 }
 
+# ... in front of the Cast to another type
+run suit-runtime
+target openvino
+g (float[N,3] x) => (float16[a,4,4] y)
+<int8[3,4] w = random(1), float s = {0.5}, int8 o = {0}, int64[3] rows = {-1, 4, 4}>
+{ d = DequantizeLinear(w, s, o) p = MatMul(x, d) h = Cast <to = 10> (p) y = Reshape(h, rows) }
+expect
+<float a = {1e-37}>
+{
+    d = DequantizeLinear(w, s, o) p = MatMul(x, d) t = Add(p, a)
+    h = Cast <to = 10> (t) y = Reshape(h, rows)
+}
+
 # not where that is shorter, or the matrix becomes one again, or there is a bias, or a float weight
 run suit-runtime
 target openvino
