@@ -22,25 +22,32 @@ static int64_t row_of(const struct conv_dims *d)
 
 size_t k_iconv_packed(const struct conv_dims *d)
 {
-    return (size_t)(is_depthwise(d) ? conv_taps(d) * d->m : row_of(d) * d->m);
+    int64_t panels = k_igemm_panels(d->m / d->groups, row_of(d));
+    return (size_t)(is_depthwise(d) ? conv_taps(d) * d->m : d->groups * panels);
 }
 
-/* [m][tap][c] with padded rows; depthwise [tap][m]. */
+/* Panels of [tap][c] for each group; depthwise [tap][m]. */
 void k_iconv_pack(const struct conv_dims *d, enum dtype t, const void *w, const int32_t *zero,
                   int64_t zero_step, int16_t *packed)
 {
-    int64_t taps = conv_taps(d), c = d->c / d->groups, row = row_of(d);
+    enum { CHUNK = 256 };
+    int16_t wide[CHUNK];
+    int64_t taps = conv_taps(d), c = d->c / d->groups, row = row_of(d), each = d->m / d->groups;
     bool depthwise = is_depthwise(d);
+    if (!depthwise)
+        memset(packed, 0, sizeof *packed * k_iconv_packed(d));
     for (int64_t m = 0; m < d->m; m++) {
-        int32_t off = zero[m * zero_step];
-        for (int64_t k = 0; k < taps; k++) {
-            if (depthwise)
-                k_widen(t, w, m * taps + k, 1, 1, off, packed + k * d->m + m);
-            else
-                k_widen(t, w, m * c * taps + k, taps, c, off, packed + m * row + k * c);
-        }
-        if (!depthwise)
-            memset(packed + m * row + taps * c, 0, sizeof *packed * (size_t)(row - taps * c));
+        int64_t j = m % each;
+        int16_t *panels = packed + m / each * k_igemm_panels(each, row);
+        for (int64_t k = 0; k < taps; k++)
+            for (int64_t i = 0; i < c; i += CHUNK) {
+                int64_t n = c - i < CHUNK ? c - i : CHUNK;
+                k_widen(t, w, (m * c + i) * taps + k, taps, n, zero[m * zero_step], wide);
+                if (depthwise)
+                    packed[k * d->m + m] = wide[0];
+                else
+                    k_igemm_put(j, k * c + i, n, row, wide, panels);
+            }
     }
 }
 
@@ -79,17 +86,32 @@ static void depthwise(const struct conv_dims *d, const struct k_iconv_input *x, 
     }
 }
 
-/* rows[i][tap][channel] of n positions, channels of one group; zeros outside. */
+static bool is_whole(const struct conv_dims *d, const struct box *b)
+{
+    bool whole = true;
+    for (int a = 0; a < CONV_AXES; a++)
+        whole = whole && b->last[a] - b->first[a] == d->kernel[a];
+    return whole;
+}
+
+/* rows[i][tap][channel] of n positions, channels of one group; zeros outside. Taps that are
+ * neighbours on the last axis are widened together where their channels are as well. */
 static void gather(const struct conv_dims *d, const struct k_iconv_input *x, int64_t group,
                    int64_t first, int64_t n, int16_t *rows)
 {
-    int64_t c = d->c / d->groups, row = row_of(d);
-    memset(rows, 0, sizeof *rows * (size_t)(n * row));
+    int64_t c = d->c / d->groups, row = row_of(d), used = c * conv_taps(d);
+    bool together = d->groups == 1 && d->dilation[2] == 1;
     for (int64_t o = first; o < first + n; o++, rows += row) {
         struct box b = window_at(d, o);
+        int64_t run = together ? b.last[2] - b.first[2] : 1;
+        if (!is_whole(d, &b))
+            memset(rows, 0, sizeof *rows * (size_t)row);
+        else if (row > used)
+            rows[used] = 0;
+        b.last[2] = together && run > 0 ? b.first[2] + 1 : b.last[2];
         EACH_TAP(d, b, place) {
             int64_t tap = (t0 * d->kernel[1] + t1) * d->kernel[2] + t2;
-            k_widen(x->dtype, x->data, x->at + place * d->c + group * c, 1, c, x->zero,
+            k_widen(x->dtype, x->data, x->at + place * d->c + group * c, 1, run * c, x->zero,
                     rows + tap * c);
         }
     }
@@ -105,6 +127,6 @@ void k_iconv(const struct conv_dims *d, const struct k_iconv_input *x, const int
     }
     for (int64_t g = 0; g < d->groups; g++) {
         gather(d, x, g, first, n, scratch);
-        k_igemm(n, m, row, scratch, packed + g * m * row, y + g * m, d->m);
+        k_igemm(n, m, row, scratch, packed + g * k_igemm_panels(m, row), y + g * m, d->m);
     }
 }

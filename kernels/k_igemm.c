@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * k_igemm: a tile of 2 x 4 sums at a time, each a dot product of int16 rows, which compilers turn
- * into multiply-and-add of pairs. A panel of b's rows stays in the cache while all rows of a pass.
+ * k_igemm: the sums of a few rows with two panels stay in registers while k runs: each pair of a
+ * row is repeated over a register and meets a pair of each column of the panel.
  */
 #include "k_igemm.h"
 
@@ -10,78 +10,111 @@
 #include <string.h>
 
 enum {
-    LONGEST = 1 << 14, /* elements whose sum of products fits int32: 2^14 * 255^2 < 2^30 */
-    TILE_A = 2,
-    TILE_B = 4,
+    ROWS = 6,      /* six rows of two registers of sums: 12 of 16 registers */
+    PAIRS = 2 * K_IGEMM_PANEL, /* elements of a panel for a pair of k */
+    CHUNK = 256,
 };
 
-/* Adds without the undefined overflow of signed numbers. */
-static inline int32_t wrap_add(int32_t a, int32_t b)
+/* Unsigned sums wrap around. */
+void k_igemm_plain(int64_t m, int64_t n, int64_t row, const int16_t *a, const int16_t *b,
+                   int32_t *c, int64_t ldc)
 {
-    return (int32_t)((uint32_t)a + (uint32_t)b);
-}
-
-/* s[i][j] = a's row i times b's row j; k is a multiple of K_IGEMM_STEP up to LONGEST. */
-K_INLINE void tile(int64_t k, int64_t row, const int16_t *restrict a, const int16_t *restrict b,
-                   int32_t s[TILE_A][TILE_B])
-{
-    const int16_t *a1 = a + row, *b1 = b + row, *b2 = b1 + row, *b3 = b2 + row;
-    int32_t s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
-    k = k / K_IGEMM_STEP * K_IGEMM_STEP; /* for the compiler to know */
-    for (int64_t i = 0; i < k; i++) {
-        s00 += a[i] * b[i];
-        s01 += a[i] * b1[i];
-        s02 += a[i] * b2[i];
-        s03 += a[i] * b3[i];
-        s10 += a1[i] * b[i];
-        s11 += a1[i] * b1[i];
-        s12 += a1[i] * b2[i];
-        s13 += a1[i] * b3[i];
-    }
-    const int32_t sums[TILE_A][TILE_B] = {{s00, s01, s02, s03}, {s10, s11, s12, s13}};
-    memcpy(s, sums, sizeof sums);
-}
-
-K_INLINE int32_t dot(int64_t k, const int16_t *restrict a, const int16_t *restrict b)
-{
-    int32_t s = 0;
-    k = k / K_IGEMM_STEP * K_IGEMM_STEP;
-    for (int64_t i = 0; i < k; i++)
-        s += a[i] * b[i];
-    return s;
-}
-
-/* Adds the products over k elements to c. */
-K_CLONES static void add_products(int64_t m, int64_t n, int64_t k, int64_t row, const int16_t *a,
-                                  const int16_t *b, int32_t *c, int64_t ldc)
-{
-    int64_t j = 0, m_tiles = m / TILE_A * TILE_A;
-    for (; j + TILE_B <= n; j += TILE_B) {
-        for (int64_t i = 0; i < m_tiles; i += TILE_A) {
-            int32_t s[TILE_A][TILE_B];
-            tile(k, row, a + i * row, b + j * row, s);
-            for (int p = 0; p < TILE_A; p++)
-                for (int q = 0; q < TILE_B; q++)
-                    c[(i + p) * ldc + j + q] = wrap_add(c[(i + p) * ldc + j + q], s[p][q]);
-        }
-        for (int64_t q = 0; m_tiles < m && q < TILE_B; q++) {
-            int32_t *to = &c[m_tiles * ldc + j + q];
-            *to = wrap_add(*to, dot(k, a + m_tiles * row, b + (j + q) * row));
+    for (int64_t j = 0; j < n; j += K_IGEMM_PANEL, b += K_IGEMM_PANEL * row) {
+        int64_t columns = n - j < K_IGEMM_PANEL ? n - j : K_IGEMM_PANEL;
+        for (int64_t i = 0; i < m; i++) {
+            uint32_t s[K_IGEMM_PANEL] = {0};
+            for (int64_t k = 0; k < row; k += 2)
+                for (int q = 0; q < K_IGEMM_PANEL; q++)
+                    s[q] += (uint32_t)(a[i * row + k] * b[k * K_IGEMM_PANEL + 2 * q]
+                                       + a[i * row + k + 1] * b[k * K_IGEMM_PANEL + 2 * q + 1]);
+            memcpy(c + i * ldc + j, s, sizeof *s * (size_t)columns);
         }
     }
-    for (; j < n; j++)
-        for (int64_t i = 0; i < m; i++)
-            c[i * ldc + j] = wrap_add(c[i * ldc + j], dot(k, a + i * row, b + j * row));
 }
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2")))
+
+/* Compilers keep sums in registers only where each is a variable of its own. */
+#define EACH_ROW(what) what(0) what(1) what(2) what(3) what(4) what(5)
+#define SUMS(i) __m256i s##i = _mm256_setzero_si256(), t##i = s##i;
+#define ADD(i)                                                                                     \
+    {                                                                                              \
+        __m256i x = pair_at(a + i * row + k);                                                      \
+        s##i = _mm256_add_epi32(s##i, _mm256_madd_epi16(x, left));                                 \
+        t##i = _mm256_add_epi32(t##i, _mm256_madd_epi16(x, right));                                \
+    }
+#define STORE(i) store(s##i, t##i, c + i * ldc, columns);
+
+AVX2 static inline __m256i pair_at(const int16_t *a)
+{
+    int32_t pair;
+    memcpy(&pair, a, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+
+/* The first `columns` of two panels' sums, at most PAIRS. */
+AVX2 static inline void store(__m256i s, __m256i t, int32_t *c, int64_t columns)
+{
+    int32_t sums[PAIRS];
+    if (columns == PAIRS) {
+        _mm256_storeu_si256((__m256i *)(void *)c, s);
+        _mm256_storeu_si256((__m256i *)(void *)(c + K_IGEMM_PANEL), t);
+        return;
+    }
+    _mm256_storeu_si256((__m256i *)(void *)sums, s);
+    _mm256_storeu_si256((__m256i *)(void *)(sums + K_IGEMM_PANEL), t);
+    memcpy(c, sums, sizeof *sums * (size_t)columns);
+}
+
+/* Rows of a by two panels, or by one where `columns` are no more. */
+#define DEFINE_TILE(name, rows)                                                                    \
+    AVX2 static void name(int64_t row, const int16_t *a, const int16_t *b, int32_t *c,             \
+                          int64_t ldc, int64_t columns)                                            \
+    {                                                                                              \
+        const int16_t *next = columns > K_IGEMM_PANEL ? b + K_IGEMM_PANEL * row : b;               \
+        rows(SUMS)                                                                                 \
+        for (int64_t k = 0; k < row; k += 2, b += PAIRS, next += PAIRS) {                          \
+            __m256i left = _mm256_loadu_si256((const __m256i *)(const void *)b);                   \
+            __m256i right = _mm256_loadu_si256((const __m256i *)(const void *)next);               \
+            rows(ADD)                                                                              \
+        }                                                                                          \
+        rows(STORE)                                                                                \
+        (void)ldc;                                                                                 \
+    }
+#define FIRST_ROW(what) what(0)
+DEFINE_TILE(tile_of_rows, EACH_ROW)
+DEFINE_TILE(tile_of_row, FIRST_ROW)
+
+/* The last rows are computed together with some before them, again, where there are enough. */
+static void multiply_avx2(int64_t m, int64_t n, int64_t row, const int16_t *a, const int16_t *b,
+                          int32_t *c, int64_t ldc)
+{
+    for (int64_t j = 0; j < n; j += PAIRS) {
+        int64_t columns = n - j < PAIRS ? n - j : PAIRS;
+        const int16_t *panels = b + j * row;
+        for (int64_t i = 0; m < ROWS && i < m; i++)
+            tile_of_row(row, a + i * row, panels, c + i * ldc + j, ldc, columns);
+        for (int64_t i = 0; m >= ROWS && i < m; i += ROWS) {
+            int64_t first = i + ROWS <= m ? i : m - ROWS;
+            tile_of_rows(row, a + first * row, panels, c + first * ldc + j, ldc, columns);
+        }
+    }
+}
+#endif
 
 void k_igemm(int64_t m, int64_t n, int64_t row, const int16_t *a, const int16_t *b, int32_t *c,
              int64_t ldc)
 {
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++)
-            c[i * ldc + j] = 0;
-    for (int64_t k = 0; k < row; k += LONGEST)
-        add_products(m, n, row - k < LONGEST ? row - k : LONGEST, row, a + k, b + k, c, ldc);
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        multiply_avx2(m, n, row, a, b, c, ldc);
+        return;
+    }
+#endif
+    k_igemm_plain(m, n, row, a, b, c, ldc);
 }
 
 #define WIDEN(type)                                                                                \
@@ -104,12 +137,34 @@ K_CLONES void k_widen(enum dtype t, const void *x, int64_t at, int64_t stride, i
         WIDEN(int8_t);
 }
 
-void k_igemm_pack(enum dtype t, const void *x, int64_t at, int64_t rows, int64_t outer, int64_t k,
-                  int64_t inner, const int32_t *zero, int64_t zero_step, int16_t *y)
+void k_igemm_pack_rows(const struct k_igemm_lines *l, int16_t *y)
 {
-    int64_t row = k_igemm_row(k);
-    for (int64_t i = 0; i < rows; i++, y += row) {
-        k_widen(t, x, at + i * outer, inner, k, zero[i * zero_step], y);
-        memset(y + k, 0, sizeof *y * (size_t)(row - k));
+    int64_t row = k_igemm_row(l->k);
+    for (int64_t i = 0; i < l->n; i++, y += row) {
+        k_widen(l->dtype, l->data, l->at + i * l->outer, l->inner, l->k, l->zero[i * l->zero_step],
+                y);
+        if (row > l->k)
+            y[l->k] = 0;
     }
+}
+
+void k_igemm_put(int64_t j, int64_t first, int64_t n, int64_t row, const int16_t *x, int16_t *y)
+{
+    y += j / K_IGEMM_PANEL * K_IGEMM_PANEL * row + j % K_IGEMM_PANEL * 2;
+    for (int64_t k = first; k < first + n; k++)
+        y[k / 2 * PAIRS + k % 2] = x[k - first];
+}
+
+void k_igemm_pack_panels(const struct k_igemm_lines *l, int16_t *y)
+{
+    int16_t wide[CHUNK];
+    int64_t row = k_igemm_row(l->k);
+    memset(y, 0, sizeof *y * (size_t)k_igemm_panels(l->n, row));
+    for (int64_t j = 0; j < l->n; j++)
+        for (int64_t k = 0; k < l->k; k += CHUNK) {
+            int64_t n = l->k - k < CHUNK ? l->k - k : CHUNK;
+            k_widen(l->dtype, l->data, l->at + j * l->outer + k * l->inner, l->inner, n,
+                    l->zero[j * l->zero_step], wide);
+            k_igemm_put(j, k, n, row, wide, y);
+        }
 }

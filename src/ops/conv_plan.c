@@ -40,7 +40,7 @@ static const struct k_dnnl_conv *code_of(const struct conv_plan *p)
  * is little beside that: measured on Zen 3. */
 static bool words_pay(const struct conv_dims *d)
 {
-    enum { LONG = 320, MANY = 32 };
+    enum { LONG = 64, MANY = 32 };
     return !d->transposed && d->c / d->groups * conv_taps(d) >= LONG && d->m / d->groups >= MANY;
 }
 

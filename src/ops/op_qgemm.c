@@ -68,11 +68,19 @@ static int operand(const struct call *c, int slot, const struct sizes *s, int64_
     *packed = slot == B ? packed_find(c, inputs) : NULL;
     if (*packed)
         return 0;
-    size_t size = sizeof **packed * (size_t)(lines * *row);
-    int16_t *to = slot == B ? packed_room(c, inputs, size) : arena_alloc(c->scratch, size);
-    k_igemm_pack(t->dtype, t->data, 0, lines, k_inner ? s->k : 1, s->k, k_inner ? 1 : lines,
-                 zero.at, zero.step, to);
-    *packed = slot == B ? packed_keep(c, inputs, to) : to;
+    struct k_igemm_lines l = {
+        .dtype = t->dtype, .data = t->data, .n = lines, .outer = k_inner ? s->k : 1, .k = s->k,
+        .inner = k_inner ? 1 : lines, .zero = zero.at, .zero_step = zero.step,
+    };
+    if (slot == A) {
+        int16_t *to = NEW_BUFFER(c->scratch, lines * *row, int16_t);
+        k_igemm_pack_rows(&l, to);
+        *packed = to;
+        return 0;
+    }
+    int16_t *to = packed_room(c, inputs, sizeof *to * (size_t)k_igemm_panels(lines, *row));
+    k_igemm_pack_panels(&l, to);
+    *packed = packed_keep(c, inputs, to);
     return 0;
 }
 

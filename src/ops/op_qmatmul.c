@@ -131,9 +131,11 @@ static const int16_t *pack_left(const struct call *c, const struct product *p,
 {
     int16_t *to = NEW_ARRAY(c->scratch, p->count_a * p->m * p->row, int16_t);
     for (int64_t i = 0; i < p->count_a; i++)
-        k_igemm_pack(left->dtype, left->data, i * p->m * p->k, p->m, p->k, p->k, 1,
-                     p->rows.zero.at + i * p->rows.zero_matrix, p->rows.zero.step,
-                     to + i * p->m * p->row);
+        k_igemm_pack_rows(&(struct k_igemm_lines){
+            .dtype = left->dtype, .data = left->data, .at = i * p->m * p->k, .n = p->m,
+            .outer = p->k, .k = p->k, .inner = 1,
+            .zero = p->rows.zero.at + i * p->rows.zero_matrix, .zero_step = p->rows.zero.step,
+        }, to + i * p->m * p->row);
     return to;
 }
 
@@ -145,11 +147,15 @@ static const int16_t *pack_right(const struct call *c, const struct product *p,
     int16_t *to = packed_find(c, inputs);
     if (to)
         return to;
-    to = packed_room(c, inputs, sizeof *to * (size_t)(p->count_b * p->n * p->row));
+    int64_t size = k_igemm_panels(p->n, p->row);
+    to = packed_room(c, inputs, sizeof *to * (size_t)(p->count_b * size));
     for (int64_t i = 0; i < p->count_b; i++)
-        k_igemm_pack(b->dtype, b->data, i * p->k * p->n, p->n, 1, p->k, p->n,
-                     p->columns.zero.at + i * p->columns.zero_matrix, p->columns.zero.step,
-                     to + i * p->n * p->row);
+        k_igemm_pack_panels(&(struct k_igemm_lines){
+            .dtype = b->dtype, .data = b->data, .at = i * p->k * p->n, .n = p->n, .outer = 1,
+            .k = p->k, .inner = p->n,
+            .zero = p->columns.zero.at + i * p->columns.zero_matrix,
+            .zero_step = p->columns.zero.step,
+        }, to + i * size);
     return packed_keep(c, inputs, to);
 }
 
@@ -181,7 +187,7 @@ static int product_open(const struct call *c, const struct slots *at, const stru
 static void multiply(const struct product *p, int64_t i, int32_t *sum)
 {
     k_igemm(p->m, p->n, p->row, p->a + stacks_matrix(&p->s.a, &p->s.y, i) * p->m * p->row,
-            p->b + stacks_matrix(&p->s.b, &p->s.y, i) * p->n * p->row, sum, p->n);
+            p->b + stacks_matrix(&p->s.b, &p->s.y, i) * k_igemm_panels(p->n, p->row), sum, p->n);
 }
 
 /* The factors of row `line` of matrix i of the result, one for each column. */

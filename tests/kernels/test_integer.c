@@ -36,25 +36,28 @@ static void check_gemm(struct random *r, struct arena *arena, int64_t m, int64_t
     enum dtype ta = random_type(r), tb = random_type(r);
     int64_t row = k_igemm_row(k), ldc = n + random_int(r, 0, 3);
     uint8_t *a = NEW_ARRAY(arena, m * k, uint8_t), *b = NEW_ARRAY(arena, k * n, uint8_t);
-    int16_t *pa = NEW_ARRAY(arena, m * row, int16_t), *pb = NEW_ARRAY(arena, n * row, int16_t);
+    int16_t *pa = NEW_ARRAY(arena, m * row, int16_t);
+    int16_t *pb = NEW_ARRAY(arena, k_igemm_panels(n, row), int16_t);
     int32_t *c = NEW_ARRAY(arena, m * ldc, int32_t), *zero = NEW_ARRAY(arena, n, int32_t);
     int32_t za = random_zero(r, ta);
     fill(r, a, m * k);
     fill(r, b, k * n);
     for (int64_t j = 0; j < n; j++)
         zero[j] = random_zero(r, tb);
-    memset(c, 0x55, sizeof *c * (size_t)(m * ldc));
-    k_igemm_pack(ta, a, 0, m, k, k, 1, &za, 0, pa);
-    k_igemm_pack(tb, b, 0, n, 1, k, n, zero, 1, pb);
-    k_igemm(m, n, row, pa, pb, c, ldc);
-    for (int64_t i = 0; i < m; i++) {
-        for (int64_t j = 0; j < ldc; j++) {
-            int64_t sum = 0;
-            for (int64_t l = 0; j < n && l < k; l++)
-                sum += (dtype_load_int(ta, a, i * k + l) - za)
-                       * (dtype_load_int(tb, b, l * n + j) - zero[j]);
-            uint32_t want = j < n ? (uint32_t)sum : 0x55555555;
-            assert_int_equal((uint32_t)c[i * ldc + j], want);
+    k_igemm_pack_rows(&(struct k_igemm_lines){ta, a, 0, m, k, k, 1, &za, 0}, pa);
+    k_igemm_pack_panels(&(struct k_igemm_lines){tb, b, 0, n, 1, k, n, zero, 1}, pb);
+    for (int plain = 0; plain < 2; plain++) {
+        memset(c, 0x55, sizeof *c * (size_t)(m * ldc));
+        (plain ? k_igemm_plain : k_igemm)(m, n, row, pa, pb, c, ldc);
+        for (int64_t i = 0; i < m; i++) {
+            for (int64_t j = 0; j < ldc; j++) {
+                int64_t sum = 0;
+                for (int64_t l = 0; j < n && l < k; l++)
+                    sum += (dtype_load_int(ta, a, i * k + l) - za)
+                           * (dtype_load_int(tb, b, l * n + j) - zero[j]);
+                uint32_t want = j < n ? (uint32_t)sum : 0x55555555;
+                assert_int_equal((uint32_t)c[i * ldc + j], want);
+            }
         }
     }
     arena_reset(arena);
@@ -66,7 +69,7 @@ static void test_gemm(void **state)
     struct random r = {1};
     struct arena arena = {0};
     for (int i = 0; i < 300; i++)
-        check_gemm(&r, &arena, random_int(&r, 0, 9), random_int(&r, 0, 9), random_int(&r, 0, 70));
+        check_gemm(&r, &arena, random_int(&r, 0, 15), random_int(&r, 0, 40), random_int(&r, 0, 70));
     check_gemm(&r, &arena, 3, 5, 16383);
     check_gemm(&r, &arena, 2, 4, 16385);
     arena_release(&arena);
@@ -79,11 +82,15 @@ static void test_wrap(void **state)
     struct arena arena = {0};
     int64_t k = 40000, row = k_igemm_row(k);
     int16_t *a = NEW_ARRAY(&arena, row, int16_t);
-    int32_t c;
+    int16_t *b = NEW_ARRAY(&arena, k_igemm_panels(1, row), int16_t);
+    int32_t c[2];
     for (int64_t i = 0; i < k; i++)
         a[i] = 255;
-    k_igemm(1, 1, row, a, a, &c, 1);
-    assert_int_equal((uint32_t)c, (uint32_t)(k * 255 * 255));
+    k_igemm_put(0, 0, k, row, a, b);
+    k_igemm(1, 1, row, a, b, &c[0], 1);
+    k_igemm_plain(1, 1, row, a, b, &c[1], 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal((uint32_t)c[i], (uint32_t)(k * 255 * 255));
     arena_release(&arena);
 }
 
@@ -96,7 +103,7 @@ static struct conv_dims random_dims(struct random *r)
         d.batch = 1;
         d.groups = random_int(r, 0, 1) ? 1 : random_int(r, 1, 20);
         d.c = d.groups * (random_int(r, 0, 1) ? 1 : random_int(r, 1, 33));
-        d.m = d.groups * (random_int(r, 0, 1) ? 1 : random_int(r, 1, 9));
+        d.m = d.groups * (random_int(r, 0, 1) ? 1 : random_int(r, 1, 40));
         bool fits = true, small = random_int(r, 0, 3) == 0;
         for (int a = 0; a < CONV_AXES; a++) {
             bool used = a >= CONV_AXES - d.axes;
