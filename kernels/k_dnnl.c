@@ -287,9 +287,53 @@ void k_dnnl_conv_run_codes(const struct k_dnnl_conv *p, const void *x, const voi
     args_leave(p, a);
 }
 
-bool k_dnnl_gemm(const struct gemm *g, const float *a, const float *b, float *c)
+static bool multiply(const struct gemm *g, const float *a, const float *b, float *c)
 {
     return dnnl_sgemm(g->ta ? 'T' : 'N', g->tb ? 'T' : 'N', g->m, g->n, g->k, g->alpha, a, g->lda,
                       b, g->ldb, g->beta, c, g->ldc)
            == dnnl_success;
+}
+
+/* Its code for AVX2 does; that for AVX-512 copies b. */
+static bool reads_in_place(void)
+{
+#ifdef __x86_64__
+    return !__builtin_cpu_supports("avx512f");
+#else
+    return false;
+#endif
+}
+
+/* Rows of b that are a multiple of 1 or even 2 KB apart share few sets of the first-level cache:
+ * half as fast (measured on Zen 3: m 256, n 3072, k 768 with 44 GFLOP/s for 90). Bringing parts of
+ * b together pays where many rows of a meet them. */
+static bool rows_collide(const struct gemm *g)
+{
+    enum { KB = 256 }; /* floats */
+    int64_t enough = g->ldb % (2 * KB) == 0 ? 24 : 128;
+    return !g->tb && g->ldb % KB == 0 && g->m >= enough && reads_in_place();
+}
+
+static bool multiply_by_panels(const struct gemm *g, const float *a, const float *b, float *c)
+{
+    enum { WIDTH = 192, DEPTH = 384, LD = WIDTH + 16 };
+    static _Thread_local _Alignas(64) float panel[DEPTH * LD];
+    for (int64_t j = 0; j < g->n; j += WIDTH)
+        for (int64_t k = 0; k < g->k; k += DEPTH) {
+            struct gemm part = *g;
+            part.n = g->n - j < WIDTH ? g->n - j : WIDTH;
+            part.k = g->k - k < DEPTH ? g->k - k : DEPTH;
+            part.ldb = LD;
+            part.beta = k ? 1 : g->beta;
+            for (int64_t i = 0; i < part.k; i++)
+                memcpy(panel + i * LD, b + (k + i) * g->ldb + j, sizeof *b * (size_t)part.n);
+            if (!multiply(&part, a + k * (g->ta ? g->lda : 1), panel, c + j))
+                return false;
+        }
+    return true;
+}
+
+bool k_dnnl_gemm(const struct gemm *g, const float *a, const float *b, float *c)
+{
+    return rows_collide(g) ? multiply_by_panels(g, a, b, c) : multiply(g, a, b, c);
 }

@@ -22,13 +22,14 @@ struct trial {
     float *a, *b, *c, *want;
 };
 
-static struct trial trial_new(struct random *r, struct arena *arena)
+/* ldb: of b; 0: any. */
+static struct trial trial_new(struct random *r, struct arena *arena, int64_t most, int64_t ldb)
 {
-    struct gemm g = {.m = random_int(r, 0, 40), .n = random_int(r, 0, 40),
-                     .k = random_int(r, 0, 40), .ta = random_int(r, 0, 1),
-                     .tb = random_int(r, 0, 1), .alpha = 1};
+    struct gemm g = {.m = random_int(r, 0, most), .n = random_int(r, 0, most),
+                     .k = random_int(r, 0, most), .ta = random_int(r, 0, 1),
+                     .tb = !ldb && random_int(r, 0, 1), .alpha = 1};
     g.lda = (g.ta ? g.m : g.k) + random_int(r, 0, 3);
-    g.ldb = (g.tb ? g.k : g.n) + random_int(r, 0, 3);
+    g.ldb = ldb ? ldb : (g.tb ? g.k : g.n) + random_int(r, 0, 3);
     g.ldc = g.n + random_int(r, 0, 3);
     if (random_int(r, 0, 1)) {
         g.alpha = 0.5f;
@@ -57,8 +58,10 @@ static void test_f32(void **state)
     (void)state;
     struct random r = {1};
     struct arena arena = {0};
-    for (int i = 0; i < 400; i++) {
-        struct trial t = trial_new(&r, &arena);
+    for (int i = 0; i < 460; i++) {
+        /* The last have rows of b whose places in a cache are the same. */
+        struct trial t = i < 400 ? trial_new(&r, &arena, 40, 0)
+                                 : trial_new(&r, &arena, 500, 256 * random_int(&r, 2, 4));
         k_gemm_f32(&t.g, t.a, t.b, t.c);
         assert_true(ref_error(t.c, t.want, t.n_c) < 1e-5);
         arena_reset(&arena);
@@ -72,7 +75,7 @@ static void test_f64(void **state)
     struct random r = {2};
     struct arena arena = {0};
     for (int i = 0; i < 100; i++) {
-        struct trial t = trial_new(&r, &arena);
+        struct trial t = trial_new(&r, &arena, 40, 0);
         double *a = NEW_ARRAY(&arena, t.n_a, double), *b = NEW_ARRAY(&arena, t.n_b, double);
         double *c = NEW_ARRAY(&arena, t.n_c, double);
         for (int64_t k = 0; k < t.n_a; k++)
