@@ -19,10 +19,10 @@ static const struct runtime {
     const char *target;
     bool timed; /* predict_time.c has formulas for it */
     struct judgement (*judge)(const struct node *n);
-    const char *(*refuse)(const struct node *n);
+    struct judgement (*object)(const struct node *n);
 } runtimes[] = {
-    {"onnxruntime", true, predict_ort, refused_by_ort},
-    {"openvino", false, predict_openvino, refused_by_openvino},
+    {"onnxruntime", true, predict_ort, ort_objects},
+    {"openvino", false, predict_openvino, openvino_objects},
 };
 enum { N_RUNTIMES = sizeof runtimes / sizeof runtimes[0] };
 
@@ -114,7 +114,7 @@ struct walk {
     const struct runtime *runtime;
     struct arena *arena;
     struct prediction *p;
-    const char *refused; /* why the runtime does not take the model; NULL: it does */
+    struct judgement objection; /* to the whole model; INTEGER: there is none */
 };
 
 static void walk_graph(struct walk *w, const struct graph *g);
@@ -129,13 +129,20 @@ static void walk_bodies(struct walk *w, const struct node *n)
     }
 }
 
+/* A model that is refused is not computed wrongly. */
+static void hear(struct walk *w, struct judgement objection)
+{
+    if (objection.verdict == VERDICT_FAILS ? w->objection.verdict != VERDICT_FAILS
+                                           : w->objection.verdict == VERDICT_INTEGER)
+        w->objection = objection;
+}
+
 static void walk_graph(struct walk *w, const struct graph *g)
 {
     for (const struct node *n = g->first; n; n = n->next) {
         double macs = n->n_out && n->out[0] ? predict_macs(n) : -1;
         walk_bodies(w, n);
-        if (!w->refused)
-            w->refused = w->runtime->refuse(n);
+        hear(w, w->runtime->object(n));
         if (macs >= 0)
             *vec_add(&w->p->node, w->arena) =
                 (struct predicted){.node = n, .is = w->runtime->judge(n), .macs = macs};
@@ -188,12 +195,12 @@ int predict_model(const struct model *m, const char *target, struct arena *a, st
     if (!r)
         return err_set(err, ERR_USAGE, "how target %s executes a quantized model is not known; it "
                        "is for onnxruntime and openvino", target);
-    struct walk w = {r, a, p, NULL};
+    struct walk w = {r, a, p, JUDGE(INTEGER, "")};
     walk_graph(&w, m->graph);
     for (int i = 0; i < p->node.n; i++) {
         struct predicted *n = &p->node.at[i];
-        if (w.refused)
-            n->is = JUDGE(FAILS, w.refused);
+        if (w.objection.verdict != VERDICT_INTEGER && n->is.verdict != VERDICT_FAILS)
+            n->is = w.objection;
         p->count[n->is.verdict]++;
         p->macs += n->macs;
         p->integer_macs += n->is.verdict == VERDICT_INTEGER ? n->macs : 0;

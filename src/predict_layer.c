@@ -129,11 +129,21 @@ static struct codes_of read_fake_quantize(const struct node *n)
     return c;
 }
 
-/* The constant codes, or a QuantizeLinear of a constant. */
+/* What has the numbers of its input in another form. */
+static bool keeps_numbers(const struct node *n)
+{
+    return n && (n->op == OP_Reshape || n->op == OP_Transpose || n->op == OP_Squeeze
+                 || n->op == OP_Unsqueeze || n->op == OP_Flatten);
+}
+
+/* The constant codes, or a QuantizeLinear of a constant in whatever form, which runtimes compute
+ * beforehand. */
 static bool codes_are_constant(const struct value *v)
 {
     v = value_before_copies(v);
     if (v && node_is_quantize(v->def))
+        v = value_before_copies(node_input(v->def, 0));
+    while (v && keeps_numbers(v->def))
         v = value_before_copies(node_input(v->def, 0));
     return value_tensor(v);
 }

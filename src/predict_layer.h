@@ -56,9 +56,9 @@ bool quantize_contains(const struct node *q, const struct node *bounds);
 /* Rules of the runtimes. */
 struct judgement predict_ort(const struct node *n);
 struct judgement predict_openvino(const struct node *n);
-/* Why the whole model is refused because of this node, of any kind; NULL: it is not. */
-const char *refused_by_ort(const struct node *n);
-const char *refused_by_openvino(const struct node *n);
+/* What this node, of any kind, means for the whole model: FAILS or WRONG; else INTEGER. */
+struct judgement ort_objects(const struct node *n);
+struct judgement openvino_objects(const struct node *n);
 
 #define JUDGE(v, why) ((struct judgement){VERDICT_##v, (why)})
 

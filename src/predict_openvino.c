@@ -66,14 +66,15 @@ static struct arrival join(struct search *s, const struct node *concat)
     return all;
 }
 
-/* A Pad of zeros goes into the Conv behind it; others keep codes where 0 is a code. */
+/* A Pad of zeros goes into a Conv right behind it; others keep codes where 0 is a code. */
 static bool pad_keeps(const struct node *n, const struct node *layer, const struct codes_of *c)
 {
     const struct tensor *fill = operand_tensor(n, 2);
     if (!node_string_is(n, "mode", "constant", "constant"))
         return true;
     bool zeros = !node_input(n, 2) || (fill && tensor_is_all(fill, 0));
-    return zeros && (layer->op == OP_Conv || codes_zero_is(c, 0));
+    bool joins = layer->op == OP_Conv && value_before_copies(node_input(layer, 0)) == n->out[0];
+    return zeros && (joins || codes_zero_is(c, 0));
 }
 
 static bool scalar_factor(const struct node *n, const struct value **rest, bool *differs)
@@ -340,15 +341,22 @@ static struct judgement judge_qlinear(const struct node *n)
     return JUDGE(INTEGER, "");
 }
 
-const char *refused_by_openvino(const struct node *n)
+/* What the importer makes of the wrong ones takes zero points off in uint8, or does not clip. */
+struct judgement openvino_objects(const struct node *n)
 {
     switch (n->op) {
-    case OP_QLinearGlobalAveragePool: return "the importer does not know QLinearGlobalAveragePool";
-    case OP_QAttention: return "the importer does not know QAttention";
-    case OP_QGemm: return "the importer does not know QGemm";
-    case OP_MsQLinearConv: return "the importer does not know QLinearConv of com.microsoft";
-    case OP_DynamicQuantizeLSTM: return "the importer does not know DynamicQuantizeLSTM";
-    default: return NULL;
+    case OP_QLinearGlobalAveragePool:
+        return JUDGE(FAILS, "the importer does not know QLinearGlobalAveragePool");
+    case OP_QAttention: return JUDGE(FAILS, "the importer does not know QAttention");
+    case OP_QGemm: return JUDGE(FAILS, "the importer does not know QGemm");
+    case OP_MsQLinearConv:
+        return JUDGE(FAILS, "the importer does not know QLinearConv of com.microsoft");
+    case OP_QLinearAdd: return JUDGE(WRONG, "QLinearAdd wraps around where it should clip");
+    case OP_QLinearMul: return JUDGE(WRONG, "QLinearMul wraps around where it should clip");
+    case OP_QLinearAveragePool: return JUDGE(WRONG, "QLinearAveragePool is computed wrongly");
+    case OP_QLinearLeakyRelu: return JUDGE(WRONG, "QLinearLeakyRelu is computed wrongly");
+    case OP_QLinearWhere: return JUDGE(WRONG, "QLinearWhere is computed wrongly");
+    default: return JUDGE(INTEGER, "");
     }
 }
 
@@ -361,7 +369,7 @@ struct judgement predict_openvino(const struct node *n)
     case OP_LSTM: case OP_GRU: case OP_RNN: return judge_recurrent(n);
     case OP_QLinearConv: case OP_QLinearMatMul: return judge_qlinear(n);
     case OP_ConvInteger: case OP_MatMulInteger: case OP_MatMulIntegerToFloat:
-    case OP_DynamicQuantizeMatMul:
+    case OP_DynamicQuantizeMatMul: case OP_DynamicQuantizeLSTM:
         return JUDGE(FLOAT, "the plugin computes this operator in float");
     case OP_MatMulNBits: return JUDGE(DEQUANTIZES, "only its weight is quantized");
     default: return JUDGE(FLOAT, "the plugin computes this operator in float");

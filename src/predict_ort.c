@@ -62,10 +62,13 @@ static bool is_pad_of_conv(const struct node *n, const struct node *layer)
 
 static struct codes_of find_codes(const struct node *layer, const struct value *v)
 {
-    for (v = value_before_copies(v); v && v->def; v = value_before_copies(v->def->in[0].value)) {
+    v = value_before_copies(v);
+    if (v && v->def && is_pad_of_conv(v->def, layer))
+        v = value_before_copies(v->def->in[0].value);
+    for (; v && v->def; v = value_before_copies(v->def->in[0].value)) {
         if (node_is_dequantize(v->def) && v->def->graph == layer->graph)
             return codes_read(v->def);
-        if (!moves_data(v->def) && !is_pad_of_conv(v->def, layer))
+        if (!moves_data(v->def))
             break;
     }
     return (struct codes_of){0};
@@ -101,8 +104,21 @@ static enum dtype type_in_session(enum dtype dtype, const struct node *quantize)
     return dtype == DTYPE_I8 && quantize && count_readers(quantize) == 1 ? DTYPE_U8 : dtype;
 }
 
+/* What moves data right in front of the layer: the runtime puts a QuantizeLinear and a
+ * DequantizeLinear behind it. NULL: nothing does. */
+static const struct node *mover_before(const struct node *layer)
+{
+    const struct value *v = value_before_copies(node_input(layer, 0));
+    if (v && v->def && is_pad_of_conv(v->def, layer))
+        v = value_before_copies(node_input(v->def, 0));
+    return v && v->def && moves_data(v->def) ? v->def : NULL;
+}
+
 static enum dtype input_type(const struct layer *l)
 {
+    const struct node *mover = mover_before(l->node);
+    if (mover && l->x.dtype == DTYPE_I8)
+        return value_used_once(mover->out[0]) ? DTYPE_U8 : DTYPE_I8;
     const struct value *codes = value_before_copies(node_input(l->x.node, 0));
     const struct node *q = codes && node_is_quantize(codes->def) ? codes->def : NULL;
     return type_in_session(l->x.dtype, q);
@@ -412,16 +428,18 @@ static bool is_captured(const struct value *v)
     return false;
 }
 
-/* The runtime moves a DequantizeLinear forward across these, to every reader; at one that is a body
- * of If, Loop or Scan it ends the process by a failed assertion. */
-const char *refused_by_ort(const struct node *n)
+/* The runtime moves a DequantizeLinear forward across these, to every reader, unless one quantizes
+ * again; at one that is a body of If, Loop or Scan it ends the process by a failed assertion. */
+struct judgement ort_objects(const struct node *n)
 {
     if (n->op == OP_FakeQuantize)
-        return "the runtime does not know FakeQuantize";
-    if (moves_data(n) && is_captured(n->out[0]) && find_codes(n, n->in[0].value).node)
-        return "the runtime crashes where codes go through MaxPool, Reshape, Transpose, Squeeze, "
-               "Unsqueeze or Slice, and a body of If, Loop or Scan reads them";
-    return NULL;
+        return JUDGE(FAILS, "the runtime does not know FakeQuantize");
+    if (moves_data(n) && is_captured(n->out[0]) && !has_quantize(n->out[0])
+        && find_codes(n, n->in[0].value).node)
+        return JUDGE(FAILS, "the runtime crashes where codes go through MaxPool, Reshape, "
+                            "Transpose, Squeeze, Unsqueeze or Slice, and a body of If, Loop or "
+                            "Scan reads them");
+    return JUDGE(INTEGER, "");
 }
 
 struct judgement predict_ort(const struct node *n)

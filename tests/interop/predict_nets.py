@@ -250,6 +250,66 @@ def _(n):
     n.end(n.signed(n.conv(x)), n.signed(n.conv(x)))
 
 
+@net("a weight that two convs read", 1, 8, 10, 10)
+def _(n):
+    w, _ = n.weight(4, 8, 3, 3)
+    x = n.pair()
+    n.end(n.pair(n.op("Conv", x, w)), n.pair(n.op("Conv", n.pair(n.op("Tanh", "x")), w)))
+
+
+@net("a weight of one channel each that two convs read", 1, 1, 10, 10)
+def _(n):
+    w, _ = n.weight(1, 1, 3, 3, tensor=True)
+    x = n.pair()
+    n.end(n.pair(n.op("Conv", x, w)), n.pair(n.op("Conv", n.pair(n.op("Tanh", "x")), w)))
+
+
+@net("one channel", 1, 1, 10, 10)
+def _(n):
+    w, _ = n.weight(1, 1, 3, 3, tensor=True)
+    n.end(n.pair(n.op("Conv", n.pair(), w)))
+
+
+@net("conv of one row behind a reshape", 1, 44, 1)
+def _(n):
+    w, _ = n.weight(1, 1, 1, 5, tensor=True)
+    n.end(n.pair(n.op("Conv", n.op("Reshape", n.pair(), n.ints(-1, 1, 1, 44)), w)))
+
+
+@net("signed, two readers, one behind a pool", 1, 8, 10, 10)
+def _(n):
+    x = n.signed()
+    pool = n.op("MaxPool", x, kernel_shape=[2, 2])
+    n.end(n.signed(n.conv(pool)), n.signed(n.conv(x)))
+
+
+@net("signed, two readers behind a pool", 1, 8, 10, 10)
+def _(n):
+    pool = n.op("MaxPool", n.signed(), kernel_shape=[2, 2])
+    n.end(n.signed(n.conv(pool)), n.signed(n.conv(pool)))
+
+
+@net("signed, two readers behind pools of their own", 1, 8, 10, 10)
+def _(n):
+    x = n.signed()
+    n.end(*(n.signed(n.conv(n.op("MaxPool", x, kernel_shape=[size] * 2))) for size in (2, 3)))
+
+
+@net("signed, one of two readers behind a pool and two transposes", 1, 8, 10, 10)
+def _(n):
+    x = n.signed()
+    y = n.op("MaxPool", x, kernel_shape=[2, 2])
+    for _ in range(2):
+        y = n.op("Transpose", y, perm=[0, 1, 3, 2])
+    n.end(n.signed(n.conv(y)), n.op("Sin", x))
+
+
+@net("signed, two readers behind a pool, one behind another", 1, 8, 10, 10)
+def _(n):
+    pool = n.op("MaxPool", n.signed(), kernel_shape=[2, 2])
+    n.end(n.signed(n.conv(n.op("MaxPool", pool, kernel_shape=[2, 2]))), n.signed(n.conv(pool)))
+
+
 @net("signed codes as the output", 1, 8, 10, 10)
 def _(n):
     n.outputs.append(n.codes(n.conv(n.signed()), zero=3, dtype=S8))
@@ -403,6 +463,12 @@ def _(n):
     n.end(n.gemm(x), n.gemm(x))
 
 
+@net("signed, two gemms behind a reshape each", 3, 16)
+def _(n):
+    x = n.signed()
+    n.end(*(n.signed(n.gemm(n.op("Reshape", x, n.ints(3, 16)))) for _ in range(2)))
+
+
 @net("signed, two matmuls", 3, 16)
 def _(n):
     x = n.signed()
@@ -443,7 +509,35 @@ for kind, shape, weight in (("MatMulInteger", (3, 16), (16, 12)),
         n.end(n.op("Mul", y, n.op("Mul", scale, s)))
 
 
+def between_operators(n, kind, *more, **attributes):
+    """An operator of com.microsoft on codes that fill the uint8, and a layer."""
+    s, z = n.const(STEP, np.float32), n.const(100, U8)
+    x = n.op("QuantizeLinear", n.op("Mul", "x", n.const(4, np.float32)), s, z)
+    y = n.op(kind, *[x if each == "x" else each for each in more] or [x, s, z, s, z],
+             domain="com.microsoft", **attributes)
+    n.end(n.pair(n.conv(n.op("DequantizeLinear", y, s, z))))
+
+
+net("QLinearLeakyRelu", 1, 8, 10, 10)(lambda n: between_operators(
+    n, "QLinearLeakyRelu", alpha=0.1))
+net("QLinearAveragePool", 1, 8, 10, 10)(lambda n: between_operators(
+    n, "QLinearAveragePool", kernel_shape=[2, 2]))
+for kind in ("QLinearAdd", "QLinearMul"):
+    @net(kind, 1, 8, 10, 10)
+    def _(n, kind=kind):
+        s, z = n.const(STEP, np.float32), n.const(100, U8)
+        between_operators(n, kind, "x", s, z, "x", s, z, s, z)
+
+
 # Recurrent layers
+@net("DynamicQuantizeLSTM", 5, 1, 8)
+def _(n):
+    codes = [n.const(n.random.integers(-60, 60, (1, 8, 32)).astype(S8)) for _ in range(2)]
+    s, z = n.const([0.003], np.float32), n.const([0], S8)
+    n.end(n.op("DynamicQuantizeLSTM", "x", *codes, "", "", "", "", "", s, z, s, z, outputs=2,
+               hidden_size=8, domain="com.microsoft")[0])
+
+
 def recurrent(n, x):
     w, r = (n.weight(1, 32, 8, tensor=True)[0] for _ in range(2))
     n.end(n.op("LSTM", x, w, r, outputs=2, hidden_size=8)[0])
