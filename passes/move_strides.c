@@ -16,66 +16,12 @@
  */
 #include "match.h"
 #include "pass.h"
+#include "picks.h"
 #include "target.h"
 
-enum {
-    AXES = MAX_RANK - 2,
-    DEPTH = 8,      /* operators that strides move across at most */
-    LARGEST = 1024, /* stride that comes of it */
-};
+enum { DEPTH = 8 }; /* operators that strides move across at most */
 
-static const int64_t ones[AXES] = {1, 1, 1, 1, 1, 1};
-
-/* The strides by which all readers of a value take its places. */
-struct picks {
-    int axes;
-    int64_t stride[AXES];
-};
-
-static bool all_are(const int64_t *v, int64_t n, int64_t x)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (v[i] != x)
-            return false;
-    return true;
-}
-
-/* Does the use take places of a value by strides, and does nothing else? */
-static bool picks_of(const struct use *u, struct picks *p)
-{
-    size_t n_pads, n_strides;
-    const struct node *n = u->user;
-    const struct tensor *w = n->op == OP_Conv && u == &n->in[0] ? node_constant(n, 1) : NULL;
-    const int64_t *pads = node_ints(n, "pads", &n_pads);
-    const int64_t *stride = node_ints(n, "strides", &n_strides);
-    p->axes = w ? w->shape.rank - 2 : 0;
-    if (p->axes < 1 || p->axes > AXES || !stride || n_strides != (size_t)p->axes
-        || !all_are(w->shape.dim + 2, p->axes, 1)
-        || (pads && !all_are(pads, (int64_t)n_pads, 0)))
-        return false;
-    for (int i = 0; i < p->axes; i++) {
-        p->stride[i] = stride[i];
-        if (stride[i] < 1 || stride[i] > LARGEST)
-            return false;
-    }
-    return !all_are(stride, p->axes, 1);
-}
-
-static bool all_pick(const struct value *v, struct picks *p)
-{
-    struct picks one;
-    bool any = false;
-    value_each_use(v, u) {
-        if (u->user->graph != v->graph || !picks_of(u, &one))
-            return false;
-        for (int i = 0; any && i < one.axes; i++)
-            if (one.axes != p->axes || one.stride[i] != p->stride[i])
-                return false;
-        *p = one;
-        any = true;
-    }
-    return any && v->type.shape.rank == p->axes + 2;
-}
+static const int64_t ones[PICK_AXES] = {1, 1, 1, 1, 1, 1};
 
 /* How many of the first inputs are computed with, place by place; 0: it is no such operator. */
 static int operands(const struct node *n)
@@ -129,7 +75,7 @@ static bool takes(const struct node *conv, const struct picks *p)
              || node_string_is(conv, "auto_pad", "NOTSET", "VALID")))
         return false;
     for (int i = 0; i < p->axes; i++)
-        if (now && now[i] > LARGEST / p->stride[i])
+        if (now && now[i] > PICK_LARGEST / p->stride[i])
             return false;
     return true;
 }
@@ -154,7 +100,7 @@ static bool gains(const struct value *v, const struct picks *p, int depth)
 static void multiply_strides(struct node *conv, const struct picks *p)
 {
     size_t count;
-    int64_t stride[AXES];
+    int64_t stride[PICK_AXES];
     const int64_t *now = node_ints(conv, "strides", &count);
     for (int i = 0; i < p->axes; i++)
         stride[i] = p->stride[i] * (now ? now[i] : 1);
@@ -208,7 +154,7 @@ static void thin_operand(struct node *n, int i, const struct picks *p, int depth
 static int move(struct value *v, bool held)
 {
     struct picks p;
-    if (!v || !all_pick(v, &p))
+    if (!v || !picks_all(v, &p))
         return 0;
     bool gained = gains(v, &p, 0);
     if (!gained && !held)

@@ -56,6 +56,8 @@ bool quantize_contains(const struct node *q, const struct node *bounds);
 /* Rules of the runtimes. */
 struct judgement predict_ort(const struct node *n);
 struct judgement predict_openvino(const struct node *n);
+/* May OpenVINO take the second axis behind a Reshape for the columns of the matrix in front? */
+bool openvino_mistakes_columns(const struct value *matrix, const struct value *reshaped);
 /* What this node, of any kind, means for the whole model: FAILS or WRONG; else INTEGER. */
 struct judgement ort_objects(const struct node *n);
 struct judgement openvino_objects(const struct node *n);

@@ -10,6 +10,7 @@
 
 #include "extreme.h"
 #include "op.h"
+#include "picks.h"
 
 #include <string.h>
 
@@ -209,6 +210,19 @@ static bool is_depthwise(const struct node *n)
     return w && w->type.shape.rank > 1 && w->type.shape.dim[1] == 1 && node_int(n, "group", 1) > 1;
 }
 
+/* Where all readers take places of a quantized value by strides, the plugin moves these in front of
+ * the quantizer, also across a Relu, and does not see it any more. */
+static bool loses_quantizer(const struct node *n)
+{
+    struct picks picks;
+    const struct value *v = value_before_copies(node_input(n, 0));
+    if (!v || node_int(n, "group", 1) > 1 || !picks_all(v, &picks))
+        return false;
+    const struct value *before = value_def(v, OP_Relu)
+                               ? value_before_copies(node_input(v->def, 0)) : v;
+    return before && codes_read(before->def).node && (before == v || value_used_once(before));
+}
+
 static struct judgement judge_conv(const struct node *n)
 {
     struct arrival x = arrival_at(n, 0);
@@ -227,7 +241,9 @@ static struct judgement judge_conv(const struct node *n)
         return JUDGE(FLOAT, "a Concat of something else than channels comes in");
     if (x.per_channel && !is_depthwise(n))
         return JUDGE(FLOAT, "its input has a scale per channel");
-    return JUDGE(INTEGER, "");
+    return loses_quantizer(n)
+               ? JUDGE(FLOAT, "its strides are moved in front of the quantization of its input")
+               : JUDGE(INTEGER, "");
 }
 
 static struct judgement judge_transposed(const struct node *n)
@@ -278,6 +294,29 @@ static struct judgement judge_two_activations(const struct node *n)
     return JUDGE(INTEGER, "");
 }
 
+bool openvino_mistakes_columns(const struct value *matrix, const struct value *reshaped)
+{
+    const struct shape *s = &matrix->type.shape, *out = &reshaped->type.shape;
+    if (s->rank != 2 || s->dim[0] >= 0)
+        return false;
+    return out->rank < 0 || (out->rank > 2 && (out->dim[1] < 0 || out->dim[1] >= s->dim[1]));
+}
+
+/* Nothing is added to the product in front of a Reshape that its scales do not get across. */
+static bool loses_scales(const struct node *n)
+{
+    const struct tensor *bias = operand_tensor(n, 2);
+    if (n->op == OP_Gemm && node_input(n, 2) && !(bias && tensor_is_all(bias, 0)))
+        return false;
+    const struct node *user = value_only_user(n->out[0]);
+    for (int i = 0; user && user->op == OP_Add && i < 2; i++)
+        if (operand_tensor(user, i) && tensor_is_all(operand_tensor(user, i), 0))
+            user = value_only_user(user->out[0]);
+    if (user && user->op == OP_Cast)
+        user = value_only_user(user->out[0]);
+    return user && user->op == OP_Reshape && openvino_mistakes_columns(n->out[0], user->out[0]);
+}
+
 static struct judgement judge_product(const struct node *n)
 {
     struct codes_of w = find_weight(n, 1);
@@ -307,7 +346,10 @@ static struct judgement judge_product(const struct node *n)
         return weight_alone(&w, "its weight is quantized by block");
     if (x.per_channel)
         return weight_alone(&w, "its input has a scale per channel");
-    return JUDGE(INTEGER, "");
+    return w.n_scales > 1 && loses_scales(n)
+               ? JUDGE(WRONG, "nothing is added between it and a Reshape that its scales do not "
+                              "get across; an Add of 1e-37 would hold them")
+               : JUDGE(INTEGER, "");
 }
 
 /* W and R of an LSTM, GRU or RNN must be constant for the plugin. */

@@ -172,15 +172,6 @@ static int round_tokens(struct node *n)
     return 1;
 }
 
-/* May the second axis behind a Reshape be taken for the columns of the matrix in front of it? */
-static bool mistakes_columns(const struct value *matrix, const struct value *v)
-{
-    const struct shape *s = &matrix->type.shape, *out = &v->type.shape;
-    if (s->rank != 2 || s->dim[0] >= 0)
-        return false;
-    return out->rank < 0 || (out->rank > 2 && (out->dim[1] < 0 || out->dim[1] >= s->dim[1]));
-}
-
 /* The matrix product with an integer weight that v comes from, and no bias but zeros; NULL: it does
  * not. */
 static const struct node *bare_product(const struct value *v)
@@ -204,7 +195,8 @@ static int hold_scales(struct node *n)
         return 0;
     struct node *cast = value_def(node_input(n, 0), OP_Cast), *reader = cast ? cast : n;
     struct value *y = node_input(reader, 0);
-    if (!y || y->type.dtype != DTYPE_F32 || !mistakes_columns(y, n->out[0]) || !bare_product(y))
+    if (!y || y->type.dtype != DTYPE_F32 || !openvino_mistakes_columns(y, n->out[0])
+        || !bare_product(y))
         return 0;
     struct build at = build_before(reader);
     struct value *in[] = {y, suit_scalar(&at, "tiny", tiny)};

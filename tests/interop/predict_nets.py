@@ -73,6 +73,8 @@ class Net:
 
     def conv(self, x, n_out=4, n_in=8, size=3, bias="int", group=1, rank=2, factor=1, **more):
         attributes = {"group": group} if group > 1 else {}
+        if "strides" in more:
+            attributes["strides"] = more.pop("strides")
         if "pads" in more:
             attributes["pads"] = [more.pop("pads")] * 2 * rank
         w, scales = self.weight(n_out, n_in // group, *[size] * rank, **more)
@@ -117,7 +119,7 @@ class Net:
         return path
 
     def sample(self):
-        shape = [dim.dim_value or 3 for dim in self.input.type.tensor_type.shape.dim]
+        shape = [dim.dim_value or 36 for dim in self.input.type.tensor_type.shape.dim]
         return {"x": self.random.normal(size=shape).astype(np.float32)}
 
 
@@ -248,6 +250,52 @@ def _(n):
 def _(n):
     x = n.signed()
     n.end(n.signed(n.conv(x)), n.signed(n.conv(x)))
+
+
+# Strides of filters of one place
+def skip(n, x, stride=2, **more):
+    return n.pair(n.conv(x, 8, size=1, strides=[stride] * 2, **more))
+
+
+def conv_of(n, x="x"):
+    return n.pair(n.conv(n.pair(x), 8, pads=1))
+
+
+image("skipping places of an input", lambda n: skip(n, n.pair()))
+image("skipping places of a conv", lambda n: skip(n, conv_of(n)))
+image("skipping places behind a Relu", lambda n: skip(n, n.op(
+    "Relu", n.pair(n.op("Sin", "x"), zero=0))))
+image("skipping places behind a pool", lambda n: skip(n, n.op(
+    "MaxPool", n.pair(), kernel_shape=[2, 2])))
+image("skipping places of a Concat", lambda n: skip(n, n.op(
+    "Concat", n.pair(), n.pair(n.op("Sin", "x")), axis=1), n_in=16))
+image("skipping places of each channel", lambda n: skip(n, conv_of(n), group=8))
+
+
+@net("skipping places twice", 1, 8, 10, 10)
+def _(n):
+    x = conv_of(n)
+    n.end(skip(n, x), skip(n, skip(n, x)))
+
+
+@net("skipping other places", 1, 8, 10, 10)
+def _(n):
+    x = conv_of(n)
+    n.end(skip(n, x), skip(n, x, 3))
+
+
+@net("skipping places that others read", 1, 8, 10, 10)
+def _(n):
+    x = conv_of(n)
+    n.end(skip(n, x), n.pair(n.conv(x)))
+
+
+# Products without a bias in front of a Reshape
+for form, shape in (("", (-1, 4, 12)), (" longer", (-1, 12, 12)), (" to a matrix", (-1, 36))):
+    net("bare product behind a Reshape" + form, "rows", 16)(lambda n, shape=shape: n.end(
+        n.op("Reshape", n.matmul(n.pair()), n.ints(*shape))))
+net("sum behind a Reshape", "rows", 16)(lambda n: n.end(
+    n.op("Reshape", n.matmul(n.pair(), add="float"), n.ints(-1, 12, 12))))
 
 
 @net("a weight that two convs read", 1, 8, 10, 10)
