@@ -150,9 +150,14 @@ void k_igemm_pack_rows(const struct k_igemm_lines *l, int16_t *y)
 
 void k_igemm_put(int64_t j, int64_t first, int64_t n, int64_t row, const int16_t *x, int16_t *y)
 {
+    int64_t k = first;
     y += j / K_IGEMM_PANEL * K_IGEMM_PANEL * row + j % K_IGEMM_PANEL * 2;
-    for (int64_t k = first; k < first + n; k++)
-        y[k / 2 * PAIRS + k % 2] = x[k - first];
+    if (k % 2 && n > 0)
+        y[k++ / 2 * PAIRS + 1] = x[0];
+    for (; k + 1 < first + n; k += 2)
+        memcpy(y + k / 2 * PAIRS, x + k - first, 2 * sizeof *x);
+    if (k < first + n)
+        y[k / 2 * PAIRS] = x[k - first];
 }
 
 void k_igemm_pack_panels(const struct k_igemm_lines *l, int16_t *y)

@@ -186,13 +186,28 @@ static int64_t memory_for(const struct placement *p)
     return bytes > MEMORY ? bytes : MEMORY;
 }
 
-/* The layers from `first` on whose Grams fit the memory; returns where it ended. */
-static int choose_layers(const struct placement *p, int first, const struct qlayer **layer, int *n)
+struct fit { /* by layer */
+    const struct placement *p;
+    bool *is;
+};
+
+static void find_fit(void *data, int i, int worker)
 {
+    (void)worker;
+    const struct fit *f = data;
+    f->is[i] = layer_is_fit(&f->p->layer[i]);
+}
+
+/* The layers from `first` on whose Grams fit the memory; returns where it ended. */
+static int choose_layers(const struct pass_ctx *ctx, int first, const struct qlayer **layer, int *n)
+{
+    const struct placement *p = ctx->placement;
+    struct fit fit = {p, NEW_ARRAY(ctx->scratch, p->n_layer, bool)};
     int64_t bytes = 0, most = memory_for(p);
     int i = first;
+    threads_for(ctx->jobs, p->n_layer, find_fit, &fit);
     for (*n = 0; i < p->n_layer; i++) {
-        if (!layer_is_fit(&p->layer[i]))
+        if (!fit.is[i])
             continue;
         bytes += gram_bytes(&p->layer[i]);
         if (*n && bytes > most)
@@ -256,7 +271,7 @@ static int round_others(const struct model *m, struct pass_ctx *ctx, struct err 
     const struct qlayer **layer = NEW_ARRAY(ctx->scratch, p->n_layer, const struct qlayer *);
     for (int at = behind_gathered(p, ctx->grams), n; at < p->n_layer;) {
         struct tap tap;
-        at = choose_layers(p, at, layer, &n);
+        at = choose_layers(ctx, at, layer, &n);
         if (!n)
             break;
         struct grams *grams = grams_watch(m, layer, n, samples_for(ctx), ctx->jobs, &tap);
@@ -274,7 +289,7 @@ bool rounding_watch(const struct model *m, struct pass_ctx *ctx, struct tap *tap
     const struct qlayer **layer =
         NEW_ARRAY(ctx->scratch, ctx->placement->n_layer, const struct qlayer *);
     int n;
-    choose_layers(ctx->placement, 0, layer, &n);
+    choose_layers(ctx, 0, layer, &n);
     if (n)
         ctx->grams = grams_watch(m, layer, n, samples_for(ctx), ctx->jobs, tap);
     return n > 0;

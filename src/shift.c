@@ -16,7 +16,7 @@ struct mean { /* of one value, by channel */
 };
 
 struct means {
-    int n_values;
+    int n_values, jobs;
     struct mean *total;   /* by id; n = 0: not wanted */
     struct mean **part;   /* [slot][id]: of the sample at hand */
 };
@@ -122,17 +122,21 @@ static double spread_shift(const float *w, const float *rounded, const double *x
     return sum;
 }
 
-/* The new bias; NULL: the layer has none, or nothing was measured. The scratch is emptied. */
-static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
-                                   struct arena *result, struct arena *scratch)
+/* Whose bias takes up the mean: it has one for each row, and something was measured. */
+static bool takes_shift(const struct qlayer *l, const struct mean *x)
 {
     const struct value *w = qlayer_weight(l), *b = qlayer_bias(l);
+    return l->node->op != OP_ConvTranspose && !l->node->in[l->weight_slot].plain && b
+        && b->constant && tensor_count(b->constant) == qlayer_channels(l) && x->count > 0
+        && w->constant->dtype == DTYPE_F32;
+}
+
+static void find_shift(const struct qlayer *l, const struct mean *x, double *shift)
+{
+    const struct value *w = qlayer_weight(l);
     int64_t rows = qlayer_channels(l), k = qlayer_row_length(l), groups = qlayer_groups(l);
-    if (l->node->op == OP_ConvTranspose || l->node->in[l->weight_slot].plain || !b || !b->constant
-        || tensor_count(b->constant) != rows || x->count <= 0 || w->constant->dtype != DTYPE_F32)
-        return NULL;
-    struct tensor *rounded = tensor_buffer(scratch, DTYPE_F32, &w->constant->shape);
-    struct tensor *t = tensor_new(result, b->constant->dtype, &b->constant->shape);
+    struct arena scratch = {0};
+    struct tensor *rounded = tensor_buffer(&scratch, DTYPE_F32, &w->constant->shape);
     quant_round_tensor(w->quant, w->constant, rounded);
     int64_t kernel = k / (x->n / groups); /* elements of a row that read the same channel */
     int64_t step = k > 1 ? qlayer_weight_at(l, 0, 1) - qlayer_weight_at(l, 0, 0) : 1;
@@ -140,20 +144,33 @@ static struct tensor *bias_shifted(const struct qlayer *l, const struct mean *x,
         const double *sum = x->sum + o / (rows / groups) * (x->n / groups);
         int64_t at = qlayer_weight_at(l, o, 0);
         const float *from = tensor_f32(w->constant) + at, *to = tensor_f32(rounded) + at;
-        double shift = kernel == 1 && step == 1 ? row_shift(from, to, sum, k)
-                                                : spread_shift(from, to, sum, k / kernel, kernel,
-                                                               step);
-        dtype_store(t->dtype, t->data, o, tensor_get(b->constant, o) + shift / x->count);
+        shift[o] = kernel == 1 && step == 1 ? row_shift(from, to, sum, k)
+                                            : spread_shift(from, to, sum, k / kernel, kernel,
+                                                           step);
     }
-    arena_reset(scratch);
-    return t;
+    arena_release(&scratch);
+}
+
+struct shifts { /* double[rows] by layer; NULL: its bias stays */
+    const struct placement *p;
+    const struct means *means;
+    double **of_layer;
+};
+
+static void find_item(void *data, int i, int worker)
+{
+    (void)worker;
+    const struct shifts *s = data;
+    const struct qlayer *l = &s->p->layer[i];
+    if (s->of_layer[i])
+        find_shift(l, &s->means->total[qlayer_source(l)->id], s->of_layer[i]);
 }
 
 struct means *means_watch(const struct model *m, const struct placement *p, int samples, int jobs,
                           struct arena *a, struct tap *tap)
 {
     struct means *s = NEW(a, struct means);
-    *s = (struct means){m->n_values, means_new(a, m, p),
+    *s = (struct means){m->n_values, jobs, means_new(a, m, p),
                          NEW_ARRAY(a, threads_slots(jobs), struct mean *)};
     bool *want = NEW_ARRAY(a, m->n_values, bool);
     for (int i = 0; i < m->n_values; i++)
@@ -167,12 +184,25 @@ struct means *means_watch(const struct model *m, const struct placement *p, int 
 
 void shift_biases(struct model *m, const struct placement *p, const struct means *means)
 {
-    struct arena scratch = {0};
+    struct arena a = {0};
+    struct shifts s = {p, means, NEW_ARRAY(&a, p->n_layer, double *)};
     for (int i = 0; i < p->n_layer; i++) {
         const struct qlayer *l = &p->layer[i];
-        struct tensor *t = bias_shifted(l, &means->total[qlayer_source(l)->id], m->arena, &scratch);
-        if (t)
-            constant_replace(qlayer_bias(l), t);
+        if (takes_shift(l, &means->total[qlayer_source(l)->id]))
+            s.of_layer[i] = NEW_BUFFER(&a, qlayer_channels(l), double);
     }
-    arena_release(&scratch);
+    threads_for(means->jobs, p->n_layer, find_item, &s);
+    for (int i = 0; i < p->n_layer; i++) {
+        const struct qlayer *l = &p->layer[i];
+        double count = means->total[qlayer_source(l)->id].count;
+        struct value *b = qlayer_bias(l);
+        if (!s.of_layer[i])
+            continue;
+        struct tensor *t = tensor_new(m->arena, b->constant->dtype, &b->constant->shape);
+        for (int64_t o = 0; o < qlayer_channels(l); o++)
+            dtype_store(t->dtype, t->data, o,
+                        tensor_get(b->constant, o) + s.of_layer[i][o] / count);
+        constant_replace(b, t);
+    }
+    arena_release(&a);
 }

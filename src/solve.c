@@ -91,24 +91,18 @@ static int64_t scale_index(const struct quant *w, int64_t o)
     return w->n == 1 ? 0 : o;
 }
 
-static float scale_of_range(const struct quant *q, int64_t i)
-{
-    float scale;
-    int32_t zero;
-    quant_solve_range(&q->type, q->range[i], &scale, &zero);
-    return scale;
-}
-
 /* The lowest scales of each layer's rows with which sums of two products fit 16 bits; NULL: any. */
 struct short_sums {
     const struct placement *p;
     float **low;
 };
 
-static void find_lowest(void *data, int i, int worker)
+/* The last layers are the largest mostly, and a large one at the end would be waited for. */
+static void find_lowest(void *data, int item, int worker)
 {
     (void)worker;
     struct short_sums *s = data;
+    int i = s->p->n_layer - 1 - item;
     if (!pairs_lowest_scales(&s->p->layer[i], s->low[i]))
         s->low[i] = NULL;
 }
@@ -128,7 +122,7 @@ static int64_t keep_sums_short(const struct qlayer *l, struct quant *q, const fl
     int64_t channels = qlayer_channels(l), raised = 0;
     for (int64_t o = 0; o < channels && low; o++) {
         float *scale = &q->scale[scale_index(q, o)];
-        raised += low[o] > scale_of_range(q, scale_index(q, o));
+        raised += low[o] > *scale;
         *scale = fmaxf(*scale, low[o]);
     }
     return raised;
@@ -244,6 +238,14 @@ struct raised solve_model(struct model *m, const struct placement *p, int jobs)
     struct raised raised = solve_constants(m, p, jobs, graph, n_graphs, &scratch);
     arena_release(&scratch);
     return raised;
+}
+
+static float scale_of_range(const struct quant *q, int64_t i)
+{
+    float scale;
+    int32_t zero;
+    quant_solve_range(&q->type, q->range[i], &scale, &zero);
+    return scale;
 }
 
 void solve_keep_grid(const struct placement *p)
