@@ -19,14 +19,23 @@ union bits {
     return
 
 /* Exact for every half-precision number, without a table. */
-static float half_to_float(uint16_t h)
+K_INLINE float half_to_float(uint16_t h)
 {
     union bits v = {.u = (uint32_t)(h & 0x7fff) << 13}, scale = {.u = (254 - 15) << 23}, sign;
     v.f *= scale.f; /* moves the exponent, and makes subnormal numbers normal */
-    if (v.f >= 65536)
-        v.u |= 255u << 23;
+    v.u |= v.f >= 65536 ? 255u << 23 : 0;
     sign.u = v.u | (uint32_t)(h & 0x8000) << 16;
     return sign.f;
+}
+
+K_CLONES static void load_halves(const uint16_t *x, int64_t stride, int64_t n, float *y)
+{
+    if (stride == 1)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = half_to_float(x[i]);
+    else
+        for (int64_t i = 0; i < n; i++)
+            y[i] = half_to_float(x[i * stride]);
 }
 
 void k_load_f32(enum dtype t, const void *x, int64_t at, int64_t stride, int64_t n, float *y)
@@ -36,10 +45,7 @@ void k_load_f32(enum dtype t, const void *x, int64_t at, int64_t stride, int64_t
     case DTYPE_U8: LOAD(uint8_t, float);
     case DTYPE_I8: LOAD(int8_t, float);
     case DTYPE_I32: LOAD(int32_t, float);
-    case DTYPE_F16:
-        for (int64_t i = 0; i < n; i++)
-            y[i] = half_to_float(((const uint16_t *)x)[at + i * stride]);
-        return;
+    case DTYPE_F16: load_halves((const uint16_t *)x + at, stride, n, y); return;
     case DTYPE_BF16:
         for (int64_t i = 0; i < n; i++)
             y[i] = (union bits){.u = (uint32_t)((const uint16_t *)x)[at + i * stride] << 16}.f;

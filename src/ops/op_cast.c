@@ -54,6 +54,22 @@ static int64_t cut(double v)
                        : v < -0x1p63 ? INT64_MIN : (int64_t)v;
 }
 
+/* Does float hold all numbers of the type? */
+static bool fits_float(enum dtype t)
+{
+    return t == DTYPE_F32 || t == DTYPE_F16 || t == DTYPE_BF16;
+}
+
+static void cast_by_float(const struct tensor *x, struct tensor *y, int64_t n)
+{
+    float real[CHUNK];
+    for (int64_t i = 0; i < n; i += CHUNK) {
+        int64_t m = n - i < CHUNK ? n - i : CHUNK;
+        k_load_f32(x->dtype, x->data, i, 1, m, real);
+        k_store_f32(y->dtype, y->data, i, m, real);
+    }
+}
+
 static void cast_from_float(const struct tensor *x, struct tensor *y, int64_t n, bool saturate)
 {
     double real[CHUNK];
@@ -114,6 +130,8 @@ int eval_cast(struct call *c, struct err *err)
         return cast_to_power(c, x, y, err);
     if (x->dtype == y->dtype)
         memcpy(y->data, x->data, dtype_size(x->dtype, n));
+    else if (fits_float(x->dtype) && fits_float(y->dtype))
+        cast_by_float(x, y, n);
     else if (dtype_info(x->dtype)->is_float)
         cast_from_float(x, y, n, node_int(c->node, "saturate", 1));
     else
