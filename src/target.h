@@ -70,6 +70,7 @@ struct target {
     bool slow_products;       /* a matrix product of few channels stays float over many rows */
     bool slow_volumes;        /* of one of volumes the weight alone is rounded if that is faster */
     bool splits_transposed;   /* a ConvTranspose that would stay float becomes a Conv */
+    bool widens_halves;       /* float16 and bfloat16 become float, in which it computes them */
     bool short_sums;          /* kernels of some processors add two products in 16 bits (pairs.h) */
     bool pad_channels;        /* pictures get channels of zeros up to a multiple of 4 */
     bool channels_apart;      /* ... or between theirs, for the sake of short sums (picture.h) */

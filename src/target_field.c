@@ -35,6 +35,7 @@ const struct target_field target_field_table[] = {
     FIELD("slow-products", FIELD_BOOL, slow_products),
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
     FIELD("splits-transposed", FIELD_BOOL, splits_transposed),
+    FIELD("widens-halves", FIELD_BOOL, widens_halves),
     FIELD("short-sums", FIELD_BOOL, short_sums),
     FIELD("pad-channels", FIELD_BOOL, pad_channels),
     FIELD("channels-apart", FIELD_BOOL, channels_apart),

@@ -5,6 +5,7 @@
 #include "tensor.h"
 
 #include "err.h"
+#include "k_convert.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,7 +141,6 @@ const struct tensor *tensor_to_f32(struct arena *a, const struct tensor *t)
     if (t->dtype == DTYPE_F32)
         return t;
     struct tensor *f = tensor_new(a, DTYPE_F32, &t->shape);
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        tensor_f32(f)[i] = (float)tensor_get(t, i);
+    k_load_f32(t->dtype, t->data, 0, 1, tensor_count(t), tensor_f32(f));
     return f;
 }
