@@ -159,7 +159,7 @@ static int drop_all(struct settling *s)
             continue;
         const char *reason = arena_printf(s->m->arena, "%s brings the outputs down to %.0f dB",
                                           r->n > 1 ? "with its neighbours it" : "it alone",
-                                          region_alone(r));
+                                          rint(region_alone(r)) + 0.0); /* no -0 */
         for (int k = r->first; k < r->first + r->n; k++, n++) {
             const struct node *node = s->all.layer[k].node;
             if (n < NAMED)

@@ -415,7 +415,7 @@ static double pooled_db(const struct measure *s, const struct tally *tally, int 
         all.seen = all.seen || one->seen;
     }
     return !all.seen            ? NAN
-         : !isfinite(all.noise) ? -100
+         : !isfinite(all.noise) ? MEASURE_APART
          : all.noise == 0       ? INFINITY
                                 : fmin(10 * log10(fmax(all.signal, 1e-30) / all.noise), 100);
 }

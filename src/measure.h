@@ -43,6 +43,8 @@ struct tally;
 struct tally *tally_new(const struct measure *s, struct arena *a);
 int measure_round(const struct measure *s, const struct model *m, int round, int jobs,
                   struct tally *tally, struct err *err);
+/* dB of an output whose shape differs from the float model's, or that has no numbers. */
+enum { MEASURE_APART = -100 };
 struct figures {
     double sqnr;  /* dB, averaged over the outputs */
     double noise; /* to signal, averaged over the outputs (each 100 at most): the worst counts */

@@ -139,9 +139,24 @@ static int advise_speed(struct report *r, struct model *m, const struct dataset 
     return 0;
 }
 
-/* Where nothing was searched and the outputs are far. */
+/* Nothing can be said in dB about outputs whose number of elements depends on what they hold. */
+static bool is_incomparable(const struct report *r)
+{
+    for (int i = 0; i < r->result.n; i++)
+        if (r->result.at[i].sqnr <= MEASURE_APART)
+            return true;
+    return false;
+}
+
+/* Where nothing was searched and the outputs are far, or have another form. */
 static void advise_accuracy(struct report *r)
 {
+    if (is_incomparable(r)) {
+        r->advice = arena_printf(&r->arena, "%soutputs of some samples have another shape than "
+                                 "float's, or no numbers: compare them by a measure of your own\n",
+                                 r->advice ? r->advice : "");
+        return;
+    }
     if (!r->searched && r->result.n && r->result.at[0].sqnr < MIN_SQNR)
         r->advice = arena_printf(&r->arena, "%sthe outputs are only %.1f dB from float: with "
                                  "--effort %d they come nearer\n", r->advice ? r->advice : "",

@@ -6,7 +6,7 @@ import re
 import unittest
 
 import cli
-from cli import np, onnx
+from cli import helper, np, onnx, value
 
 FULL = """\
 target: board
@@ -220,6 +220,20 @@ class Recipes(cli.Case):
                 text, _ = self.quern("quantize", "model.onnx", "--data", many, "-o", "o.onnx",
                                      *options, out=None, err=None)
                 self.assertEqual(len(note.findall(text)), expected, text)
+
+    def test_outputs_of_another_shape(self):
+        """How many elements there are depends on what they hold."""
+        weight = np.random.RandomState(3).normal(0, 1, (8, 8)).astype(np.float32)
+        self.model(inputs=[value("x", ["n", 8])], outputs=[value("y", ["m"])],
+                   constants={"w": weight, "zero": np.float32(0)},
+                   nodes=[helper.make_node("MatMul", ["x", "w"], ["p"]),
+                          helper.make_node("Greater", ["p", "zero"], ["above"]),
+                          helper.make_node("Compress", ["p", "above"], ["y"])])
+        many = self.samples("many", x=np.random.RandomState(2).normal(0, 1, (64, 50, 8)))
+        text, _ = self.quern("quantize", "model.onnx", "--data", many, "-o", "o.onnx", "--effort",
+                             "0", out=None, err=None)
+        self.assertIn("  note      outputs of some samples have another shape than float's, or no "
+                      "numbers: compare them by a measure of your own\n", text)
 
     def test_check(self):
         text = """\
