@@ -7,10 +7,13 @@
 
 #include "effort.h"
 #include "exec.h"
+#include "k_layout.h"
+#include "k_simd.h"
 #include "op.h"
 #include "samples.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { FEW = 4, MANY = 8 }; /* samples: fewer are not divided, nor as many if there are no others;
                               more are divided into halves. A sequence must run as a whole */
@@ -101,14 +104,16 @@ static int slot_of(const struct measure *m, const struct value *v)
     return -1;
 }
 
-/* Element k of the plain order of a channels-last tensor. */
-static int64_t stored_at(const struct tensor *t, int64_t k)
+/* The elements of t in plain order: its own, or a copy in *room, which must be freed. */
+static const float *plain_order(const struct tensor *t, float **room)
 {
+    *room = NULL;
     if (t->layout == LAYOUT_PLAIN)
-        return k;
+        return tensor_f32(t);
     int64_t c = t->shape.dim[1], inner = shape_span(&t->shape, 2, t->shape.rank);
-    int64_t n = k / (c * inner), channel = k / inner % c;
-    return (n * inner + k % inner) * c + channel;
+    *room = mem_alloc(t->size);
+    k_transpose(*room, t->data, sizeof **room, t->shape.dim[0], inner, c);
+    return *room;
 }
 
 static void measure_value(struct measure *s, const struct graph *g, const struct value *v)
@@ -190,9 +195,9 @@ static void record(void *data, int unused, int i, const struct value *v, const s
     if (slot < 0 || t->dtype != DTYPE_F32)
         return;
     int64_t n = tensor_count(t);
-    float *copy = mem_alloc((size_t)n * sizeof *copy);
-    for (int64_t k = 0; k < n; k++)
-        copy[k] = tensor_f32(t)[stored_at(t, k)];
+    float *room, *copy = mem_alloc((size_t)n * sizeof *copy);
+    memcpy(copy, plain_order(t, &room), (size_t)n * sizeof *copy);
+    mem_free(room);
     r->copy[i * r->m->n_value + slot] = copy;
     r->m->count[i * r->m->n_value + slot] = n;
 }
@@ -211,6 +216,30 @@ static int keep_references(void *data, bool ran, struct err *err)
     return 0;
 }
 
+/* Adds the squares of y, and of its differences from x. Lanes, or each addition would wait for the
+ * one before. */
+K_CLONES static void add_squares(const float *y, const float *x, int64_t n, struct sums *to)
+{
+    enum { LANES = 8 };
+    double signal[LANES] = {0}, noise[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double real = (double)y[i + k], d = real - (double)x[i + k];
+            signal[k] += real * real;
+            noise[k] += d * d;
+        }
+    for (; i < n; i++) {
+        double real = (double)y[i], d = real - (double)x[i];
+        signal[0] += real * real;
+        noise[0] += d * d;
+    }
+    for (int k = 0; k < LANES; k++) {
+        to->signal += signal[k];
+        to->noise += noise[k];
+    }
+}
+
 static void compare(const struct measure *s, struct tally *tally, int i, int slot,
                     const struct tensor *t)
 {
@@ -223,11 +252,9 @@ static void compare(const struct measure *s, struct tally *tally, int i, int slo
         sum->noise = INFINITY;
         return;
     }
-    for (int64_t k = 0; k < n; k++) {
-        double d = (double)y[k] - (double)tensor_f32(t)[stored_at(t, k)];
-        sum->signal += (double)y[k] * (double)y[k];
-        sum->noise += d * d;
-    }
+    float *room;
+    add_squares(y, plain_order(t, &room), n, sum);
+    mem_free(room);
 }
 
 void measure_add(const struct measure *s, struct tally *tally, int i, const struct value *v,

@@ -186,8 +186,8 @@ static int64_t memory_for(const struct placement *p)
     return bytes > MEMORY ? bytes : MEMORY;
 }
 
-struct fit { /* by layer */
-    const struct placement *p;
+struct fit {
+    const struct qlayer *layer;
     bool *is;
 };
 
@@ -195,19 +195,19 @@ static void find_fit(void *data, int i, int worker)
 {
     (void)worker;
     const struct fit *f = data;
-    f->is[i] = layer_is_fit(&f->p->layer[i]);
+    f->is[i] = layer_is_fit(&f->layer[i]);
 }
 
 /* The layers from `first` on whose Grams fit the memory; returns where it ended. */
 static int choose_layers(const struct pass_ctx *ctx, int first, const struct qlayer **layer, int *n)
 {
     const struct placement *p = ctx->placement;
-    struct fit fit = {p, NEW_ARRAY(ctx->scratch, p->n_layer, bool)};
+    struct fit fit = {p->layer + first, NEW_ARRAY(ctx->scratch, p->n_layer, bool)};
     int64_t bytes = 0, most = memory_for(p);
     int i = first;
-    threads_for(ctx->jobs, p->n_layer, find_fit, &fit);
+    threads_for(ctx->jobs, p->n_layer - first, find_fit, &fit);
     for (*n = 0; i < p->n_layer; i++) {
-        if (!fit.is[i])
+        if (!fit.is[i - first])
             continue;
         bytes += gram_bytes(&p->layer[i]);
         if (*n && bytes > most)
