@@ -8,7 +8,8 @@
  *
  *     float16 x  =>  Cast(x), all in float, Cast to float16
  *
- * Casts between these types go.
+ * Casts between these types go. Formats that need no data leave the types: they are for language
+ * models, whose weights should not be in memory twice as large.
  */
 #include "pass.h"
 #include "place.h"
@@ -131,7 +132,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     int n_graphs, changes = 0;
     struct graph **graph = model_graphs(m, ctx->scratch, &n_graphs), *g = m->graph;
     (void)err;
-    if (!ctx->target || !ctx->target->widens_halves || ctx->target->inputs == INPUTS_FLOAT)
+    if (!ctx->target || !ctx->target->widens_halves || ctx->target->inputs != INPUTS_CALIBRATED)
         return 0;
     for (int i = 0; i < n_graphs; i++)
         if (!knows_all(graph[i]))

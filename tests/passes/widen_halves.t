@@ -80,6 +80,18 @@ target tensorrt
 g (float16[1,2] x) => (float16[1,2] y) <float16[2,2] w = fill(0.5)> { y = MatMul(x, w) }
 expect unchanged
 
+# weights alone
+run widen-halves
+target onnxruntime as dq
+g (float16[1,2] x) => (float16[1,2] y) <float16[2,2] w = fill(0.5)> { y = MatMul(x, w) }
+expect unchanged
+
+# inputs that are rounded at run time
+run widen-halves
+target onnxruntime as dynamic
+g (float16[1,2] x) => (float16[1,2] y) <float16[2,2] w = fill(0.5)> { y = MatMul(x, w) }
+expect unchanged
+
 # an operator that nobody knows may want its type
 run widen-halves
 target onnxruntime
