@@ -66,9 +66,8 @@ static int widen_graph(struct graph *g)
         constant_replace(c, tensor_to_f32(g->model->arena, c->constant));
         changes++;
     }
-    for (int i = 0; i < g->n_input; i++)
-        if (g->outer || !value_is_fed(g->input[i]))
-            g->input[i]->type.dtype = wider(g->input[i]->type.dtype);
+    for (int i = 0; g->outer && i < g->n_input; i++)
+        g->input[i]->type.dtype = wider(g->input[i]->type.dtype);
     graph_each(g, n)
         if (!node_is_result(n))
             changes += widen_node(n);

@@ -52,6 +52,15 @@ expect g (bfloat16[2] x) => (bfloat16[2] y, int64[2] i, bfloat16[2] z)
     z = Cast <to = 16> (r)
 }
 
+# a weight that is listed among the inputs
+run widen-halves
+target onnxruntime
+ir 3 opset 8
+g (float16[1,2] x, float16[2,2] w) => (float16[1,2] y)
+<float16[2,2] w = fill(0.5)>
+{ y = MatMul(x, w) }
+expect note "float16 and bfloat16 become float"
+
 # in a body, with what it captures
 run widen-halves
 target onnxruntime
