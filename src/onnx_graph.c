@@ -211,6 +211,13 @@ static int connect_outputs(struct onnx_reader *r, const Onnx__GraphProto *p, str
     return 0;
 }
 
+/* Other tools write 0 for the dims that they do not know of what nodes compute. */
+static void forget_zeros(struct shape *s)
+{
+    for (int i = 0; i < s->rank; i++)
+        s->dim[i] = s->dim[i] ? s->dim[i] : -1;
+}
+
 static void read_types(struct onnx_reader *r, const Onnx__GraphProto *p, bool *stale)
 {
     for (size_t i = 0; i < p->n_value_info; i++) {
@@ -219,6 +226,8 @@ static void read_types(struct onnx_reader *r, const Onnx__GraphProto *p, bool *s
         if (!v)
             continue;
         take_type(v, p->value_info[i]);
+        if (v->def)
+            forget_zeros(&v->type.shape);
         if (!v->origin)
             v->origin = p->value_info[i];
     }

@@ -245,6 +245,18 @@ class Show(cli.Case):
                    out="\tx\tfloat[?,3]\n\tp\tbool\n\ty\tfloat[?,3]\n"
                        "y:else_branch\tm\tfloat[?,3]\ny:then_branch\tr\tfloat[?,3]\n")
 
+    def test_zeros_for_unknown_dims(self):
+        """So some tools describe what nodes compute; a Conv would have no place to stand on."""
+        model = cli.make_model(
+            nodes=[helper.make_node("Relu", ["x"], ["h"]),
+                   helper.make_node("Conv", ["h", "w"], ["y"])],
+            constants={"w": np.ones((2, 3, 1, 1), np.float32)},
+            inputs=[value("x", ["n", 3, "h", "w"])], outputs=[value("y", None)])
+        model.graph.value_info.append(value("h", ["n", 3, 0, 0]))
+        self.write("model.onnx", model.SerializeToString())
+        self.quern("show", "model.onnx", "--types", out="\tx\tfloat[?,3,?,?]\n"
+                   "\tw\tfloat[2,3,1,1]\n\th\tfloat[?,3,?,?]\n\ty\tfloat[?,2,?,?]\n")
+
     def test_graph(self):
         self.quern("show", "model.onnx", out="""\
 # model.onnx: IR version 8, opset 17
