@@ -8,8 +8,9 @@
  *
  *     float16 x  =>  Cast(x), all in float, Cast to float16
  *
- * Casts between these types go. Formats that need no data leave the types: they are for language
- * models, whose weights should not be in memory twice as large.
+ * Casts between these types do nothing then, and clean-up takes them out. Formats that need no data
+ * leave the types: they are for language models, whose weights should not be in memory twice as
+ * large.
  */
 #include "pass.h"
 #include "place.h"
@@ -74,18 +75,6 @@ static int widen_graph(struct graph *g)
     return changes;
 }
 
-/* A Cast of what is a float already. */
-static void drop_casts(struct graph *g)
-{
-    graph_each(g, n) {
-        struct value *x = n->op == OP_Cast ? node_input(n, 0) : NULL;
-        if (!x || x->type.dtype != DTYPE_F32 || node_int(n, "to", 0) != DTYPE_F32)
-            continue;
-        value_replace(n->out[0], x);
-        node_remove(n);
-    }
-}
-
 static struct value *cast(struct build at, struct value *x, enum dtype to)
 {
     struct node *n = build_node(&at, OP_Cast, 1, &x, 1);
@@ -144,8 +133,6 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
     if (!changes)
         return 0;
     widen_inputs(g);
-    for (int i = 0; i < n_graphs; i++)
-        drop_casts(graph[i]);
     narrow_outputs(g, was);
     graph_sweep(g);
     str_add(&ctx->notes, "float16 and bfloat16 become float, in which the runtime computes them\n");

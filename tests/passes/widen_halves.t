@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# inputs and outputs keep their types, weights and all between become float, Casts between go
-run widen-halves
+# inputs and outputs keep their types, weights and all between become float
+run widen-halves clean-up
 target onnxruntime
 g (float16[1,2,4,4] x, float[1,2,4,4] r) => (float16[1,3,4,4] y, float[1,2,4,4] t)
 <float16[3,2,1,1] w = fill(0.5), float[4] sizes = {1, 1, 1, 1}>
