@@ -144,7 +144,7 @@ static struct arrival find_arrival(struct search *s, const struct value *v)
     a.per_channel = a.codes.n_scales > 1 && !codes_are_uniform(&a.codes);
     const struct value *from = quantized_by(v->def);
     const struct node *concat = value_def(from, OP_Concat);
-    a.signed_join = concat && join(s, concat).signed_join;
+    a.signed_join = concat && (a.codes.dtype == DTYPE_I8 || join(s, concat).signed_join);
     a.across = concat && joins_across(s, concat, &a.codes);
     a.extreme = from && !from->constant && value_is_extreme(from, false);
     a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;
@@ -164,8 +164,6 @@ static struct judgement judge_input(const struct arrival *x)
 {
     if (x->wide)
         return JUDGE(WRONG, "16-bit codes come in: the plugin neither rounds nor clips to them");
-    if (x->signed_join)
-        return JUDGE(WRONG, "signed codes that went through a Concat come in");
     if (x->extreme)
         return JUDGE(WRONG, "a quantized ReduceMax, ReduceMin or GlobalMaxPool comes in");
     return JUDGE(INTEGER, "");
@@ -223,12 +221,20 @@ static bool loses_quantizer(const struct node *n)
     return before && codes_read(before->def).node && (before == v || value_used_once(before));
 }
 
+/* The same of one without groups: those with groups, and matrix products, are right. */
+static struct judgement judge_plain_input(const struct arrival *x)
+{
+    return x->signed_join ? JUDGE(WRONG, "signed codes that went through a Concat come in")
+                          : judge_input(x);
+}
+
 static struct judgement judge_conv(const struct node *n)
 {
     struct arrival x = arrival_at(n, 0);
     struct codes_of w = find_weight(n, 1);
     const char *why = reason_of_weight(&w);
-    struct judgement input = judge_input(&x);
+    struct judgement input = node_int(n, "group", 1) > 1 ? judge_input(&x)
+                                                         : judge_plain_input(&x);
     if (input.verdict != VERDICT_INTEGER)
         return input;
     if (!x.codes.node)
@@ -251,7 +257,7 @@ static struct judgement judge_transposed(const struct node *n)
     struct arrival x = arrival_at(n, 0);
     struct codes_of w = find_weight(n, 1);
     const char *why = reason_of_weight(&w);
-    struct judgement input = judge_input(&x);
+    struct judgement input = judge_plain_input(&x);
     if (input.verdict != VERDICT_INTEGER)
         return input;
     if (!x.codes.node)

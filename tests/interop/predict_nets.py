@@ -368,6 +368,12 @@ net("signed Concat", 1, 8, 10, 10)(lambda n: n.end(n.conv(
     n.op("Concat", n.signed(), n.signed(n.op("Sin", "x")), axis=1), n_in=16)))
 net("signed Concat, quantized", 1, 8, 10, 10)(lambda n: n.end(n.conv(
     n.signed(n.op("Concat", n.signed(), n.signed(n.op("Sin", "x")), axis=1)), n_in=16)))
+net("signed Concat, groups", 1, 8, 10, 10)(lambda n: n.end(n.conv(
+    n.op("Concat", n.signed(), n.signed(n.op("Sin", "x")), axis=1), n_in=16, group=2)))
+net("signed Concat in front of a gemm", 3, 8)(lambda n: n.end(n.gemm(
+    n.op("Concat", n.signed(), n.signed(n.op("Sin", "x")), axis=1))))
+net("Concat of floats, signed behind", 1, 8, 10, 10)(lambda n: n.end(n.conv(
+    n.signed(n.op("Concat", n.conv(n.pair(), 8), n.conv(n.pair(), 8), axis=1)), n_in=16)))
 net("unsigned Concat", 1, 8, 10, 10)(lambda n: n.end(n.conv(
     n.op("Concat", n.pair(), n.pair(n.op("Sin", "x")), axis=1), n_in=16)))
 net("unsigned Concat of two scales", 1, 8, 10, 10)(lambda n: n.end(n.conv(
