@@ -7,6 +7,7 @@
  */
 #include "infer.h"
 
+#include "log.h"
 #include "op.h"
 #include "ops/control.h"
 #include "ops/ops.h"
@@ -344,11 +345,50 @@ static int body_infer(struct inference *f, struct graph *g, struct err *err)
     return 0;
 }
 
+/* Exchanges the shapes of what nodes compute with those in `shape`, by value id. */
+static void exchange_shapes(struct graph *g, struct shape *shape)
+{
+    graph_each(g, n) {
+        struct graph *body;
+        for (int k = 0; (body = node_body(n, k)); k++)
+            exchange_shapes(body, shape);
+        for (int i = 0; i < n->n_out; i++) {
+            if (!n->out[i])
+                continue;
+            struct shape *told = &n->out[i]->type.shape, other = shape[n->out[i]->id];
+            shape[n->out[i]->id] = *told;
+            *told = other;
+        }
+    }
+}
+
+/* Without the shapes that came with what nodes compute, which contradict each other as *err says;
+ * they stay where it is not they that do. */
+static int infer_anew(struct inference *f, struct graph *g, const struct err *err)
+{
+    struct err ignored;
+    int n = g->model->n_values;
+    struct shape *shape = NEW_ARRAY(&f->keep, n, struct shape);
+    for (int i = 0; i < n; i++)
+        shape[i].rank = -1;
+    memset(f->known, 0, (size_t)n * sizeof *f->known);
+    exchange_shapes(g, shape);
+    if (body_infer(f, g, &ignored) == 0) {
+        log_info("note: shapes that the file gives contradict what it computes, and are left aside "
+                 "(%s)", err->text);
+        return 0;
+    }
+    exchange_shapes(g, shape);
+    return -1;
+}
+
 int graph_infer(struct graph *g, struct err *err)
 {
     struct inference f = {0};
     f.known = NEW_ARRAY(&f.keep, g->model->n_values + 1, struct known);
     int result = body_infer(&f, g, err);
+    if (result)
+        result = infer_anew(&f, g, err);
     arena_release(&f.keep);
     arena_release(&f.scratch);
     return result;

@@ -11,8 +11,9 @@
 #include "graph.h"
 
 /* Fills value->type of a graph and of the bodies in it. What the file says of a value stands where
- * inference finds nothing; where the two disagree, inference is believed. Returns -1 where the
- * model contradicts itself. */
+ * inference finds nothing; where the two disagree, inference is believed, and where what the file
+ * says does not go together it is left aside, with a message. Returns -1 where the model
+ * contradicts itself. */
 int graph_infer(struct graph *g, struct err *err);
 
 #endif

@@ -134,6 +134,12 @@ static void test_annotations(void **state)
                "{ float[2,7] z = Relu(x) y = Relu(z) }", "float", "[2,3]");
     check_type("ir 8 opset 13 g (float[N,3] x) => (float y)"
                "{ float[5,3] z = Relu(x) y = Relu(z) }", "float", "[5,3]");
+    /* nor where it contradicts itself */
+    check_type("ir 8 opset 13 g (float[N,3] x) => (float y) <float[2,3] w = fill(1)>"
+               "{ float[5,3] z = Relu(x) y = Add(z, w) }", "float", "[2,3]");
+    check_error("ir 8 opset 13 g (float[N,3] x) => (float y) <float[2,4] w = fill(1)>"
+                "{ float[5,3] z = Relu(x) y = Add(z, w) }",
+                "shapes [5,3] and [2,4] do not broadcast");
 }
 
 static void test_branches(void **state)
