@@ -54,6 +54,10 @@ const bool *exec_want_all(struct arena *a, const struct model *m);
  * rounding. t->layout may be channels-last. */
 typedef void watch_fn(void *data, const struct value *v, const struct tensor *t);
 
+/* Called for the same before that: what the value is to be instead, of any shape, alive until the
+ * run ends; NULL: what was computed. */
+typedef const struct tensor *replace_fn(void *data, const struct value *v);
+
 /* One execution of a node, with the followers that it was joined with, for those who measure: what
  * it took, with whatever conversion of layouts and rounding went with it. */
 struct step_cost {
@@ -67,6 +71,7 @@ typedef void cost_fn(void *data, const struct step_cost *c);
 struct run *run_open(struct exec *x);
 void run_close(struct run *r);
 void run_watch(struct run *r, watch_fn *fn, void *data);
+void run_replace(struct run *r, replace_fn *fn, void *data);
 /* From now on, what each step costs. Without it the clock is never read. */
 void run_measure(struct run *r, cost_fn *fn, void *data);
 /* input: one tensor per graph input, in order; NULL for those that have a constant. A wrong dtype

@@ -75,6 +75,12 @@ void run_watch(struct run *r, watch_fn *fn, void *data)
     r->watch_data = data;
 }
 
+void run_replace(struct run *r, replace_fn *fn, void *data)
+{
+    r->replace = fn;
+    r->replace_data = data;
+}
+
 /* The largest number of nodes in one step, bodies included. */
 static int longest_step(const struct block *b)
 {

@@ -29,6 +29,8 @@ struct run {
     bool waits;                  /* it does */
     watch_fn *watch;
     void *watch_data;
+    replace_fn *replace;
+    void *replace_data;
     cost_fn *cost;               /* NULL: nobody measures */
     void *cost_data;
     const struct node **joined;  /* room for the nodes of a step, where somebody does */
@@ -53,7 +55,8 @@ void cost_report(struct run *r, const struct step *s, struct work w, double seco
 struct cell *run_form(const struct run *r, struct operand o, enum layout first);
 /* The form in this layout, made where it is missing. */
 struct cell *run_form_in(struct run *r, struct operand o, enum layout layout);
-/* A value was computed or fed: shows it to the watcher, and rounds it where a use wants that. */
+/* A value was computed or fed: lets it be replaced, shows it to the watcher, and rounds it where a
+ * use wants that. */
 int run_settle(struct run *r, int value, struct err *err);
 /* The second half of that. */
 int run_round(struct run *r, int value, struct err *err);

@@ -255,9 +255,20 @@ int run_round(struct run *r, int value, struct err *err)
     return 0;
 }
 
+static void replace(struct run *r, int value)
+{
+    const struct tensor *t = r->replace(r->replace_data, r->exec->place[value].value);
+    if (!t)
+        return;
+    cells_free(r->pool, &r->forms[value]);
+    cell_share(r->pool, &r->forms[value], FACE_COMPUTED, t, NULL);
+}
+
 int run_settle(struct run *r, int value, struct err *err)
 {
     const struct place *p = &r->exec->place[value];
+    if (p->wanted && r->replace)
+        replace(r, value);
     struct cell **forms = &r->forms[value], *c = *forms;
     if (c->face == FACE_CODES) {
         if (p->read[FACE_ROUNDED])

@@ -127,6 +127,12 @@ static void on_value(void *data, const struct value *v, const struct tensor *t)
     measure_add(w->session->fork->measure, w->session->tally, w->sample, v, t);
 }
 
+static const struct tensor *on_replace(void *data, const struct value *v)
+{
+    const struct watcher *w = data;
+    return measure_pick(w->session->fork->measure, w->sample, v);
+}
+
 static int run_end(struct session *s, int sample, struct err *err)
 {
     struct run *from = s->from[sample];
@@ -136,6 +142,7 @@ static int run_end(struct session *s, int sample, struct err *err)
     struct watcher w = {s, sample};
     struct run *r = run_open(s->exec);
     run_watch(r, on_value, &w);
+    run_replace(r, on_replace, &w);
     int more = run_begin_at(r, from, err) < 0 ? -1 : 1;
     while (more > 0)
         more = run_step(r, err);

@@ -5,6 +5,7 @@
  */
 #include "measure.h"
 
+#include "choice.h"
 #include "effort.h"
 #include "exec.h"
 #include "k_layout.h"
@@ -28,6 +29,8 @@ struct measure {
     bool picks;                 /* an output holds what was chosen from a value in front */
     const float **reference;    /* [sample][value], plain layout */
     int64_t *count;
+    int *pick, n_pick;          /* ids of values that say which elements are picked */
+    struct tensor *picked;      /* [sample][pick]: as in the float run; no dtype: it gave none */
 };
 
 struct sums { /* of one value in one sample */
@@ -68,34 +71,6 @@ static const struct value *measured_value(const struct value *v)
     return v;
 }
 
-/* Does it pick elements by their numbers, so that a small difference picks others? */
-static bool chooses(const struct node *n)
-{
-    const struct value *a = node_input(n, 0), *b = node_input(n, 1);
-    switch (n->op) {
-    case OP_TopK: case OP_ArgMax: case OP_ArgMin: case OP_NonMaxSuppression: case OP_NonZero:
-    case OP_Unique: return true;
-    case OP_Equal:
-        return a && b && !a->constant && !b->constant && may_be_float(a) && may_be_float(b);
-    default: return false;
-    }
-}
-
-/* By id of values: what comes of such a choice, with no layer in between. */
-static bool *find_chosen(const struct graph *g, struct arena *a)
-{
-    bool *chosen = NEW_ARRAY(a, g->model->n_values, bool);
-    graph_each(g, n) {
-        bool any = chooses(n);
-        for (int i = 0; i < n->n_in && op_table[n->op].role != ROLE_WEIGHTED; i++)
-            any |= n->in[i].value && chosen[n->in[i].value->id];
-        for (int i = 0; i < n->n_out; i++)
-            if (n->out[i])
-                chosen[n->out[i]->id] = any;
-    }
-    return chosen;
-}
-
 static int slot_of(const struct measure *m, const struct value *v)
 {
     for (int i = 0; i < m->n_value; i++)
@@ -126,26 +101,30 @@ struct choices {
     const bool *chosen; /* by value id */
     bool *seen;
     const struct value **todo; /* room for all values */
+    int n;
 };
+
+static void to_be_seen(void *data, const struct value *v)
+{
+    struct choices *c = data;
+    if (v->constant || c->seen[v->id] || !(c->chosen[v->id] || may_be_float(v)))
+        return;
+    c->todo[c->n++] = v;
+    c->seen[v->id] = true;
+}
 
 /* What is chosen is measured by what it is chosen from, and by. */
 static void measure_source(struct measure *s, const struct graph *g, const struct value *v,
-                           const struct choices *c)
+                           struct choices *c)
 {
-    int n = 0;
-    c->todo[n++] = v;
+    c->todo[c->n++] = v;
     c->seen[v->id] = true;
-    while (n) {
-        v = c->todo[--n];
-        if (!c->chosen[v->id])
+    while (c->n) {
+        v = c->todo[--c->n];
+        if (c->chosen[v->id])
+            choice_each_read(v->def, g, to_be_seen, c);
+        else
             measure_value(s, g, measured_value(v));
-        for (int i = 0; c->chosen[v->id] && i < v->def->n_in; i++) {
-            const struct value *in = node_input(v->def, i);
-            if (!in || in->constant || c->seen[in->id] || !(c->chosen[in->id] || may_be_float(in)))
-                continue;
-            c->todo[n++] = in;
-            c->seen[in->id] = true;
-        }
     }
 }
 
@@ -159,8 +138,8 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
 {
     const struct node *result = g->result;
     bool *runnable = NEW_ARRAY(a, g->model->n_nodes, bool);
-    struct choices c = {find_chosen(g, a), NEW_ARRAY(a, g->model->n_values, bool),
-                        NEW_ARRAY(a, g->model->n_values, const struct value *)};
+    struct choices c = {choice_find(g, a), NEW_ARRAY(a, g->model->n_values, bool),
+                        NEW_ARRAY(a, g->model->n_values, const struct value *), 0};
     exec_find_runnable(g, runnable);
     s->value = NEW_ARRAY(a, g->model->n_values, int);
     for (const struct node *n = g->first; n; n = n->next)
@@ -177,6 +156,7 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
         if (is_computed(node_input(result, i), runnable))
             measure_source(s, g, node_input(result, i), &c);
     s->n_front = s->n_value;
+    s->n_pick = choice_picks(g, c.chosen, a, &s->pick);
 
     s->n_output = result->n_in;
     s->output = NEW_ARRAY(a, result->n_in, int);
@@ -187,10 +167,24 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
     }
 }
 
+/* Where what it says of a sample is kept; NULL: it says nothing of picks. */
+static struct tensor *picked(const struct measure *m, int i, const struct value *v)
+{
+    for (int k = 0; k < m->n_pick; k++)
+        if (m->pick[k] == v->id)
+            return &m->picked[i * m->n_pick + k];
+    return NULL;
+}
+
 static void record(void *data, int unused, int i, const struct value *v, const struct tensor *t)
 {
     (void)unused;
     struct recording *r = data;
+    struct tensor *pick = picked(r->m, i, v);
+    if (pick) {
+        *pick = *t;
+        pick->data = memcpy(mem_alloc(t->size), t->data, t->size);
+    }
     int slot = slot_of(r->m, v);
     if (slot < 0 || t->dtype != DTYPE_F32)
         return;
@@ -212,6 +206,13 @@ static int keep_references(void *data, bool ran, struct err *err)
         if (r->copy[i] && ran)
             m->reference[i] = arena_copy(r->arena, r->copy[i], (size_t)m->count[i] * sizeof(float));
         mem_free(r->copy[i]);
+    }
+    for (int i = 0; i < m->n * m->n_pick; i++) {
+        struct tensor *t = &m->picked[i];
+        void *copy = t->data;
+        if (copy && ran)
+            t->data = arena_copy(r->arena, copy, t->size);
+        mem_free(copy);
     }
     return 0;
 }
@@ -272,6 +273,18 @@ static void on_value(void *data, int unused, int i, const struct value *v, const
     measure_add(s->m, s->tally, s->sample[i], v, t);
 }
 
+const struct tensor *measure_pick(const struct measure *s, int i, const struct value *v)
+{
+    const struct tensor *t = picked(s, i, v);
+    return t && t->dtype ? t : NULL;
+}
+
+static const struct tensor *as_in_float(void *data, int i, const struct value *v)
+{
+    struct session *s = data;
+    return measure_pick(s->m, s->sample[i], v);
+}
+
 static void on_done(void *data, int unused, int i, const struct run *r)
 {
     (void)unused;
@@ -284,12 +297,14 @@ static void on_done(void *data, int unused, int i, const struct run *r)
     }
 }
 
-/* The first n values. */
+/* The first n values, and picks. */
 static bool *wanted(const struct measure *s, const struct model *m, int n, struct arena *a)
 {
     bool *want = NEW_ARRAY(a, m->n_values, bool);
     for (int i = 0; i < n; i++)
         want[s->value[i]] = true;
+    for (int i = 0; i < s->n_pick; i++)
+        want[s->pick[i]] = true;
     return want;
 }
 
@@ -319,6 +334,7 @@ static struct measure *watch_at(const struct model *m, const struct dataset *d, 
     size_t cells = (size_t)n * (size_t)s->n_value;
     s->reference = NEW_ARRAY(a, cells, const float *);
     s->count = NEW_ARRAY(a, cells, int64_t);
+    s->picked = NEW_ARRAY(a, n * s->n_pick, struct tensor);
     struct recording *r = NEW(a, struct recording);
     *r = (struct recording){s, NEW_ARRAY(a, cells, float *), a};
     *tap = (struct tap){.want = wanted(s, m, s->n_value, a), .samples = n, .watch = record,
@@ -380,12 +396,15 @@ struct measure *measure_part(const struct measure *s, int n, struct arena *a)
     part->index = NEW_ARRAY(a, part->n, int);
     part->reference = NEW_ARRAY(a, cells, const float *);
     part->count = NEW_ARRAY(a, cells, int64_t);
+    part->picked = NEW_ARRAY(a, part->n * s->n_pick, struct tensor);
     for (int i = 0; i < part->n; i++) {
         part->index[i] = s->index[which[i]];
         for (int k = 0; k < s->n_value; k++) {
             part->reference[i * s->n_value + k] = s->reference[which[i] * s->n_value + k];
             part->count[i * s->n_value + k] = s->count[which[i] * s->n_value + k];
         }
+        for (int k = 0; k < s->n_pick; k++)
+            part->picked[i * s->n_pick + k] = s->picked[which[i] * s->n_pick + k];
     }
     return part;
 }
@@ -410,6 +429,7 @@ static int session_run(struct session *s, const struct model *m, enum exec_mode 
         mode, simulates ? wanted(s->m, m, s->m->n_front, &a) : NULL, true, NULL, false};
     struct exec *x = exec_open(m->graph, &options, err);
     struct samples_hooks hooks = {.watch = simulates ? on_value : NULL,
+                                  .replace = simulates && s->m->n_pick ? as_in_float : NULL,
                                   .done = simulates ? NULL : on_done, .ahead = true};
     int r = x ? samples_run(x, s->m->data, index, n, jobs, &hooks, s, err) : -1;
     exec_close(x);

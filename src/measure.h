@@ -6,10 +6,9 @@
  * pooled over samples, averaged over outputs, 100 at most. Scores behind Softmax, ArgMax and the
  * like are measured in front of them, where errors show before they are squashed; what Sigmoid
  * gives is measured itself, since users read it element by element. Where elements are picked by
- * their numbers (TopK, ArgMax, NonMaxSuppression, an Equal of two floats as it finds peaks), a
- * small difference picks others: what is behind, up to the next layer, is measured by what it is
- * picked from. Where a node cannot be executed, what it reads is measured instead of what depends
- * on it.
+ * their numbers (choice.h), what is behind, up to the next layer, is measured by what it is picked
+ * from, and layers behind see what the float model picks. Where a node cannot be executed, what it
+ * reads is measured instead of what depends on it.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -56,6 +55,8 @@ int measure_index(const struct measure *s, int i);
 const bool *measure_wanted(const struct measure *s, const struct model *m, struct arena *a);
 void measure_add(const struct measure *s, struct tally *tally, int i, const struct value *v,
                  const struct tensor *t);
+/* What the value is to be instead of what a simulated run computes; NULL: that. */
+const struct tensor *measure_pick(const struct measure *s, int i, const struct value *v);
 /* About n of the samples, spread over them, with the same float outputs. */
 struct measure *measure_part(const struct measure *s, int n, struct arena *a);
 /* Simulates `m` (the same model or a clone, annotated and solved) on the same samples. */

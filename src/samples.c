@@ -48,6 +48,12 @@ static void on_value(void *data, const struct value *v, const struct tensor *t)
         w->all->hooks->watch(w->all->user, w->slot, w->current, v, t);
 }
 
+static const struct tensor *on_replace(void *data, const struct value *v)
+{
+    const struct worker *w = data;
+    return w->current < 0 ? NULL : w->all->hooks->replace(w->all->user, w->current, v);
+}
+
 static int run_sample_of(struct samples *s, struct worker *w, int sample, struct err *err)
 {
     arena_reset(&w->arena);
@@ -124,6 +130,8 @@ int samples_run(struct exec *x, const struct dataset *d, const int *index, int n
         carry_open(&s.worker[i].carry, d, s.graph);
         if (hooks->watch)
             run_watch(s.worker[i].run, on_value, &s.worker[i]);
+        if (hooks->replace)
+            run_replace(s.worker[i].run, on_replace, &s.worker[i]);
         if (hooks->cost)
             run_measure(s.worker[i].run, on_cost, &s.worker[i]);
     }

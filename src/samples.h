@@ -19,6 +19,9 @@
 struct samples_hooks {
     /* A wanted value of sample i (index into `index`); NULL: nobody watches. */
     void (*watch)(void *data, int slot, int i, const struct value *v, const struct tensor *t);
+    /* What a wanted value of sample i is to be instead of what the run computes, alive as long as
+     * the run; NULL: that. NULL: none is. */
+    const struct tensor *(*replace)(void *data, int i, const struct value *v);
     /* Sample i has run; its outputs are in `r`. NULL: not needed. */
     void (*done)(void *data, int slot, int i, const struct run *r);
     void (*merge)(void *data, int slot, int i); /* NULL: not needed */

@@ -5,6 +5,7 @@
 #include "fork.h"
 
 #include "calibrate.h"
+#include "infer.h"
 #include "mask.h"
 #include "solve.h"
 #include "text.h"
@@ -14,19 +15,21 @@
 
 enum { SAMPLES = 5, N_LAYERS = 5, LANES = 2 };
 
-/* A residual sum, a pool that moves codes, shape arithmetic, and a body that captures: what a point
- * needs of the part before it comes from far and near. */
+/* A residual sum, a pool that moves codes, shape arithmetic, a body that captures, and what numbers
+ * pick: what a point needs of the part before it comes from far and near. */
 static const char network[] =
     "opset 13 g (float[1,4,8,8] x, bool c) => (float[1,3] y, float[1,6,4,4] q)"
     "<float[6,4,3,3] w1 = random(1), float[6] b1 = random(2), float[6,6,3,3] w2 = random(3),"
     " float[6] b2 = random(4), float[6,6,1,1] w3 = random(5), float[96,5] w4 = random(6),"
-    " float[5,3] w5 = random(7), float[5] b5 = random(8)>"
+    " float[5,3] w5 = random(7), float[5] b5 = random(8), int64[1] all = {96},"
+    " float[96] b6 = random(9), int64[1] from = {45}, int64[1] to = {50}, int64[1] axis = {1}>"
     "{ a = Conv(x, w1, b1) <pads = [1,1,1,1]> r = Relu(a)"
     "  p = MaxPool(r) <kernel_shape = [2,2], strides = [2,2]>"
     "  d = Conv(p, w2, b2) <pads = [1,1,1,1]> s = Add(d, p) e = Conv(s, w3) q = Relu(e)"
     "  f = Flatten(q) h = MatMul(f, w4) z = If(c) <then_branch = t () => (float[1,5] u)"
     "  { n = Neg(h) u = Add(n, b5) }, else_branch = o () => (float[1,5] v) { v = Abs(h) }>"
-    "  k = MatMul(z, w5) y = Neg(k) }";
+    "  j = Flatten(e) v, i = TopK(j, all) o = Slice(i, from, to, axis) g = Gather(b6, o)"
+    "  t = Add(z, g) k = MatMul(t, w5) y = Neg(k) }";
 
 struct net {
     struct model *m;
@@ -44,6 +47,7 @@ static struct net net_new(void)
     n.data = dataset_open(n.m->graph,
                           &(struct dataset_options){.path = "random", .samples = SAMPLES}, &err);
     assert_non_null(n.data);
+    assert_int_equal(graph_infer(n.m->graph, &err), 0);
     assert_int_equal(place_model(n.m, target_find("onnxruntime"), NULL, &n.a, &n.p, &err), 0);
     assert_int_equal(n.p.n_layer, N_LAYERS);
     struct calibration *c = calibration_watch(n.m, &n.p, n.data, 0, 1, &tap[0]);

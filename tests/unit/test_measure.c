@@ -22,7 +22,8 @@ static double decibels_behind(const char *rest)
     struct dataset_options o = {.path = "random", .samples = 4};
     str_printf(&text, "opset 13 g (float[1,2,4,4] x) => (float y)"
                "<float[2,2,1,1] w = {9, 7, -5, 8}, float[2] b = {40, 38}, int64[1] k = {5},"
-               " float[5,2] none = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}>"
+               " float[5,2] none = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},"
+               " float[32,3] table = random(1), float[3,4] u = random(2), bool yes = 1>"
                "{ c = Conv(x, w, b) %s }", rest);
     struct model *m = text_model(text.text);
     struct dataset *d = dataset_open(m->graph, &o, &err);
@@ -91,6 +92,12 @@ static void test_picked_elements_are_judged_in_front(void **state)
     double peaks = decibels_behind("m = MaxPool(c) <kernel_shape = [3,3], pads = [1,1,1,1]>"
                                    "e = Equal(c, m) g = Cast(e) <to = 1> y = Mul(c, g)");
     assert_true(peaks > plain - 3 && peaks < plain + 3);
+    /* in a branch, which captures them */
+    assert_true(decibels_behind("f = Flatten(c)"
+                                "i = If(yes) <then_branch = t () => (int64[1,5] j)"
+                                "  { v, j = TopK(f, k) }, else_branch = e () => (int64[1,5] n)"
+                                "  <int64[1,5] n = {0, 0, 0, 0, 0}> { }>"
+                                "y = GatherElements(f, i) <axis = 1>") == plain);
 }
 
 /* Not behind a further layer: here its weights are zeros, and so is what it gives. */
@@ -100,6 +107,21 @@ static void test_layers_behind_a_choice_are_judged_themselves(void **state)
     assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) y = MatMul(v, none)") > 90);
 }
 
+/* And they see what the float model picks: other rows of the table would be other numbers. */
+static void test_layers_behind_a_choice_see_the_same(void **state)
+{
+    (void)state;
+    assert_true(decibels_behind("f = Flatten(c) v, i = TopK(f, k) r = Gather(table, i)"
+                                "y = MatMul(r, u)") > 30);
+    assert_true(decibels_behind("f = Flatten(c)"
+                                "i = If(yes) <then_branch = t () => (int64[1,5] j)"
+                                "  { v, j = TopK(f, k) }, else_branch = e () => (int64[1,5] n)"
+                                "  <int64[1,5] n = {0, 0, 0, 0, 0}> { }>"
+                                "r = Gather(table, i) y = MatMul(r, u)") > 30);
+    assert_true(decibels_behind("i = ArgMax(c) <axis = 3> r = Gather(table, i) y = MatMul(r, u)")
+                > 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_sigmoid_is_judged_itself),
         cmocka_unit_test(test_picked_elements_are_judged_in_front),
         cmocka_unit_test(test_layers_behind_a_choice_are_judged_themselves),
+        cmocka_unit_test(test_layers_behind_a_choice_see_the_same),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
 }
