@@ -154,6 +154,15 @@ static void hardswish_apply(const struct scaling *c, struct node *n)
     node_remove(n);
 }
 
+/* With axes of 1 in front, where it has fewer. */
+static struct shape shape_of_rank(struct shape s, int rank)
+{
+    struct shape wide = {.rank = rank};
+    for (int i = 0; i < rank; i++)
+        wide.dim[i] = i < rank - s.rank ? 1 : s.dim[i - (rank - s.rank)];
+    return rank > s.rank ? wide : s;
+}
+
 /* Divides the numbers that a node holds by its channels' factors; a layer's bias is done there. */
 static void numbers_apply(const struct scaling *c, struct node *n)
 {
@@ -172,7 +181,8 @@ static void numbers_apply(const struct scaling *c, struct node *n)
         return;
     }
     const struct tensor *old = node_constant(n, slot);
-    struct shape s = channel_shape(y->type.shape.rank, by.axis, by.n);
+    struct shape s = shape_of_rank(channel_shape(y->type.shape.rank, by.axis, by.n),
+                                   old->shape.rank); /* that y may have from nowhere else */
     struct tensor *t = tensor_new(n->graph->model->arena, old->dtype, &s);
     double *v = NEW_ARRAY(c->scratch, by.n, double);
     channel_vector(old, y->type.shape.rank, by.axis, by.n, v);

@@ -217,3 +217,13 @@ g (float[1,2,6,6] x) => (float y)
  float[3,4,1,1] v = {0.5, 0.6, 3, 2, -0.4, 0.3, 1, -3, 0.7, 0.4, 2, 1}>
 { c = Conv(x, w) s = Sigmoid(c) e = Mul(c, s) y = Conv(e, v) }
 expect unchanged
+
+# a sum that has an axis from the constant alone keeps it
+run equalize
+g (float[1,2] x) => (float[1,1,2] y)
+<float[2,2] w = {4, 1, 2, 1}, float[1,1,2] b = {2, 3}, float[2,2] v = {1, 1, 4, 2}>
+{ c = MatMul(x, w) d = Relu(c) e = Add(d, b) f = Relu(e) y = MatMul(f, v) }
+expect same-result
+expect g (float[1,2] x) => (float[1,1,2] y)
+<float[2,2] w = {2, 2, 1, 2}, float[1,1,2] b = {1, 6}, float[2,2] v = {2, 2, 2, 1}>
+{ c = MatMul(x, w) d = Relu(c) e = Add(d, b) f = Relu(e) y = MatMul(f, v) }
