@@ -18,6 +18,12 @@
  * model (2026.4, by experiment). It moves no scales across a sum:
  *
  *     Reshape(MatMul(x, w))  =>  Reshape(MatMul(x, w) + tiny)
+ *
+ * Where it looks for shuffled channels it asks how many groups there are, and does not load a model
+ * that does not say so, such as dilated convolutions by batches (TensorFlow's) with a batch that is
+ * not known. It knows such shuffles with four or five axes only:
+ *
+ *     Reshape(Transpose(Reshape(x)))  =>  the same with further axes of 1 at the end
  */
 #include "op.h"
 #include "predict_layer.h"
@@ -206,6 +212,47 @@ static int hold_scales(struct node *n)
     return 1;
 }
 
+/* Is n the first of three that OpenVINO takes for a shuffle of channels, in groups of which it does
+ * not know the number? */
+static bool shuffles_unknown(const struct node *n)
+{
+    const struct value *x = node_input(n, 0);
+    if (n->op != OP_Reshape || !x || !node_constant(n, 1) || x->type.shape.rank != 4)
+        return false;
+    const struct shape *in = &x->type.shape, *out = &n->out[0]->type.shape;
+    const struct node *turn = value_only_user(n->out[0]);
+    const struct node *last =
+        turn && turn->op == OP_Transpose ? value_only_user(turn->out[0]) : NULL;
+    bool known = in->dim[1] >= 0 && in->dim[2] >= 0 && in->dim[3] >= 0;
+    return known && (out->rank == 4 || out->rank == 5) && out->dim[1] < 0 && last
+        && last->op == OP_Reshape && node_constant(last, 1);
+}
+
+/* Gives what is no shuffle more axes than one has; how many. */
+static int part_shuffle(struct node *n)
+{
+    enum { AXES = 6 };
+    int64_t perm[AXES];
+    size_t count;
+    if (!shuffles_unknown(n))
+        return 0;
+    struct node *turn = value_only_user(n->out[0]);
+    const struct tensor *shape = node_constant(n, 1);
+    const int64_t *told = node_ints(turn, "perm", &count);
+    struct tensor *wider = tensor_new(n->graph->model->arena, DTYPE_I64,
+                                      &(struct shape){.rank = 1, .dim = {AXES}});
+    int rank = n->out[0]->type.shape.rank;
+    for (int i = 0; i < AXES; i++) {
+        ((int64_t *)wider->data)[i] = i < rank ? tensor_get_int(shape, i) : 1;
+        perm[i] = i >= rank ? i : told ? told[i] : rank - 1 - i;
+    }
+    struct build at = build_before(n);
+    node_set_input(n, 1, build_constant(&at, "wider", wider));
+    node_set_ints(turn, "perm", perm, AXES);
+    n->out[0]->type.shape.rank = turn->out[0]->type.shape.rank = -1;
+    return 1;
+}
+
 int suit_openvino(struct graph *g)
 {
     int changes = 0;
@@ -213,6 +260,7 @@ int suit_openvino(struct graph *g)
         changes += hold_quantizer(n);
         changes += round_tokens(n);
         changes += hold_scales(n);
+        changes += part_shuffle(n);
     }
     return changes;
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matrix products whose rows become another tensor's: OpenVINO would lose the scales of columns in
-the Reshape behind them where it does not know how many rows there are."""
+"""What a Reshape with a batch that is not known does to OpenVINO. Of matrix products whose rows
+become another tensor's it would lose the scales of columns; and a convolution of every second
+column, as TensorFlow writes it by a batch of two parts, it would not load.
+"""
 import itertools
 import pathlib
 import tempfile
@@ -20,10 +22,11 @@ ROWS = 96        # a multiple of all of them
 
 
 class Anything(Net):
-    """A net with any number of rows."""
+    """A net with any number of rows, or of pictures."""
+    shape = ROWS, WIDTH
 
     def samples(self, count):
-        return [{"x0": np.float32(self.random.normal(0, 1, (ROWS, WIDTH)))} for _ in range(count)]
+        return [{"x0": np.float32(self.random.normal(0, 1, self.shape))} for _ in range(count)]
 
 
 def dense(shape, form):
@@ -44,6 +47,21 @@ def dense(shape, form):
     return net
 
 
+def dilated():
+    """Columns 0, 2, ... and 1, 3, ... are two pictures while the convolution is done."""
+    net = Anything(4)
+    net.shape = 3, COLUMNS, 1, WIDTH
+    net.input("batch", COLUMNS, 1, WIDTH)
+    parts = net.node("Reshape", "x0", net.constant([-1, COLUMNS, WIDTH // 2, 2]))
+    parts = net.node("Transpose", parts, perm=[3, 0, 1, 2])
+    parts = net.node("Reshape", parts, net.constant([-1, COLUMNS, 1, WIDTH // 2]))
+    y = net.node("Conv", parts, net.weight(COLUMNS, COLUMNS, 1, 3), pads=[0, 1, 0, 1])
+    y = net.node("Reshape", y, net.constant([2, -1, COLUMNS, WIDTH // 2]))
+    y = net.node("Transpose", y, perm=[1, 2, 3, 0])
+    net.output(net.node("Sin", net.node("Reshape", y, net.constant([-1, COLUMNS, WIDTH]))))
+    return net
+
+
 class Reshaped(unittest.TestCase):
     def check(self, net, *options):
         with tempfile.TemporaryDirectory() as directory:
@@ -61,6 +79,11 @@ class Reshaped(unittest.TestCase):
                                                             ("qdq", "fakequantize")):
             with self.subTest(f"{name}, {form}, {model}"):
                 self.check(dense(shape, form), "--format", model)
+
+    def test_dilated(self):
+        for model in "qdq", "fakequantize":
+            with self.subTest(model):
+                self.check(dilated(), "--format", model)
 
 
 if __name__ == "__main__":

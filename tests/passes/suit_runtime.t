@@ -222,3 +222,34 @@ g (float[8,3] x) => (float y)
 <int8[3,4] w = random(1), float s = {0.5}, int8 o = {0}, int64[3] rows = {-1, 4, 4}>
 { d = DequantizeLinear(w, s, o) y1 = MatMul(x, d) y = Reshape(y1, rows) }
 expect unchanged
+
+# OpenVINO: what it would take for a shuffle of channels in groups that it cannot count gets more axes
+run suit-runtime
+target openvino
+g (float[N,3,4,5] x) => (float y, float z)
+<int64[4] part = {2, -1, 3, 20}, int64[5] more = {2, -1, 3, 4, 5}, int64[3] back = {-1, 6, 20}>
+{
+    a = Reshape(x, part) b = Transpose(a) <perm = [1,2,0,3]> y = Reshape(b, back)
+    c = Reshape(x, more) d = Transpose(c) z = Reshape(d, back)
+}
+expect
+<int64[6] e = {2, -1, 3, 20, 1, 1}, int64[6] f = {2, -1, 3, 4, 5, 1}>
+{
+    a = Reshape(x, e) b = Transpose(a) <perm = [1,2,0,3,4,5]> y = Reshape(b, back)
+    c = Reshape(x, f) d = Transpose(c) <perm = [4,3,2,1,0,5]> z = Reshape(d, back)
+}
+
+# a shuffle stays one, as does what is read in between, or has other sizes that are not known, or
+# five axes at first
+run suit-runtime
+target openvino
+g (float[N,4,3,5] x, float[N,4,H,5] u, float[N,4,3,5,1] v) => (float y, float z, float t, float s)
+<int64[4] group = {-1, 2, 2, 15}, int64[4] part = {2, -1, 4, 15}, int64[4] back = {-1, 4, 3, 5}>
+{
+    y1 = Reshape(x, group) y2 = Transpose(y1) <perm = [0,2,1,3]> y = Reshape(y2, back)
+    z1 = Reshape(x, part) z2 = Transpose(z1) <perm = [1,2,0,3]> z3 = Reshape(z1, back)
+    z4 = Reshape(z2, back) z = Concat(z3, z4) <axis = 0>
+    t1 = Reshape(u, part) t2 = Transpose(t1) <perm = [1,2,0,3]> t = Reshape(t2, back)
+    s1 = Reshape(v, part) s2 = Transpose(s1) <perm = [1,2,0,3]> s = Reshape(s2, back)
+}
+expect unchanged
