@@ -73,15 +73,37 @@ static void follow(struct walk *w, struct read r)
     }
 }
 
+/* Are only whole numbers made of it, such as the number of the level that a box belongs to? */
+static bool is_counted(const struct value *v, int most)
+{
+    value_each_use(v, u) {
+        const struct node *n = u->user;
+        switch (n->op) {
+        case OP_Floor: case OP_Ceil: case OP_Round: break;
+        case OP_Cast:
+            if (dtype_info(n->out[0]->type.dtype)->is_float)
+                return false;
+            break;
+        case OP_Add: case OP_Sub: case OP_Mul: case OP_Div: case OP_Neg: case OP_Clip:
+            if (!most || !is_counted(n->out[0], most - 1))
+                return false;
+            break;
+        default: return false;
+        }
+    }
+    return v->uses != NULL;
+}
+
 const bool *place_exact(const struct model *m, struct arena *a)
 {
+    enum { FAR = 8 };
     struct walk w = {NEW_ARRAY(a, m->n_nodes, bool), NEW_ARRAY(a, m->n_values * 2, bool),
                      NEW_ARRAY(a, m->n_values * 2, struct read), 0};
     int n_graphs;
     struct graph **graph = model_graphs(m, a, &n_graphs);
     for (int i = 0; i < n_graphs; i++)
         graph_each(graph[i], n)
-            if (n->op == OP_Log || n->op == OP_ReduceLogSum)
+            if ((n->op == OP_Log || n->op == OP_ReduceLogSum) && !is_counted(n->out[0], FAR))
                 add(&w, node_input(n, 0), true);
     while (w.n_todo)
         follow(&w, w.todo[--w.n_todo]);

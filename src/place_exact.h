@@ -12,7 +12,8 @@
 #define EXACT_LOGARITHM "a logarithm reads its output, so that small numbers count"
 
 /* By id of nodes: layers in front of a logarithm, with only sums, products and the like between;
- * and in front of such a layer those that it reads directly, or as powers, magnitudes or roots. */
+ * and in front of such a layer those that it reads directly, or as powers, magnitudes or roots. Not
+ * where only whole numbers are made of the logarithm, as of a box the level that it belongs to. */
 const bool *place_exact(const struct model *m, struct arena *a);
 
 #endif

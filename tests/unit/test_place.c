@@ -2,6 +2,7 @@
  *
  * Placement, solving and lowering on small graphs.
  */
+#include "infer.h"
 #include "lower.h"
 #include "place.h"
 #include "place_exact.h"
@@ -269,6 +270,33 @@ static void not_everything_in_front_of_a_logarithm_does(void **state)
     net_close(&only);
 }
 
+/* How many of two layers are quantized; the first is read by a logarithm, which `rest` reads. */
+static int layers_in_front_of(const char *rest)
+{
+    struct str text = {0};
+    str_printf(&text, "opset 13 g (float[1,8,6] x) => (float[...] y, float[...] z)"
+               "<float[8,8,1] u = random(1), float[4,8,1] w = random(2), float two = 2>"
+               "{ f = Conv(x, u) y = Conv(f, w) a = Abs(f) s = Sqrt(a) l = Log(s) %s }", rest);
+    struct net n = {.m = text_model(text.text)};
+    assert_int_equal(graph_infer(n.m->graph, &(struct err){0}), 0);
+    assert_int_equal(place(&n, "openvino", NULL), 0);
+    int layers = n.p.n_layer;
+    net_close(&n);
+    str_release(&text);
+    return layers;
+}
+
+/* Such as the number of the level that a box is looked for in. */
+static void whole_numbers_need_no_exact_logarithm(void **state)
+{
+    (void)state;
+    assert_int_equal(layers_in_front_of("z = Neg(l)"), 1);
+    assert_int_equal(layers_in_front_of("d = Div(l, two) e = Add(two, d) z = Floor(e)"), 2);
+    assert_int_equal(layers_in_front_of("i = Cast(l) <to = 7> z = Cast(i) <to = 1>"), 2);
+    assert_int_equal(layers_in_front_of("h = Cast(l) <to = 10> z = Cast(h) <to = 1>"), 1);
+    assert_int_equal(layers_in_front_of("d = Floor(l) z = Sub(l, d)"), 1);
+}
+
 static void set_ranges(struct net *n, float lo, float hi)
 {
     for (int i = 0; i < n->p.n_layer; i++)
@@ -358,6 +386,7 @@ int main(void)
         cmocka_unit_test(products_of_activations_stay_float),
         cmocka_unit_test(what_a_logarithm_reads_stays_float),
         cmocka_unit_test(not_everything_in_front_of_a_logarithm_does),
+        cmocka_unit_test(whole_numbers_need_no_exact_logarithm),
         cmocka_unit_test(a_clip_is_never_exceeded),
         cmocka_unit_test(biases_fit_int32),
         cmocka_unit_test(layers_are_found_again_in_a_clone),
