@@ -67,30 +67,6 @@ struct mask *mask_open(struct model *m, const struct placement *p, const struct 
     return k;
 }
 
-/* Does v hold what a layer that is on gives, maybe moved? */
-static bool is_held(const struct mask *k, const struct value *v)
-{
-    for (;;) {
-        int layer = k->output_of[v->id];
-        if (layer >= 0)
-            return !k->off[layer];
-        const struct node *n = v->def;
-        if (!n || target_rule(k->target, n) != TARGET_CODES || !node_input(n, 0)->quant
-            || n->in[0].plain)
-            return false;
-        v = node_input(n, 0);
-    }
-}
-
-static void layer_off(const struct mask *k, const struct qlayer *l)
-{
-    l->node->in[l->weight_slot].plain = true;
-    if (l->bias_node)
-        l->bias_node->in[l->bias_slot].plain = true;
-    if (l->input->quant && !is_held(k, l->input))
-        l->node->in[0].plain = true;
-}
-
 /* Does the use's node compute on codes, or move them? */
 static bool is_on_codes(const struct mask *k, const struct use *u)
 {
@@ -102,7 +78,49 @@ static bool is_on_codes(const struct mask *k, const struct use *u)
         return true;
     if (k->target->unit_rule != UNITS_NEVER && target_is_unit(k->target, n))
         return true;
-    return op_weight(n, &w) && u == &n->in[0] && !n->in[w.slot].plain;
+    return op_weight(n, &w) && u == &n->in[0] && node_input(n, w.slot)->quant
+        && !n->in[w.slot].plain;
+}
+
+/* Is the output of the layer rounded, for its own sake or for a reader's? */
+static bool gives_codes(const struct mask *k, int layer, const struct value *v)
+{
+    if (k->off[layer])
+        return false;
+    if (target_wants_output(k->target, k->p->layer[layer].node))
+        return true;
+    value_each_use(v, u)
+        if (!u->plain && is_on_codes(k, u))
+            return true;
+    return false;
+}
+
+/* Does v hold what a layer that is on gives, maybe moved? */
+static bool is_held(const struct mask *k, const struct value *v)
+{
+    for (;;) {
+        int layer = k->output_of[v->id];
+        if (layer >= 0)
+            return gives_codes(k, layer, v);
+        const struct node *n = v->def;
+        if (!n || target_rule(k->target, n) != TARGET_CODES || !node_input(n, 0)->quant
+            || n->in[0].plain)
+            return false;
+        v = node_input(n, 0);
+    }
+}
+
+static void constants_off(const struct qlayer *l)
+{
+    l->node->in[l->weight_slot].plain = true;
+    if (l->bias_node)
+        l->bias_node->in[l->bias_slot].plain = true;
+}
+
+static void input_off(const struct mask *k, const struct qlayer *l)
+{
+    if (l->input->quant && !is_held(k, l->input))
+        l->node->in[0].plain = true;
 }
 
 static void output_off(const struct mask *k, const struct value *v)
@@ -146,9 +164,12 @@ void mask_set(struct mask *k, const bool *off)
     bool any = false;
     for (int i = 0; i < k->p->n_layer; i++)
         if (off[i]) {
-            layer_off(k, &k->p->layer[i]);
+            constants_off(&k->p->layer[i]);
             any = true;
         }
+    for (int i = 0; i < k->p->n_layer; i++)
+        if (off[i])
+            input_off(k, &k->p->layer[i]);
     for (int i = 0; i < k->p->n_layer; i++)
         if (off[i]) {
             output_off(k, k->p->layer[i].node->out[0]);

@@ -23,15 +23,25 @@ struct net {
     bool off[N_LAYERS];
 };
 
+static void net_open(struct net *n, const char *text, const char *target)
+{
+    struct err err = {0};
+    *n = (struct net){.m = text_model(text)};
+    assert_int_equal(place_model(n->m, target_find(target), NULL, &n->arena, &n->p, &err), 0);
+    n->mask = mask_open(n->m, &n->p, target_find(target), &n->arena);
+}
+
+static void net_close(struct net *n)
+{
+    model_close(n->m);
+    arena_release(&n->arena);
+}
+
 static int setup(void **state)
 {
     struct net *n = mem_alloc(sizeof *n);
-    struct err err = {0};
-    *n = (struct net){.m = text_model(network)};
-    int r = place_model(n->m, target_find("onnxruntime"), NULL, &n->arena, &n->p, &err);
-    assert_int_equal(r, 0);
+    net_open(n, network, "onnxruntime");
     assert_int_equal(n->p.n_layer, N_LAYERS);
-    n->mask = mask_open(n->m, &n->p, target_find("onnxruntime"), &n->arena);
     *state = n;
     return 0;
 }
@@ -39,8 +49,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct net *n = *state;
-    model_close(n->m);
-    arena_release(&n->arena);
+    net_close(n);
     mem_free(n);
     return 0;
 }
@@ -127,6 +136,45 @@ static void test_last_off(void **state)
     assert_true(find(n, OP_Abs)->in[0].plain);
 }
 
+/* Nor what beside it a layer reads that was never on, here for the sake of a logarithm. */
+static void test_beside_a_float_layer(void **state)
+{
+    (void)state;
+    struct net n;
+    net_open(&n, "opset 13\n"
+             "g (float[1,2,8] x) => (float y, float z)\n"
+             "<float[2,2,1] u = random(1), float[2,2,1] w = random(2), float[2,2,1] v = random(3)>"
+             "{ a = Conv(x, u) r = Relu(a) c = Conv(r, w) y = Neg(c)"
+             "  f = Conv(r, v) q = Abs(f) z = Log(q) }", "onnxruntime");
+    const struct value *r = find(&n, OP_Relu)->out[0];
+    assert_int_equal(n.p.n_layer, 2);
+    set(&n, true, false, false);
+    value_each_use(r, u)
+        assert_true(u->plain == (u->user != n.p.layer[SECOND].node));
+    set(&n, true, true, false);
+    value_each_use(r, u)
+        assert_true(u->plain);
+    net_close(&n);
+}
+
+/* Nobody reads the codes of a layer that is on: only some runtimes want them then. */
+static void test_off_behind_a_layer_that_may_give_floats(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct net n;
+        net_open(&n, "opset 13\n"
+                 "g (float[1,2,8] x) => (float y)\n"
+                 "<float[2,2,1] u = random(1), float[2,2,1] w = random(2)>"
+                 "{ a = Conv(x, u) r = Relu(a) c = Conv(r, w) y = Abs(c) }",
+                 i ? "openvino" : "onnxruntime");
+        set(&n, false, true, false);
+        assert_true(reads_codes(&n, FIRST));
+        assert_true(reads_codes(&n, SECOND) == !i);
+        net_close(&n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +183,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_off_before_a_layer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_both_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_last_off, setup, teardown),
+        cmocka_unit_test(test_beside_a_float_layer),
+        cmocka_unit_test(test_off_behind_a_layer_that_may_give_floats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
