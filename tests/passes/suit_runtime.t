@@ -253,3 +253,24 @@ g (float[N,4,3,5] x, float[N,4,H,5] u, float[N,4,3,5,1] v) => (float y, float z,
     s1 = Reshape(v, part) s2 = Transpose(s1) <perm = [1,2,0,3]> s = Reshape(s2, back)
 }
 expect unchanged
+
+# ONNX Runtime: means of whole channels that come out of codes have an operator of their own
+run suit-runtime
+target onnxruntime
+opset 18
+g (uint8[1,2,4,4] x) => (float y, float z, float t, float u)
+<float s = {0.5}, uint8 o = {0}, int64[2] picture = {2, 3}, int64[2] last = {-1, -2},
+ int64[2] other = {1, 3}>
+{
+    d = DequantizeLinear(x, s, o)
+    y = ReduceMean(d, picture)
+    a = Neg(d) z = ReduceMean(a, last)
+    t = ReduceMean(d, other) u = ReduceMean <keepdims = 0> (d, picture)
+}
+expect
+{
+    d = DequantizeLinear(x, s, o)
+    y = GlobalAveragePool(d)
+    a = Neg(d) z = GlobalAveragePool(a)
+    t = ReduceMean(d, other) u = ReduceMean <keepdims = 0> (d, picture)
+}
