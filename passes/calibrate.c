@@ -18,8 +18,12 @@
  * for shifted biases, and what the passes behind want to see. */
 static int gather(struct model *m, struct pass_ctx *ctx, struct tap *tap, int n, struct err *err)
 {
+    enum { FEW = 8 };
+    static const double cheap = 1e11; /* operations: about a second */
     TRY(effort_once(&ctx->run_ops, m, ctx->data, err));
-    int samples = measure_enough(m, ctx->run_ops);
+    int samples = measure_enough(m, ctx->run_ops), all = dataset_count(ctx->data);
+    if (all <= FEW && all * ctx->run_ops <= cheap)
+        samples = all; /* one that is left out may be unlike the others */
     ctx->measure = measure_watch(m, ctx->data, samples, ctx->arena, &tap[n++]);
     if (ctx->min_sqnr > 0 || !strcmp(ctx->observer, "auto"))
         ctx->means = means_watch(m, ctx->placement, region_mean_samples(ctx->run_ops), ctx->jobs,
