@@ -323,6 +323,23 @@ static bool loses_scales(const struct node *n)
     return user && user->op == OP_Reshape && openvino_mistakes_columns(n->out[0], user->out[0]);
 }
 
+/* Nothing is added to the product of few rows that is made one kernel with the product behind. */
+static bool reads_no_bias(const struct node *n)
+{
+    enum { FEW = 8 };
+    const struct shape *s = &n->out[0]->type.shape;
+    if (n->op != OP_MatMul || s->rank != 2 || s->dim[0] < 0 || s->dim[0] > FEW || s->dim[1] < 0)
+        return false;
+    const struct node *user = value_only_user(n->out[0]);
+    for (int i = 0; user && user->op == OP_Add && i < 2; i++)
+        if (operand_tensor(user, i) && tensor_is_all(operand_tensor(user, i), 0))
+            user = value_only_user(user->out[0]);
+    while (user && (user->op == OP_Relu || user->op == OP_QuantizeLinear
+                    || user->op == OP_DequantizeLinear || user->op == OP_FakeQuantize))
+        user = value_only_user(user->out[0]);
+    return user && user->op == OP_MatMul && find_weight(user, 1).node;
+}
+
 static struct judgement judge_product(const struct node *n)
 {
     struct codes_of w = find_weight(n, 1);
@@ -352,6 +369,10 @@ static struct judgement judge_product(const struct node *n)
         return weight_alone(&w, "its weight is quantized by block");
     if (x.per_channel)
         return weight_alone(&w, "its input has a scale per channel");
+    if (w.n_scales > 1 && reads_no_bias(n))
+        return JUDGE(WRONG, "nothing is added between it and the next product, with which it "
+                            "becomes one kernel of few rows; an Add of 1e-37 and 2e-37 in turn "
+                            "would help");
     return w.n_scales > 1 && loses_scales(n)
                ? JUDGE(WRONG, "nothing is added between it and a Reshape that its scales do not "
                               "get across; an Add of 1e-37 would hold them")

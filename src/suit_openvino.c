@@ -19,6 +19,11 @@
  *
  *     Reshape(MatMul(x, w))  =>  Reshape(MatMul(x, w) + tiny)
  *
+ * Of products of few rows in a row, with Relu or nothing between, it makes one kernel, which is
+ * wrong where one but the last has no bias (or one of zeros):
+ *
+ *     MatMul(Relu(MatMul(x, w)), v)  =>  MatMul(Relu(MatMul(x, w) + tiny), v)
+ *
  * Where it looks for shuffled channels it asks how many groups there are, and does not load a model
  * that does not say so, such as dilated convolutions by batches (TensorFlow's) with a batch that is
  * not known. It knows such shuffles with four or five axes only:
@@ -28,6 +33,8 @@
 #include "op.h"
 #include "predict_layer.h"
 #include "suit.h"
+
+static const double least_sum = 1e-37;
 
 /* The Concat that a value comes from, with operators of one input between that keep its shape but
  * for the order of axes (then *turned); NULL: it comes from none. */
@@ -196,7 +203,6 @@ static const struct node *bare_product(const struct value *v)
  * of another type than float has behind it; how many. */
 static int hold_scales(struct node *n)
 {
-    static const double tiny = 1e-37;
     if (n->op != OP_Reshape || !node_input(n, 0))
         return 0;
     struct node *cast = value_def(node_input(n, 0), OP_Cast), *reader = cast ? cast : n;
@@ -205,10 +211,46 @@ static int hold_scales(struct node *n)
         || !bare_product(y))
         return 0;
     struct build at = build_before(reader);
-    struct value *in[] = {y, suit_scalar(&at, "tiny", tiny)};
+    struct value *in[] = {y, suit_scalar(&at, "tiny", least_sum)};
     struct value *sum = build_node(&at, OP_Add, 2, in, 1)->out[0];
     sum->type = y->type;
     node_set_input(reader, 0, sum);
+    return 1;
+}
+
+/* What the codes that a matrix product reads are made of, across Relu. */
+static const struct value *product_source(const struct node *n)
+{
+    const struct value *v = node_input(n, 0);
+    while (v && v->def
+           && (v->def->op == OP_DequantizeLinear || v->def->op == OP_QuantizeLinear
+               || v->def->op == OP_FakeQuantize || v->def->op == OP_Relu))
+        v = node_input(v->def, 0);
+    return v;
+}
+
+/* Puts the least sum behind a product of few rows that another one reads; how many. */
+static int part_products(struct node *n)
+{
+    enum { FEW = 12 };
+    const struct value *v = n->op == OP_MatMul ? product_source(n) : NULL;
+    struct node *product = v && v->graph == n->graph ? (struct node *)bare_product(v) : NULL;
+    if (!product || product->op != OP_MatMul || product->graph != n->graph)
+        return 0;
+    struct value *y = product->out[0];
+    const struct shape *s = &y->type.shape;
+    if (s->rank != 2 || s->dim[0] < 0 || s->dim[0] >= FEW || s->dim[1] < 0)
+        return 0;
+    struct build at = build_before(product->next);
+    struct tensor *bias = tensor_new(n->graph->model->arena, DTYPE_F32,
+                                     &(struct shape){.rank = 1, .dim = {s->dim[1]}});
+    for (int64_t i = 0; i < s->dim[1]; i++) /* all alike would be one number, which is no bias */
+        tensor_f32(bias)[i] = (float)(least_sum * (double)(1 + i % 2));
+    struct value *in[] = {y, build_constant(&at, "tiny", bias)};
+    struct node *sum = build_node(&at, OP_Add, 2, in, 1);
+    sum->out[0]->type = y->type;
+    value_replace(y, sum->out[0]);
+    node_set_input(sum, 0, y);
     return 1;
 }
 
@@ -260,6 +302,7 @@ int suit_openvino(struct graph *g)
         changes += hold_quantizer(n);
         changes += round_tokens(n);
         changes += hold_scales(n);
+        changes += part_products(n);
         changes += part_shuffle(n);
     }
     return changes;

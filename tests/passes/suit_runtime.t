@@ -274,3 +274,42 @@ expect
     a = Neg(d) z = GlobalAveragePool(a)
     t = ReduceMean(d, other) u = ReduceMean <keepdims = 0> (d, picture)
 }
+
+# OpenVINO: a product of few rows without a bias, or with one of zeros, that another one reads
+run suit-runtime
+target openvino
+g (float[4,3] x) => (float y, float z)
+<int8[3,2] w = random(1), int8[2,3] v = random(2), float s = {0.5}, int8 o = {0}, uint8 u = {0},
+ float[2] none = {0, 0}>
+{
+    d1 = DequantizeLinear(w, s, o) d2 = DequantizeLinear(v, s, o)
+    a = MatMul(x, d1) b = Relu(a) q = QuantizeLinear(b, s, u) c = DequantizeLinear(q, s, u)
+    y = MatMul(c, d2)
+    d3 = DequantizeLinear(w, s, o) d4 = DequantizeLinear(v, s, o)
+    e = MatMul(x, d3) f = Add(e, none) z = MatMul(f, d4)
+}
+expect
+<float[2] t1 = {1e-37, 2e-37}, float[2] t2 = {1e-37, 2e-37}>
+{
+    d1 = DequantizeLinear(w, s, o) d2 = DequantizeLinear(v, s, o)
+    a = MatMul(x, d1) a1 = Add(a, t1)
+    b = Relu(a1) q = QuantizeLinear(b, s, u) c = DequantizeLinear(q, s, u)
+    y = MatMul(c, d2)
+    d3 = DequantizeLinear(w, s, o) d4 = DequantizeLinear(v, s, o)
+    e = MatMul(x, d3) e1 = Add(e, t2) f = Add(e1, none) z = MatMul(f, d4)
+}
+
+# not of many rows, or of an unknown number, or with a bias, or where nothing reads it so
+run suit-runtime
+target openvino
+g (float[12,3] x, float[N,3] u, float[4,3] t) => (float y, float z, float r, float s)
+<int8[3,2] w = random(1), int8[2,3] v = random(2), float h = {0.5}, int8 o = {0},
+ float[2] bias = {0, 1}>
+{
+    d1 = DequantizeLinear(w, h, o) d2 = DequantizeLinear(v, h, o)
+    a = MatMul(x, d1) y = MatMul(a, d2)
+    b = MatMul(u, d1) z = MatMul(b, d2)
+    c = MatMul(t, d1) c1 = Add(c, bias) r = MatMul(c1, d2)
+    e = MatMul(t, d1) e1 = Tanh(e) s = MatMul(e1, d2)
+}
+expect unchanged
