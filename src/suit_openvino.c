@@ -24,12 +24,19 @@
  *
  *     MatMul(Relu(MatMul(x, w)), v)  =>  MatMul(Relu(MatMul(x, w) + tiny), v)
  *
+ * Where something needs the size of a batch that is not known, it looks for it as far up as it can
+ * and finds it in the result of a convolution before its bias, which it then drops in front of a
+ * quantizer; not where the bias is a sum of its own:
+ *
+ *     Conv(x, w, b)  =>  Conv(x, w) + b
+ *
  * Where it looks for shuffled channels it asks how many groups there are, and does not load a model
  * that does not say so, such as dilated convolutions by batches (TensorFlow's) with a batch that is
  * not known. It knows such shuffles with four or five axes only:
  *
  *     Reshape(Transpose(Reshape(x)))  =>  the same with further axes of 1 at the end
  */
+#include "channel.h"
 #include "op.h"
 #include "predict_layer.h"
 #include "suit.h"
@@ -241,7 +248,7 @@ static int part_products(struct node *n)
     const struct shape *s = &y->type.shape;
     if (s->rank != 2 || s->dim[0] < 0 || s->dim[0] >= FEW || s->dim[1] < 0)
         return 0;
-    struct build at = build_before(product->next);
+    struct build at = build_after(product);
     struct tensor *bias = tensor_new(n->graph->model->arena, DTYPE_F32,
                                      &(struct shape){.rank = 1, .dim = {s->dim[1]}});
     for (int64_t i = 0; i < s->dim[1]; i++) /* all alike would be one number, which is no bias */
@@ -251,6 +258,35 @@ static int part_products(struct node *n)
     sum->out[0]->type = y->type;
     value_replace(y, sum->out[0]);
     node_set_input(sum, 0, y);
+    return 1;
+}
+
+/* Does something need the size of a batch that is not known before the model runs? */
+static bool asks_for_sizes(const struct graph *g)
+{
+    for (const struct node *n = g->first; n; n = n->next)
+        if (n->op == OP_Shape || n->op == OP_LSTM || n->op == OP_GRU || n->op == OP_RNN)
+            return true;
+    return false;
+}
+
+/* Writes the bias of a convolution of an unknown batch as a sum of its own; how many. */
+static int part_bias(struct node *n)
+{
+    const struct tensor *bias = n->op == OP_Conv ? node_constant(n, 2) : NULL;
+    struct value *y = n->n_out ? n->out[0] : NULL;
+    if (!bias || y->type.shape.rank < 3 || y->type.shape.dim[0] >= 0 || y->type.dtype != DTYPE_F32)
+        return 0;
+    struct tensor *along = arena_copy(n->graph->model->arena, bias, sizeof *bias);
+    along->shape = channel_shape(y->type.shape.rank, 1, tensor_count(bias));
+    struct build at = build_after(n);
+    struct node *sum = build_node(&at, OP_Add, 2,
+                                  (struct value *[]){y, build_constant(&at, "bias", along)}, 1);
+    sum->out[0]->type = y->type;
+    value_replace(y, sum->out[0]);
+    node_set_input(sum, 0, y);
+    value_swap_names(y, sum->out[0]);
+    node_set_input(n, 2, NULL);
     return 1;
 }
 
@@ -298,7 +334,9 @@ static int part_shuffle(struct node *n)
 int suit_openvino(struct graph *g)
 {
     int changes = 0;
+    bool asked = asks_for_sizes(g);
     graph_each(g, n) {
+        changes += asked ? part_bias(n) : 0;
         changes += hold_quantizer(n);
         changes += round_tokens(n);
         changes += hold_scales(n);

@@ -313,3 +313,28 @@ g (float[12,3] x, float[N,3] u, float[4,3] t) => (float y, float z, float r, flo
     e = MatMul(t, d1) e1 = Tanh(e) s = MatMul(e1, d2)
 }
 expect unchanged
+
+# OpenVINO: the bias of a convolution is a sum where the size of an unknown batch is asked for
+run suit-runtime
+target openvino
+g (float[N,2,4,4] x) => (float y, int64[1] z)
+<float[2,2,1,1] w = random(1), float[2] b = {1, 2}, int64[1] from = {0}, int64[1] to = {1}>
+{ c = Conv(x, w, b) y = Relu(c) s = Shape(y) z = Slice(s, from, to) }
+expect
+<float[2,1,1] k = {1, 2}>
+{ d = Conv(x, w, ) c = Add(d, k) y = Relu(c) s = Shape(y) z = Slice(s, from, to) }
+
+# not where it is known, or nobody asks
+run suit-runtime
+target openvino
+g (float[1,2,4,4] x) => (float y, int64[1] z)
+<float[2,2,1,1] w = random(1), float[2] b = {1, 2}, int64[1] from = {0}, int64[1] to = {1}>
+{ c = Conv(x, w, b) y = Relu(c) s = Shape(y) z = Slice(s, from, to) }
+expect unchanged
+
+run suit-runtime
+target openvino
+g (float[N,2,4,4] x) => (float y)
+<float[2,2,1,1] w = random(1), float[2] b = {1, 2}>
+{ c = Conv(x, w, b) y = Relu(c) }
+expect unchanged
