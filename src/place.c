@@ -57,9 +57,10 @@ static const char *reason_to_leave(const struct place *p, const struct node *n)
         return NULL;
     if (p->exact[n->id])
         return EXACT_LOGARITHM;
-    return place_is_slow_group(p->target, n)   ? SLOW_GROUPS
-         : place_is_slow_product(p->target, n) ? SLOW_PRODUCT
-                                               : NULL;
+    return place_is_slow_group(p->target, n)     ? SLOW_GROUPS
+         : place_is_slow_product(p->target, n)   ? SLOW_PRODUCT
+         : place_is_slow_depthwise(p->target, n) ? SLOW_DEPTHWISE
+                                                 : NULL;
 }
 
 /* Why a node with a weight cannot be a layer of this target; NULL: it can. */

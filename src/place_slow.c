@@ -56,6 +56,18 @@ bool place_is_slow_product(const struct target *t, const struct node *n)
     return rows >= MANY;
 }
 
+/* OpenVINO has no integer kernel for a depthwise convolution of volumes with a zero point, and a
+ * slow one where each channel has several outputs. */
+bool place_is_slow_depthwise(const struct target *t, const struct node *n)
+{
+    const struct value *x = node_input(n, 0), *w = node_input(n, 1);
+    if (!t->slow_depthwise || t->inputs != INPUTS_CALIBRATED || n->op != OP_Conv || !w
+        || w->type.shape.rank < 3 || w->type.shape.dim[1] != 1 || node_int(n, "group", 1) == 1)
+        return false;
+    return w->type.shape.dim[0] > node_int(n, "group", 1)
+        || (is_volume(n) && !value_def(x, OP_Relu));
+}
+
 /* It copies the elements under the filter of a volume, or their addresses, for each position. */
 bool place_is_slow_volume(const struct target *t, const struct node *n)
 {

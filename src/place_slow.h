@@ -10,11 +10,13 @@
 
 #define SLOW_GROUPS "the target's float kernel is much faster for so small groups"
 #define SLOW_PRODUCT "the target's float kernel is faster for so few channels"
+#define SLOW_DEPTHWISE "the target's float kernel is faster for such a depthwise convolution"
 #define SLOW_VOLUME "the target's float kernel is faster for volumes of so few channels"
 
 /* Stays float as a whole. */
 bool place_is_slow_group(const struct target *t, const struct node *n);
 bool place_is_slow_product(const struct target *t, const struct node *n);
+bool place_is_slow_depthwise(const struct target *t, const struct node *n);
 /* Its weight alone is rounded. */
 bool place_is_slow_volume(const struct target *t, const struct node *n);
 

@@ -247,6 +247,8 @@ static struct judgement judge_conv(const struct node *n)
         return JUDGE(FLOAT, "a Concat of something else than channels comes in");
     if (x.per_channel && !is_depthwise(n))
         return JUDGE(FLOAT, "its input has a scale per channel");
+    if (is_depthwise(n) && node_input(n, 1)->type.shape.rank > 4 && !codes_zero_is(&x.codes, 0))
+        return JUDGE(DEQUANTIZES, "it is depthwise, of volumes, and its input has a zero point");
     return loses_quantizer(n)
                ? JUDGE(FLOAT, "its strides are moved in front of the quantization of its input")
                : JUDGE(INTEGER, "");

@@ -89,6 +89,7 @@ const struct target target_table[N_TARGETS] = {
         .whole_blocks = true,
         .why_no_other = "it drops 16-bit activations, and runs layers with uint8 weights in float",
         .slow_products = true,
+        .slow_depthwise = true,
         .splits_transposed = true,
         .widens_halves = true,
         .short_sums = true,

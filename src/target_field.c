@@ -33,6 +33,7 @@ const struct target_field target_field_table[] = {
     FIELD("rounds-floats", FIELD_BOOL, rounds_floats),
     FIELD("slow-groups", FIELD_BOOL, slow_groups),
     FIELD("slow-products", FIELD_BOOL, slow_products),
+    FIELD("slow-depthwise", FIELD_BOOL, slow_depthwise),
     FIELD("slow-volumes", FIELD_BOOL, slow_volumes),
     FIELD("splits-transposed", FIELD_BOOL, splits_transposed),
     FIELD("widens-halves", FIELD_BOOL, widens_halves),

@@ -318,6 +318,11 @@ def _(n):
     n.end(n.pair(n.op("Conv", n.pair(), w)))
 
 
+for name, zero in (("", 100), (", zero point 0", 0)):
+    net("depthwise conv of volumes" + name, 1, 8, 6, 6, 6)(lambda n, zero=zero: n.end(n.conv(
+        n.pair(zero=zero), 8, group=8, rank=3)))
+
+
 @net("conv of one row behind a reshape", 1, 44, 1)
 def _(n):
     w, _ = n.weight(1, 1, 1, 5, tensor=True)

@@ -6,6 +6,7 @@
 #include "lower.h"
 #include "place.h"
 #include "place_exact.h"
+#include "place_slow.h"
 #include "solve.h"
 #include "str.h"
 #include "text.h"
@@ -297,6 +298,37 @@ static void whole_numbers_need_no_exact_logarithm(void **state)
     assert_int_equal(layers_in_front_of("d = Floor(l) z = Sub(l, d)"), 1);
 }
 
+/* How many layers OpenVINO gets of a depthwise convolution and a product. */
+static int layers_with(const char *depthwise, const char *weight, const char *shape)
+{
+    struct str text = {0};
+    str_printf(&text, "opset 13 g (float%s x) => (float[...] y, float[...] z)"
+               "<float%s w = random(1), float[4,4] v = random(2)> { z = MatMul(x, v) %s }",
+               shape, weight, depthwise);
+    struct net n = {.m = text_model(text.text)};
+    assert_int_equal(place(&n, "openvino", NULL), 0);
+    int layers = n.p.n_layer;
+    for (int i = 0; i < n.p.n_left; i++)
+        assert_string_equal(n.p.left[i].reason, SLOW_DEPTHWISE);
+    net_close(&n);
+    str_release(&text);
+    return layers;
+}
+
+/* Where OpenVINO's kernel for integers is slow, or does not take a zero point. */
+static void slow_depthwise_layers_stay_float(void **state)
+{
+    (void)state;
+    const char *picture = "[1,4,4,4]", *volume = "[1,4,4,4,4]";
+    assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[4,1,3,3]", picture), 2);
+    assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[8,1,3,3]", picture), 1);
+    assert_int_equal(layers_with("y = Conv(x, w) <group = 2>", "[8,2,3,3]", picture), 2);
+    assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[4,1,3,3,3]", volume), 1);
+    assert_int_equal(layers_with("r = Relu(x) y = Conv(r, w) <group = 4>", "[4,1,3,3,3]", volume),
+                     2);
+    assert_int_equal(layers_with("y = Conv(x, w)", "[4,4,3,3,3]", volume), 2);
+}
+
 static void set_ranges(struct net *n, float lo, float hi)
 {
     for (int i = 0; i < n->p.n_layer; i++)
@@ -387,6 +419,7 @@ int main(void)
         cmocka_unit_test(what_a_logarithm_reads_stays_float),
         cmocka_unit_test(not_everything_in_front_of_a_logarithm_does),
         cmocka_unit_test(whole_numbers_need_no_exact_logarithm),
+        cmocka_unit_test(slow_depthwise_layers_stay_float),
         cmocka_unit_test(a_clip_is_never_exceeded),
         cmocka_unit_test(biases_fit_int32),
         cmocka_unit_test(layers_are_found_again_in_a_clone),
