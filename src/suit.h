@@ -14,7 +14,7 @@ int suit_ort(struct graph *g);
 int suit_openvino(struct graph *g);
 
 /* What both build with: a constant of rank 0; and a step below and one above what the codes of a
- * QuantizeLinear or DequantizeLinear stand for (false: they are not known). */
+ * QuantizeLinear, DequantizeLinear or FakeQuantize stand for (false: they are not known). */
 struct value *suit_scalar(struct build *at, const char *stem, double x);
 bool suit_limits(const struct node *n, double *lo, double *hi);
 

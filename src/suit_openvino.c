@@ -6,8 +6,10 @@
  *
  *     QuantizeLinear(Concat(a, b))  =>  QuantizeLinear(Max(Concat(a, b), lo))
  *
- * with lo a step below what codes stand for. And it makes pictures of tokens for a convolution
- * without moving a byte, but not if they are rounded on the way; rounded before, they are bytes:
+ * with lo a step below what codes stand for. It drops the quantizer of what is made of bytes by a
+ * factor and a sum, as pictures are normalized, and takes the sum for a zero point, which it
+ * rounds; not behind a Max. And it makes pictures of tokens for a convolution without moving a
+ * byte, but not if they are rounded on the way; rounded before, they are bytes:
  *
  *     DequantizeLinear(QuantizeLinear(Reshape(Transpose(x))))
  *         =>  Reshape(Transpose(DequantizeLinear(QuantizeLinear(x))))
@@ -78,18 +80,39 @@ static int channel_axis(const struct value *codes, int most)
     return axis;
 }
 
-/* Puts a Max in front of a QuantizeLinear that would be moved; how many. */
+/* Is x made of codes with a constant added, as pictures of bytes are normalized? */
+static bool is_shifted_codes(const struct value *x)
+{
+    bool shifted = false;
+    for (const struct node *n = x->def; n; n = node_input(n, 0) ? node_input(n, 0)->def : NULL) {
+        const struct value *codes = node_input(n, 0);
+        bool scales = n->op == OP_Mul || n->op == OP_Div;
+        bool shifts = n->op == OP_Add || n->op == OP_Sub;
+        if (n->op == OP_Cast)
+            return shifted && codes
+                && (codes->type.dtype == DTYPE_U8 || codes->type.dtype == DTYPE_I8);
+        if ((scales || shifts) && !node_constant(n, 1))
+            return false;
+        if (!scales && !shifts && op_table[n->op].role != ROLE_SAME)
+            return false;
+        shifted |= shifts;
+    }
+    return false;
+}
+
+/* Puts a Max in front of a quantizer that would be moved, or dropped; how many. */
 static int hold_quantizer(struct node *n)
 {
-    bool turned;
+    bool turned = false;
     double lo, hi;
     const struct value *x = node_input(n, 0);
-    const struct node *join = n->op == OP_QuantizeLinear && x ? join_before(x, &turned) : NULL;
-    if (!join || x->type.shape.rank < 0 || !suit_limits(n, &lo, &hi))
+    if ((n->op != OP_QuantizeLinear && n->op != OP_FakeQuantize) || !x || x->type.shape.rank < 0
+        || !suit_limits(n, &lo, &hi))
         return 0;
-    int64_t axis = node_int(join, "axis", 0);
+    const struct node *join = n->op == OP_QuantizeLinear ? join_before(x, &turned) : NULL;
+    int64_t axis = join ? node_int(join, "axis", 0) : 0;
     axis += axis < 0 ? x->type.shape.rank : 0;
-    if (!turned && axis == channel_axis(n->out[0], 8))
+    if (!is_shifted_codes(x) && (!join || (!turned && axis == channel_axis(n->out[0], 8))))
         return 0;
     struct build at = build_before(n);
     struct value *in[] = {(struct value *)x, suit_scalar(&at, "least", lo)};

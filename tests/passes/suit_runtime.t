@@ -338,3 +338,31 @@ g (float[N,2,4,4] x) => (float y)
 <float[2,2,1,1] w = random(1), float[2] b = {1, 2}>
 { c = Conv(x, w, b) y = Relu(c) }
 expect unchanged
+
+# OpenVINO: what bytes become by a factor and a sum is rounded behind a Max, across what moves it
+run suit-runtime
+target openvino
+g (uint8[1,4,4,2] x) => (uint8 y)
+<float f = 0.01, float a = -1, float s = {0.5}, uint8 o = {3}>
+{
+    c = Cast <to = 1> (x) m = Mul(c, f) t = Transpose <perm = [0,3,1,2]> (m) p = Add(t, a)
+    y = QuantizeLinear(p, s, o)
+}
+expect
+<float lo = {-2}>
+{
+    c = Cast <to = 1> (x) m = Mul(c, f) t = Transpose <perm = [0,3,1,2]> (m) p = Add(t, a)
+    q = Max(p, lo) y = QuantizeLinear(q, s, o)
+}
+
+# not without a sum, or of other numbers, or what is no constant
+run suit-runtime
+target openvino
+g (uint8[1,4] x, int32[1,4] u, float[1,4] v) => (uint8 y, uint8 z, uint8 t)
+<float f = 0.01, float a = -1, float s = {0.5}, uint8 o = {3}>
+{
+    c = Cast <to = 1> (x) m = Mul(c, f) y = QuantizeLinear(m, s, o)
+    d = Cast <to = 1> (u) e = Add(d, a) z = QuantizeLinear(e, s, o)
+    h = Add(c, v) t = QuantizeLinear(h, s, o)
+}
+expect unchanged
