@@ -80,7 +80,8 @@ int quantize_report_outputs(struct report *r, const struct model *m, const struc
         }
     r->judged = measure_samples(ctx->measure);
     r->picked_from = measure_picks(ctx->measure) ? ctx->sqnr : NAN;
-    *all = (struct report_output){"all outputs", known ? total / known : ctx->sqnr};
+    *all = known ? (struct report_output){"all outputs", total / known}
+                 : (struct report_output){"in front of the outputs", ctx->sqnr};
     if (known && isinf(least))
         all->sqnr = INFINITY;
     for (int i = 0; i < n && known > 1; i++)
