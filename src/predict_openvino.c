@@ -49,6 +49,12 @@ static bool joins_across(const struct search *s, const struct node *concat,
         && codes->node->op != OP_FakeQuantize;
 }
 
+/* FakeQuantize has no codes before the plugin gives it some. */
+static bool has_signed_codes(const struct codes_of *c)
+{
+    return c->dtype == DTYPE_I8 && c->node->op != OP_FakeQuantize;
+}
+
 /* Codes stay codes in a Concat; with other scales they are dequantized channel by channel. */
 static struct arrival join(struct search *s, const struct node *concat)
 {
@@ -61,7 +67,7 @@ static struct arrival join(struct search *s, const struct node *concat)
                         || (i && !same_constants(a.codes.scale, all.codes.scale));
         a.per_channel = a.per_channel || all.per_channel;
         a.across = a.across || all.across || joins_across(s, concat, &a.codes);
-        a.signed_join = a.signed_join || all.signed_join || a.codes.dtype == DTYPE_I8;
+        a.signed_join = a.signed_join || all.signed_join || has_signed_codes(&a.codes);
         all = a;
     }
     return all;
@@ -144,7 +150,7 @@ static struct arrival find_arrival(struct search *s, const struct value *v)
     a.per_channel = a.codes.n_scales > 1 && !codes_are_uniform(&a.codes);
     const struct value *from = quantized_by(v->def);
     const struct node *concat = value_def(from, OP_Concat);
-    a.signed_join = concat && (a.codes.dtype == DTYPE_I8 || join(s, concat).signed_join);
+    a.signed_join = concat && (has_signed_codes(&a.codes) || join(s, concat).signed_join);
     a.across = concat && joins_across(s, concat, &a.codes);
     a.extreme = from && !from->constant && value_is_extreme(from, false);
     a.wide = a.codes.dtype == DTYPE_U16 || a.codes.dtype == DTYPE_I16;

@@ -37,6 +37,22 @@ def convolutions(axis):
     return net
 
 
+class Balanced(Net):
+    """Its data reach as far below 0 as above, so that a range has its zero in the middle."""
+
+    def samples(self, count):
+        return [{info.name: np.float32(np.clip(self.random.normal(0, 1, (1, 8, 9, 7)), -1, 1))
+                 for info in self.inputs} for _ in range(count)]
+
+
+def balanced(axis):
+    net = Balanced(5)
+    x, y = net.input(1, 8, 9, 7), net.input(1, 8, 9, 7)
+    x = net.node("Concat", x, y, axis=axis)
+    net.output(net.node("Conv", x, net.weight(10, 16 if axis == 1 else 8, 3, 3), net.bias(10)))
+    return net
+
+
 class ConcatAxes(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -51,6 +67,13 @@ class ConcatAxes(unittest.TestCase):
         self.assertEqual(model.layers(), {(kind, "integer"): count})
         self.assertEqual([layer["runs"] for layer in made.layers], ["integer"] * count)
         self.assertLess(made.apart(model(made.samples)), 0.02)
+
+    def test_balanced(self):
+        """OpenVINO gives FakeQuantize the codes that it can compute with; where signed ones are
+        written it is wrong."""
+        for axis, format in itertools.product((0, 1), ("qdq", "fakequantize")):
+            with self.subTest(f"{axis}, {format}"):
+                self.check(balanced(axis), "Convolution", 1, format)
 
     def test_the_rule_is_needed(self):
         """Without it OpenVINO does not load a product, and a convolution is float. (Where this
