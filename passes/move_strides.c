@@ -12,7 +12,9 @@
  *
  * OpenVINO does so by itself, but across a quantizer it parts DequantizeLinear from the layers, and
  * runs them in float. For it the MaxPool stands in front of the readers where there is no such
- * convolution.
+ * convolution, also where others read all places of the value, but none of its codes:
+ *
+ *     a -> Conv(1x1, stride 2), Relu  =>  a -> Conv(MaxPool(a, 1x1, stride 2)), Relu
  */
 #include "match.h"
 #include "pass.h"
@@ -150,12 +152,48 @@ static void thin_operand(struct node *n, int i, const struct picks *p, int depth
     node_set_input(n, i, pool->out[0]);
 }
 
+/* The only use by strides beside operators that read floats, place by place; NULL: there is none,
+ * or others. */
+static struct use *lone_pick(const struct value *v, struct picks *p)
+{
+    struct use *found = NULL;
+    bool alone = true;
+    value_each_use(v, u) {
+        struct picks one;
+        if (u->user->graph == v->graph && !found && picks_of(u, &one)) {
+            found = u;
+            *p = one;
+            alone = v->type.shape.rank == one.axes + 2 && alone;
+        } else {
+            alone = alone && operands(u->user);
+        }
+    }
+    return alone ? found : NULL;
+}
+
+/* Takes the places in front of a quantizer that the strided reader would have for itself. */
+static int take_apart(struct value *v)
+{
+    struct picks p;
+    struct use *u = v ? lone_pick(v, &p) : NULL;
+    if (!u)
+        return 0;
+    struct node *conv = u->user;
+    struct build at = build_before(conv);
+    struct node *pool = build_node(&at, OP_MaxPool, 1, &v, 1);
+    pool->out[0]->type = v->type;
+    take_places(pool, &p);
+    node_set_input(conv, 0, pool->out[0]);
+    node_set_ints(conv, "strides", ones, (size_t)p.axes);
+    return 1;
+}
+
 /* held: a runtime would move the strides itself, so they do not stay where nothing is gained. */
 static int move(struct value *v, bool held)
 {
     struct picks p;
     if (!v || !picks_all(v, &p))
-        return 0;
+        return held ? take_apart(v) : 0;
     bool gained = gains(v, &p, 0);
     if (!gained && !held)
         return 0;

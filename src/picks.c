@@ -12,8 +12,7 @@ static bool all_are(const int64_t *v, int64_t n, int64_t x)
     return true;
 }
 
-/* Does the use take places of a value by strides, and does nothing else? */
-static bool picks_of(const struct use *u, struct picks *p)
+bool picks_of(const struct use *u, struct picks *p)
 {
     size_t n_pads, n_strides;
     const struct node *n = u->user;

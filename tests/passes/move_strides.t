@@ -149,3 +149,29 @@ g (float[1,2,8,8] x, float[1,2,H,W] s) => (float y, float z, float t, float u)
     u = Conv <strides = [2, 2]> (b, v)
 }
 expect unchanged
+
+# OpenVINO: a reader by strides takes its places itself where nobody else reads codes
+run move-strides
+target openvino
+g (float[1,2,8,8] x, float[1,2,8,8] b) => (float y, float z)
+<float[2,2,1,1] w = random(1), float[2,2,1,1] v = random(2)>
+{
+    a = Add(x, b) y = Conv <strides = [2, 2]> (a, v) r = Relu(a) z = Conv(r, w)
+}
+expect same-result
+expect
+{
+    a = Add(x, b) p = MaxPool <kernel_shape = [1, 1], strides = [2, 2]> (a)
+    y = Conv <strides = [1, 1]> (p, v) r = Relu(a) z = Conv(r, w)
+}
+
+# not beside a layer, or what moves codes
+run move-strides
+target openvino
+g (float[1,2,8,8] x, float[1,2,8,8] b) => (float y, float z, float s, float t)
+<float[2,2,1,1] w = random(1), float[2,2,1,1] v = random(2)>
+{
+    a = Add(x, b) y = Conv <strides = [2, 2]> (a, v) z = Conv(a, w)
+    c = Sub(x, b) s = Conv <strides = [2, 2]> (c, v) t = MaxPool <kernel_shape = [2, 2]> (c)
+}
+expect unchanged
