@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * suit-runtime: what a runtime would do with a lowered model that is not meant; see suit_ort.c and
- * suit_openvino.c in src.
+ * suit-runtime: what a runtime would do with a lowered model that is not meant; see suit_ort.c,
+ * suit_openvino.c and suit_sums.c in src.
  */
 #include "pass.h"
 #include "suit.h"

@@ -6,8 +6,6 @@
 
 #include "op.h"
 
-#include <string.h>
-
 static bool may_be_float(const struct value *v)
 {
     return v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;

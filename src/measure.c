@@ -183,7 +183,8 @@ static void record(void *data, int unused, int i, const struct value *v, const s
     struct tensor *pick = picked(r->m, i, v);
     if (pick) {
         *pick = *t;
-        pick->data = memcpy(mem_alloc(t->size), t->data, t->size);
+        pick->size = dtype_size(t->dtype, tensor_count(t));
+        pick->data = memcpy(mem_alloc(pick->size), t->data, pick->size);
     }
     int slot = slot_of(r->m, v);
     if (slot < 0 || t->dtype != DTYPE_F32)

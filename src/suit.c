@@ -37,3 +37,9 @@ bool suit_limits(const struct node *n, double *lo, double *hi)
     *hi = ((double)codes->max - z + 1) * s;
     return true;
 }
+
+bool suit_has_integer_weight(const struct node *n, int slot)
+{
+    const struct node *dq = value_def(node_input(n, slot), OP_DequantizeLinear);
+    return dq && node_constant(dq, 0);
+}

@@ -82,7 +82,8 @@ static bool is_channel_mean(const struct node *n)
     enum { PICTURE = 4 };
     int64_t axes[MAX_RANK * 2];
     const struct value *x = node_input(n, 0);
-    return n->op == OP_ReduceMean && x->type.shape.rank == PICTURE && node_int(n, "keepdims", 1)
+    return n->op == OP_ReduceMean && x->type.shape.rank == PICTURE
+        && x->type.dtype == DTYPE_F32 && node_int(n, "keepdims", 1)
         && channel_ints(n, "axes", 1, axes) == 2 && (axes[0] & 3) + (axes[1] & 3) == 5
         && dequantize_before(x);
 }
