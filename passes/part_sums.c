@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * part-sums: what is computed and added to a product with a weight becomes a sum of its own, since
- * no runtime adds anything but constants to a product of codes.
+ * part-sums: what is added to a product with a weight, and is no bias, becomes a sum of its own,
+ * since no runtime adds it to a product of codes.
  *
- *     Gemm(a, w, c)  =>  Gemm(a, w) + c        c computed
+ *     Gemm(a, w, c)  =>  Gemm(a, w) + c        c computed, or with several rows
  *
  * TensorFlow's converter writes the sums of recurrent cells so. From opset 11 on, where Gemm needs
  * no third input.
@@ -11,11 +11,17 @@
 #include "match.h"
 #include "pass.h"
 
+/* A constant row, or one number? */
+static bool is_bias(const struct value *c)
+{
+    return c->constant && !(c->constant->shape.rank == 2 && c->constant->shape.dim[0] > 1);
+}
+
 static int part_node(struct node *n, void *unused)
 {
     (void)unused;
     struct value *w = node_input(n, 1), *c = node_input(n, 2);
-    if (n->op != OP_Gemm || node_opset(n) < 11 || !c || c->constant || !w || !w->constant
+    if (n->op != OP_Gemm || node_opset(n) < 11 || !c || is_bias(c) || !w || !w->constant
         || node_float(n, "beta", 1) != 1)
         return 0;
     struct build at = build_before(n);
@@ -35,7 +41,7 @@ static int run(struct model *m, struct pass_ctx *ctx, struct err *err)
 
 const struct pass pass_part_sums = {
     .name = "part-sums",
-    .summary = "sums with what is computed stand behind a Gemm, not in it",
+    .summary = "sums with what is no bias stand behind a Gemm, not in it",
     .needs = FACT_TYPES,
     .breaks = FACT_TYPES,
     .flags = PASS_SAME_RESULT,

@@ -13,12 +13,20 @@ expect
     b = Gemm <transB = 1, alpha = 0.5> (x, v) z = Add(b, d)
 }
 
-# not constants, nor where the factor of the sum is another, or both are computed
+# so is a constant of several rows
 run part-sums
 opset 11
-g (float[2,3] x, float[3,4] u, float[4] c) => (float y, float s, float t)
-<float[3,4] w = random(1), float[4] b = random(2)>
-{ y = Gemm(x, w, b) s = Gemm <beta = 0.5> (x, w, c) t = Gemm(x, u, c) }
+g (float[2,3] x) => (float y) <float[3,4] w = random(1), float[2,4] c = random(2)>
+{ y = Gemm(x, w, c) }
+expect same-result
+expect { a = Gemm(x, w) y = Add(a, c) }
+
+# not biases, nor where the factor of the sum is another, or both are computed
+run part-sums
+opset 11
+g (float[2,3] x, float[3,4] u, float[4] c) => (float y, float z, float s, float t)
+<float[3,4] w = random(1), float[4] b = random(2), float[1,4] r = random(3)>
+{ y = Gemm(x, w, b) z = Gemm(x, w, r) s = Gemm <beta = 0.5> (x, w, c) t = Gemm(x, u, c) }
 expect unchanged
 
 run part-sums
