@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks of timm and Transformers with random weights, as PyTorch's exporter writes them today.
+"""Networks of timm, torchvision and Transformers with random weights, as PyTorch's exporter writes
+them today.
 
     tools/bench/setup exports
     .venv-bench-exports/bin/python tools/bench/exports.py [--torchscript] [NAME...]
@@ -11,6 +12,7 @@ take. `export_NAME` is the default list's or timm's network of that name. Random
 nothing of accuracy, but of operators, placement and time all that there is.
 """
 import argparse
+import functools
 import logging
 import sys
 import warnings
@@ -27,6 +29,7 @@ for operator in "nms", "qnms":
                          "(Tensor boxes, Tensor scores, float iou) -> Tensor")
 
 import timm                 # noqa: E402
+import torchvision.models as tv     # noqa: E402
 import transformers as hf   # noqa: E402
 
 SAMPLES = 6, 4              # to calibrate and to evaluate
@@ -87,17 +90,48 @@ HF = {      # by name: a network, and what it reads
 }
 
 
+def clip():
+    """Eight frames of a moving pattern."""
+    frames = torch.nn.functional.interpolate(torch.randn(1, 3, 3, 7, 7), size=(8, 112, 112))
+    return {"frames": frames + 0.3 * torch.randn(1, 3, 8, 112, 112)}
+
+
+def two_pictures():
+    first = pictures(128)["pixel_values"].tanh()
+    return {"first": first, "second": torch.roll(first, (2, 3), (2, 3))}
+
+
+TORCHVISION = {
+    "googlenet": (lambda: tv.googlenet(weights=None, aux_logits=False, init_weights=False),
+                  lambda: pictures(224)),
+    "lraspp": (lambda: tv.segmentation.lraspp_mobilenet_v3_large(
+        weights=None, weights_backbone=None), lambda: pictures(224)),
+    "r3d_18": (lambda: tv.video.r3d_18(weights=None), clip),
+    "raft_small": (lambda: tv.optical_flow.raft_small(weights=None), two_pictures),
+}
+
+
+def first_floats(result):
+    """The last of a list, the first of a dictionary."""
+    if torch.is_tensor(result):
+        return result
+    if isinstance(result, list):
+        return result[-1]
+    return next(value for value in result.values()
+                if torch.is_tensor(value) and value.is_floating_point())
+
+
 class Positional(torch.nn.Module):
-    """A network of Transformers with inputs by position and its first output of floats alone."""
+    """A network with inputs by position, and one output of floats."""
 
     def __init__(self, network, names):
         super().__init__()
         self.network, self.names = network, names
 
     def forward(self, *inputs):
-        result = self.network(**dict(zip(self.names, inputs)))
-        return next(value for value in result.values()
-                    if torch.is_tensor(value) and value.is_floating_point())
+        named = self.names is not None
+        return first_floats(self.network(**dict(zip(self.names, inputs))) if named
+                            else self.network(*inputs))
 
 
 def build(name):
@@ -105,12 +139,17 @@ def build(name):
     if name in HF:
         make, sample = HF[name]
         return Positional(make(), list(sample())).eval(), sample
-    network = timm.create_model(name, pretrained=False).eval()
+    if name in TORCHVISION:
+        make, sample = TORCHVISION[name]
+        network = Positional(make(), None).eval()
+    else:
+        network = timm.create_model(name, pretrained=False).eval()
+        sample = functools.partial(pictures, network.default_cfg["input_size"][1])
     for part in network.modules():      # statistics as training leaves them
-        if isinstance(part, torch.nn.BatchNorm2d):
+        if isinstance(part, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
             part.running_var.uniform_(0.5, 2)
             part.running_mean.normal_(0, 0.2)
-    return network, lambda: pictures(network.default_cfg["input_size"][1])
+    return network, sample
 
 
 def export(name, torchscript):
@@ -133,12 +172,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--torchscript", action="store_true", help="with the older exporter")
     parser.add_argument("names", nargs="*", metavar="NAME",
-                        help=f"of timm, or of {', '.join(HF)}; without any a selection")
+                        help=f"of timm, or of {', '.join([*TORCHVISION, *HF])}; without any a "
+                             "selection")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.ERROR)
     failed = False
-    for name in args.names or [*TIMM, *HF]:
+    for name in args.names or [*TIMM, *TORCHVISION, *HF]:
         try:
             export(name, args.torchscript)
         except Exception as failure:    # of an exporter; the others still count
