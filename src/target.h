@@ -68,8 +68,8 @@ struct target {
     bool rounds_floats;       /* what suit-runtime is about: its own optimizer quantizes floats */
     bool slow_groups;         /* a grouped convolution stays float if that is much faster there */
     bool slow_products;       /* a matrix product of few channels stays float over many rows */
-    bool slow_depthwise;      /* a depthwise convolution of several outputs a channel, or of volumes
-                                 that a zero point may come with, stays float */
+    bool slow_depthwise;      /* a depthwise convolution of two or three outputs a channel, or of
+                                 volumes that a zero point may come with, stays float */
     bool slow_volumes;        /* of one of volumes the weight alone is rounded if that is faster */
     bool splits_transposed;   /* a ConvTranspose that would stay float becomes a Conv */
     bool widens_halves;       /* float16 and bfloat16 become float, in which it computes them */

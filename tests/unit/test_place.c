@@ -322,6 +322,9 @@ static void slow_depthwise_layers_stay_float(void **state)
     const char *picture = "[1,4,4,4]", *volume = "[1,4,4,4,4]";
     assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[4,1,3,3]", picture), 2);
     assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[8,1,3,3]", picture), 1);
+    assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[16,1,3,3]", picture), 2);
+    assert_int_equal(layers_with("y = Conv(x, w) <group = 4, pads = [1,1,1,1]>", "[8,1,5,5]",
+                                 picture), 2);
     assert_int_equal(layers_with("y = Conv(x, w) <group = 2>", "[8,2,3,3]", picture), 2);
     assert_int_equal(layers_with("y = Conv(x, w) <group = 4>", "[4,1,3,3,3]", volume), 1);
     assert_int_equal(layers_with("r = Relu(x) y = Conv(r, w) <group = 4>", "[4,1,3,3,3]", volume),
