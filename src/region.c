@@ -288,16 +288,14 @@ static void mark_worst(struct trial *t, double limit)
         t->out->region[i].worst = t->out->region[i].off;
 }
 
-/* On few samples, then on all, where a little more may have to be off: at most as much as it takes
- * to bring the few down by what is missing. */
-static int choose_regions(struct trial *t, double limit, struct err *err)
+/* On all samples, where a little more than the first k may have to be off: at most as much as it
+ * takes to bring the few down by what is missing. */
+static int widen(struct trial *t, int k, double limit, struct err *err)
 {
     static const double least_step = 0.9; /* of the noise */
     double few_limit = limit;
-    mark_worst(t, limit);
-    int k = search(t, t->few, 0, t->n_order, limit, err), lo = k;
-    TRY(k);
-    TRY(give_back(t, limit, err));
+    int lo = k;
+    choose(t, k);
     TRY(noise_of_choice(t, t->whole, &t->now, err));
     while (t->now > limit && k < t->n_order) {
         few_limit *= fmin(limit / t->now, least_step);
@@ -307,6 +305,22 @@ static int choose_regions(struct trial *t, double limit, struct err *err)
         TRY(noise_of_choice(t, t->whole, &t->now, err));
     }
     return lo < k ? search(t, t->whole, lo, k, limit, err) : 0;
+}
+
+/* On few samples, then on all. What the few gave back is off again if with it nothing helps. */
+static int choose_regions(struct trial *t, double limit, struct err *err)
+{
+    mark_worst(t, limit);
+    int k = search(t, t->few, 0, t->n_order, limit, err);
+    TRY(k);
+    TRY(give_back(t, limit, err));
+    TRY(widen(t, k, limit, err));
+    bool given = false;
+    for (int i = 0; i < t->out->n; i++) {
+        given = given || t->given[i];
+        t->given[i] = t->given[i] && t->now <= limit;
+    }
+    return given && t->now > limit ? widen(t, k, limit, err) : 0;
 }
 
 int region_mean_samples(double ops)
