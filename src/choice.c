@@ -6,7 +6,7 @@
 
 #include "op.h"
 
-static bool may_be_float(const struct value *v)
+bool choice_may_be_float(const struct value *v)
 {
     return v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
 }
@@ -31,7 +31,8 @@ static bool chooses(const struct node *n)
     case OP_TopK: case OP_ArgMax: case OP_ArgMin: case OP_NonMaxSuppression: case OP_NonZero:
     case OP_Unique: return true;
     case OP_Equal:
-        return a && b && !a->constant && !b->constant && may_be_float(a) && may_be_float(b);
+        return a && b && !a->constant && !b->constant && choice_may_be_float(a)
+            && choice_may_be_float(b);
     default: return false;
     }
 }
@@ -99,7 +100,7 @@ int choice_picks(const struct graph *g, const bool *chosen, struct arena *a, int
             return 0;
         read = read || (any_node(n, is_layer) && reads_chosen(n, g, chosen));
         for (int i = 0; i < n->n_out && any_node(n, chooses); i++)
-            if (n->out[i] && !may_be_float(n->out[i]))
+            if (n->out[i] && !choice_may_be_float(n->out[i]))
                 (*pick)[n_picks++] = n->out[i]->id;
     }
     return read ? n_picks : 0;

@@ -17,6 +17,9 @@ bool *choice_find(const struct graph *g, struct arena *a);
  * as many elements as numbers say, and keeps them to itself (Compress, Unique). */
 int choice_picks(const struct graph *g, const bool *chosen, struct arena *a, int **pick);
 
+/* Is its type float, or not known? */
+bool choice_may_be_float(const struct value *v);
+
 /* Calls fn for what the node reads of g: its inputs, and what bodies in it capture. */
 typedef void choice_fn(void *data, const struct value *v);
 void choice_each_read(const struct node *n, const struct graph *g, choice_fn *fn, void *data);

@@ -51,11 +51,6 @@ struct session {
     struct tally *tally;
 };
 
-static bool may_be_float(const struct value *v)
-{
-    return v->type.dtype == DTYPE_F32 || v->type.dtype == DTYPE_NONE;
-}
-
 /* The value in front of what only squashes or selects, and of what is made of whole numbers. */
 static const struct value *measured_value(const struct value *v)
 {
@@ -64,7 +59,7 @@ static const struct value *measured_value(const struct value *v)
         bool squashes = op == OP_Softmax || op == OP_LogSoftmax || op == OP_ArgMax
                      || op == OP_ArgMin || op == OP_Cast || op == OP_Identity;
         const struct value *in = node_input(v->def, 0);
-        if (!(squashes || !may_be_float(v)) || !in || in->constant)
+        if (!(squashes || !choice_may_be_float(v)) || !in || in->constant)
             break;
         v = in;
     }
@@ -93,7 +88,7 @@ static const float *plain_order(const struct tensor *t, float **room)
 
 static void measure_value(struct measure *s, const struct graph *g, const struct value *v)
 {
-    if (may_be_float(v) && !v->constant && v->graph == g && slot_of(s, v) < 0)
+    if (choice_may_be_float(v) && !v->constant && v->graph == g && slot_of(s, v) < 0)
         s->value[s->n_value++] = v->id;
 }
 
@@ -107,7 +102,7 @@ struct choices {
 static void to_be_seen(void *data, const struct value *v)
 {
     struct choices *c = data;
-    if (v->constant || c->seen[v->id] || !(c->chosen[v->id] || may_be_float(v)))
+    if (v->constant || c->seen[v->id] || !(c->chosen[v->id] || choice_may_be_float(v)))
         return;
     c->todo[c->n++] = v;
     c->seen[v->id] = true;
@@ -150,7 +145,7 @@ static void find_values(struct measure *s, const struct graph *g, struct arena *
         }
     for (int i = 0; i < result->n_in; i++) {
         const struct value *v = node_input(result, i);
-        s->picks |= v && c.chosen[v->id] && may_be_float(v);
+        s->picks |= v && c.chosen[v->id] && choice_may_be_float(v);
     }
     for (int i = 0; i < result->n_in; i++)
         if (is_computed(node_input(result, i), runnable))

@@ -27,9 +27,9 @@ static const double least_sum = 1e-37;
 
 /* The matrix product with an integer weight that v comes from, and no bias but zeros; NULL: it does
  * not. */
-static const struct node *bare_product(const struct value *v)
+static struct node *bare_product(const struct value *v)
 {
-    const struct node *n = v->def;
+    struct node *n = v->def;
     for (int i = 0; n && n->op == OP_Add && i < 2; i++)
         if (node_constant(n, i) && tensor_is_all(node_constant(n, i), 0))
             n = node_input(n, !i)->def;
@@ -74,7 +74,7 @@ static int part_products(struct node *n)
 {
     enum { FEW = 12 };
     const struct value *v = n->op == OP_MatMul ? product_source(n) : NULL;
-    struct node *product = v && v->graph == n->graph ? (struct node *)bare_product(v) : NULL;
+    struct node *product = v && v->graph == n->graph ? bare_product(v) : NULL;
     if (!product || product->op != OP_MatMul || product->graph != n->graph)
         return 0;
     struct value *y = product->out[0];
